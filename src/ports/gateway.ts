@@ -1,0 +1,116 @@
+/**
+ * The gateway port: through it inbound adapters (HTTP, and whatever else speaks to the outside world)
+ * call services. Values cross it as JSON text, so that what the caller sent is what the owner parses and
+ * what the owner recorded is what the caller gets.
+ */
+import type { Outcome, Violation } from "../errors.ts";
+import type { Log } from "./log.ts";
+
+/** One call from outside. */
+export interface GatewayCall {
+  readonly service: string;
+  /** Present exactly for keyed services. */
+  readonly key?: string | undefined;
+  readonly operation: string;
+  /** The input as JSON text; absent for an operation without input. */
+  readonly input?: string | undefined;
+  /** The idempotency key as the caller gave it, before scoping. Only commands of keyed services keep it. */
+  readonly idempotencyKey?: string | undefined;
+  /** How long somebody waits for the answer, in ms from now. Absent: the system's default. */
+  readonly timeoutMs?: number | undefined;
+  /** Who calls, as the adapter authenticated it. Scopes idempotency keys; `ctx.request.principal`. */
+  readonly principal: string;
+  /** Fires when the caller has gone. */
+  readonly signal?: AbortSignal | undefined;
+  /** W3C trace context, carried along. */
+  readonly traceparent?: string | undefined;
+}
+
+/** An error as it leaves the gateway. */
+export interface GatewayError {
+  /** A status code, or the name of a declared error. */
+  readonly code: string;
+  readonly declared: boolean;
+  readonly message: string;
+  /** The declared error's data, as JSON text. */
+  readonly data?: string | undefined;
+  readonly violations?: readonly Violation[] | undefined;
+  readonly outcome: Outcome;
+  readonly retryable: boolean;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The answer: the output as JSON text (`undefined` for void), or the error. */
+export type GatewayReply =
+  | { readonly ok: true; readonly output: string | undefined; readonly replayed: boolean }
+  | { readonly ok: false; readonly error: GatewayError; readonly replayed: boolean };
+
+/** A JSON Schema (draft 2020-12), or `undefined` where the user's schema cannot say one. */
+export type JsonSchema = Record<string, unknown>;
+
+/** An operation as the outside world sees it. */
+export interface OperationDescription {
+  readonly name: string;
+  readonly kind: "query" | "command";
+  readonly description: string | undefined;
+  /** Whether the operation takes an input, and its schema. */
+  readonly input: JsonSchema | undefined;
+  readonly hasInput: boolean;
+  /** Whether the operation returns a value (HTTP 200) or nothing (HTTP 204), and its schema. */
+  readonly output: JsonSchema | undefined;
+  readonly hasOutput: boolean;
+  /** Declared errors by name, with the schema of their data. */
+  readonly errors: Readonly<Record<string, JsonSchema | undefined>>;
+}
+
+/** A service as the outside world sees it. */
+export interface ServiceDescription {
+  readonly name: string;
+  readonly keyed: boolean;
+  readonly key: JsonSchema | undefined;
+  readonly operations: readonly OperationDescription[];
+}
+
+export interface Gateway {
+  readonly system: string;
+  readonly services: readonly ServiceDescription[];
+  /** Longest timeout that a call may ask for, in ms. */
+  readonly timeoutMaxMs: number;
+  /** Never rejects: every failure is a reply. */
+  call(call: GatewayCall): Promise<GatewayReply>;
+  /** `ready`: serves. `starting`: no shards yet. `draining`: finish what you have and go elsewhere. */
+  readonly state: "starting" | "ready" | "draining" | "stopped";
+}
+
+/** What an inbound adapter gets when its node starts. */
+export interface AdapterEnvironment {
+  readonly gateway: Gateway;
+  readonly log: Log;
+  /**
+   * Where to listen instead of what the adapter was configured with: a listening socket that a supervisor
+   * shares, or an address from the command line.
+   */
+  readonly listen?: ListenTarget | undefined;
+}
+
+export type ListenTarget =
+  /** A raw handle of node:net, already bound, to be passed to `server.listen`. */
+  { readonly handle: object; readonly url: string } | { readonly host: string; readonly port: number };
+
+/** A started inbound adapter. */
+export interface RunningAdapter {
+  /** Where it answers, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Takes no new connections, lets requests in progress finish, resolves when all are answered. */
+  drain(): Promise<void>;
+  /** Cuts what is left and frees everything. */
+  close(): Promise<void>;
+}
+
+/** An inbound adapter, as it stands in a system file: inert until a node starts it. */
+export interface InboundAdapter {
+  readonly name: string;
+  /** The address it wants, so that a supervisor can bind it beforehand. */
+  readonly address: { readonly host: string; readonly port: number };
+  start(environment: AdapterEnvironment): Promise<RunningAdapter>;
+}

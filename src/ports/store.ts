@@ -1,0 +1,231 @@
+/**
+ * The store port: the one place that decides. Ownership, state, replies and retention are conditional
+ * writes here (rule S1); everything that a node believes besides is a hint.
+ *
+ * Every method either answers, or rejects. A rejected `commit` or `claim` is *unknown*: it may have been
+ * applied (rule S3). A method that answers has told the truth, durably (rule S6).
+ */
+import type { SynodError } from "../errors.ts";
+
+/** The unit of ownership. */
+export interface ShardId {
+  readonly service: string;
+  /** 0 up to `StoreIdentity.shardsPerService` - 1. */
+  readonly number: number;
+}
+
+/** What a store was created with; constant for as long as it is open. */
+export interface StoreIdentity {
+  /** The system that the store belongs to. */
+  readonly system: string;
+  /** Cluster incarnation: bumped when a backup is restored; effectively-once does not cross that. */
+  readonly cluster: number;
+  readonly shardsPerService: number;
+  /** 32 bytes, made when the store was created; `ctx.random` and `ctx.uuid` are derived from it. */
+  readonly secret: Uint8Array;
+}
+
+export interface HostedService {
+  readonly service: string;
+  /** The state version that this node's code writes; shards that hold a newer one are not for it. */
+  readonly stateVersion: number;
+}
+
+/** A process admitted to the membership. */
+export interface Member {
+  readonly node: string;
+  /** From one counter in the store, never used twice. A member that is not in the view has no lease. */
+  readonly incarnation: number;
+  readonly address: string | null;
+  readonly hosts: readonly HostedService[];
+  readonly draining: boolean;
+  /** Grows by every renewal; a claimer that watched it stand still for TTL + margin may end the lease. */
+  readonly renewals: number;
+}
+
+export interface ShardOwnership {
+  readonly shard: ShardId;
+  /** The owner's incarnation; null when nobody owns the shard. */
+  readonly owner: number | null;
+  /** Epoch of the last claim; 0 before the first. */
+  readonly epoch: number;
+  /** Highest state version ever committed in the shard. */
+  readonly stateVersion: number;
+}
+
+export interface View {
+  /** Grows whenever members or owners change. */
+  readonly revision: number;
+  readonly members: readonly Member[];
+  readonly shards: readonly ShardOwnership[];
+}
+
+export interface JoinRequest {
+  readonly node: string;
+  readonly address: string | null;
+  /** The keyed services that the node hosts; their shards are created when they are new. */
+  readonly hosts: readonly HostedService[];
+}
+
+/** `ended`: a claim, a supervisor or the node itself ended this lease; it never comes back. */
+export type RenewResult =
+  | {
+      readonly status: "renewed";
+      readonly revision: number;
+      /** Renewal counter of every live member, by incarnation. */
+      readonly renewals: ReadonlyMap<number, number>;
+      /** Present when the revision is not the one that the caller knew. */
+      readonly view: View | undefined;
+    }
+  | { readonly status: "ended" };
+
+export interface ClaimRequest {
+  readonly incarnation: number;
+  readonly shards: readonly ShardId[];
+  /** Leases that the claimer watched stand still: each is ended if its counter is still this one. */
+  readonly expired: readonly { readonly incarnation: number; readonly renewals: number }[];
+}
+
+export interface ClaimedShard {
+  readonly shard: ShardId;
+  /** One more than the shard's epoch before. */
+  readonly epoch: number;
+  readonly stateVersion: number;
+  /** Timed keys at or below this instant (ms since 1970) are forgotten and refused. */
+  readonly watermark: number;
+}
+
+export type ClaimResult =
+  | {
+      readonly status: "claimed";
+      /** What was claimed. A shard that a live member owns, or that holds a newer state version, is left out. */
+      readonly claimed: readonly ClaimedShard[];
+      readonly view: View;
+    }
+  | { readonly status: "ended" };
+
+/** The recorded reply of a command, by which a repeat is answered (guarantee G4). */
+export interface CallRecord {
+  /** Scoped id of the call: a hash over principal, service, key, operation and the caller's key. */
+  readonly id: string;
+  /** Hash of the input, so that the same id with another input can be told. */
+  readonly inputHash: string;
+  /** The recorded reply, as JSON text. */
+  readonly reply: string;
+  /** When the command finished, ms since 1970 by the owner's wall clock. */
+  readonly finishedAt: number;
+  /** For timed keys the key's own time, ms since 1970; null for opaque keys. */
+  readonly keyTime: number | null;
+}
+
+/** What one batch changes in one entity. */
+export interface EntityChange {
+  readonly key: string;
+  /** The version that must be in the store now; 0 means that there is no row. */
+  readonly expectedVersion: number;
+  /** The version afterwards; equal to `expectedVersion` when only records are added; 0 removes the row. */
+  readonly version: number;
+  /** The state version of the code that wrote `state`. */
+  readonly stateVersion: number;
+  /** The state as JSON text; null exactly when the row is to be absent or is left as it is. */
+  readonly state: string | null;
+  readonly records: readonly CallRecord[];
+}
+
+export interface ShardChanges {
+  readonly shard: ShardId;
+  readonly epoch: number;
+  readonly entities: readonly EntityChange[];
+}
+
+/** All or nothing. Shards stand in ascending order of (service, number), each once; keys once per shard. */
+export interface CommitBatch {
+  readonly incarnation: number;
+  readonly shards: readonly ShardChanges[];
+}
+
+export type CommitResult =
+  /** Durable. `renewed`: the commit renewed the lease, from the instant at which it was sent. */
+  | { readonly status: "committed"; readonly renewed: boolean }
+  /** Nothing was written: the lease has ended. */
+  | { readonly status: "ended" }
+  /** Nothing was written: these shards are owned at another epoch. */
+  | { readonly status: "fenced"; readonly shards: readonly ShardId[] }
+  /** Nothing was written: these entities have another version in the store. */
+  | { readonly status: "conflict"; readonly entities: readonly { readonly shard: ShardId; readonly key: string }[] }
+  /** Nothing was written: the store does not take something in the batch, and would not take it later. */
+  | { readonly status: "refused"; readonly error: SynodError }
+  /** Nothing was written: the store cannot write now (full, locked for too long). */
+  | { readonly status: "failed"; readonly error: SynodError }
+  /** Unknown, and the store must not be used again (an I/O error at commit): the node stops. */
+  | { readonly status: "broken"; readonly error: SynodError };
+
+export type Read =
+  | { readonly kind: "entity"; readonly shard: ShardId; readonly key: string }
+  | { readonly kind: "record"; readonly shard: ShardId; readonly id: string };
+
+export interface EntityRow {
+  readonly version: number;
+  readonly stateVersion: number;
+  readonly state: string;
+}
+
+export type ReadResult =
+  | { readonly kind: "entity"; readonly row: EntityRow | null }
+  | { readonly kind: "record"; readonly record: CallRecord | null }
+  /** The row is there and does not match its checksum. */
+  | { readonly kind: "corrupt"; readonly error: SynodError };
+
+/** What may be forgotten in one shard. */
+export interface TrimRequest {
+  readonly incarnation: number;
+  readonly shard: ShardId;
+  readonly epoch: number;
+  /** Records of commands that finished before this instant (ms since 1970) are past the window. */
+  readonly finishedBefore: number;
+  /** The watermark may not pass this instant: a timed command that is still open is newer. */
+  readonly timedCap: number;
+  /** How many timed records may stay, however young. */
+  readonly timedRowsMax: number;
+  /** How many rows one call removes at the most. */
+  readonly removeMax: number;
+}
+
+export type TrimResult =
+  | { readonly status: "trimmed"; readonly removed: number; readonly more: boolean; readonly watermark: number }
+  | { readonly status: "fenced" };
+
+/** An open connection to a store. All methods may run at the same time. */
+export interface Store {
+  readonly identity: StoreIdentity;
+  /** Admits a process: a new incarnation with a first renewal. */
+  join(request: JoinRequest): Promise<{ readonly incarnation: number; readonly view: View }>;
+  /** Renews a lease and returns what has changed since `knownRevision`. */
+  renew(request: {
+    readonly incarnation: number;
+    readonly draining: boolean;
+    readonly knownRevision: number;
+  }): Promise<RenewResult>;
+  /** Takes all shards that the caller should own, in one transaction. */
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+  /** Gives shards up, each only if it is still owned at that epoch by that incarnation. */
+  release(request: {
+    readonly incarnation: number;
+    readonly shards: readonly { readonly shard: ShardId; readonly epoch: number }[];
+  }): Promise<void>;
+  /** Ends a lease and frees its shards: on leaving, or by a supervisor that saw its child die. */
+  endLease(request: { readonly node: string; readonly incarnation: number }): Promise<{ readonly ended: boolean }>;
+  /** Members and owners, without renewing anything. */
+  view(): Promise<View>;
+  /** Reads what is durable; every commit that was answered before is seen. Answers in the order asked. */
+  read(reads: readonly Read[]): Promise<readonly ReadResult[]>;
+  commit(batch: CommitBatch): Promise<CommitResult>;
+  trim(request: TrimRequest): Promise<TrimResult>;
+  close(): Promise<void>;
+}
+
+/** Ascending order of shards, in which their rows are locked (rule S4). */
+export function compareShards(a: ShardId, b: ShardId): number {
+  if (a.service !== b.service) return a.service < b.service ? -1 : 1;
+  return a.number - b.number;
+}

@@ -1,0 +1,67 @@
+/** Every bound of a node, with its unit last (guarantee G6). */
+
+export interface NodeLimits {
+  /** How long a lease lasts after a renewal. */
+  readonly leaseTtlMs: number;
+  /** What clocks and pauses may be off by; a holder stops this much early, a claimer waits this much longer. */
+  readonly leaseMarginMs: number;
+  /** Commands that may wait for one entity's turn. */
+  readonly mailboxLengthMax: number;
+  /** Calls of all kinds that a node has accepted and not answered. */
+  readonly callsInFlightMax: number;
+  /** Bytes of inputs that a node holds for calls in flight. */
+  readonly inputBytesInFlightMax: number;
+  /** Commands in one store commit. */
+  readonly batchCommandsMax: number;
+  /** Bytes of state and replies in one store commit. */
+  readonly batchBytesMax: number;
+  /** Bytes of executed, not yet durable work; no handler starts above it. */
+  readonly undurableBytesMax: number;
+  /** State of one entity, as JSON text. */
+  readonly stateBytesMax: number;
+  /** Reply of one operation, as JSON text. */
+  readonly replyBytesMax: number;
+  /** Memory for active entities; idle ones beyond it are passivated. */
+  readonly entityMemoryBytesMax: number;
+  /** Replies kept in memory to answer repeats without the store. */
+  readonly recordCacheLengthMax: number;
+  /** How long recorded replies of outside callers are kept. */
+  readonly retentionMs: number;
+  /** How often each shard is looked at for records past the window. */
+  readonly trimIntervalMs: number;
+  /** Timed records that one shard keeps, however young. */
+  readonly timedRecordsPerShardMax: number;
+  /** Rows removed by one trim. */
+  readonly trimRowsMax: number;
+  /** How far ahead of this node's wall clock a timed key may be. */
+  readonly timedKeyAheadMaxMs: number;
+  /** The timeout of a call that asks for none. */
+  readonly timeoutDefaultMs: number;
+  /** The longest timeout that a call may ask for. */
+  readonly timeoutMaxMs: number;
+  /** Calls that one handler may have waiting at once. */
+  readonly callsPerHandlerMax: number;
+}
+
+export const defaultLimits: NodeLimits = {
+  leaseTtlMs: 2_000,
+  leaseMarginMs: 200,
+  mailboxLengthMax: 1_000,
+  callsInFlightMax: 10_000,
+  inputBytesInFlightMax: 64 * 1024 * 1024,
+  batchCommandsMax: 1_000,
+  batchBytesMax: 8 * 1024 * 1024,
+  undurableBytesMax: 32 * 1024 * 1024,
+  stateBytesMax: 256 * 1024,
+  replyBytesMax: 1024 * 1024,
+  entityMemoryBytesMax: 256 * 1024 * 1024,
+  recordCacheLengthMax: 20_000,
+  retentionMs: 60 * 60 * 1_000,
+  trimIntervalMs: 60_000,
+  timedRecordsPerShardMax: 100_000,
+  trimRowsMax: 5_000,
+  timedKeyAheadMaxMs: 5 * 60 * 1_000,
+  timeoutDefaultMs: 10_000,
+  timeoutMaxMs: 5 * 60 * 1_000,
+  callsPerHandlerMax: 1_000,
+};
