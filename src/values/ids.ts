@@ -1,0 +1,44 @@
+/**
+ * Names and ids.
+ *
+ * Idempotency keys come in two kinds. A timed key is one that Synod's client library made: a UUIDv7 (RFC 9562)
+ * behind a prefix, so that its age can be read from it and a forgotten one be refused for ever. Everything
+ * else is opaque, and is known only for as long as its record is kept.
+ *
+ * Runs in browsers too: no `node:` imports.
+ */
+
+const timedKeyPrefix = "synod-";
+const timedKeyForm = /^synod-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const timedKeyRandomBytes = 10;
+/** A UUIDv7 has 48 bits for its instant: until the year 10889. */
+const instantMax = 2 ** 48 - 1;
+
+/** When a timed key was made, in ms since 1970; null when the key is opaque. */
+export function timedKeyTime(key: string): number | null {
+  const match = timedKeyForm.exec(key);
+  return match ? Number.parseInt(`${match[1]}${match[2]}`, 16) : null;
+}
+
+/** A timed key made at `now` (ms since 1970) from 10 random bytes. */
+export function makeTimedKey(now: number, randomBytes: Uint8Array): string {
+  if (randomBytes.length < timedKeyRandomBytes) {
+    throw new RangeError(`a timed key needs ${timedKeyRandomBytes} random bytes, not ${randomBytes.length}`);
+  }
+  const instant = Math.floor(now);
+  if (!(instant >= 0 && instant <= instantMax)) throw new RangeError(`a timed key cannot be made at ${now}`);
+  const time = hex(instant, 12);
+  const random = Array.from(randomBytes.subarray(0, timedKeyRandomBytes), (byte) => hex(byte, 2)).join("");
+  const variant = hex(0x8 | (Number.parseInt(random.charAt(3), 16) & 0x3), 1);
+  const groups = [time.slice(0, 8), time.slice(8), `7${random.slice(0, 3)}`, `${variant}${random.slice(4, 7)}`];
+  return `${timedKeyPrefix}${groups.join("-")}-${random.slice(7, 19)}`;
+}
+
+/** Whether a text can name a system, a service, an operation, a declared error or a node. */
+export function isName(text: string): boolean {
+  return /^[a-zA-Z][a-zA-Z0-9_-]{0,62}$/.test(text);
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}
