@@ -1,0 +1,18 @@
+// Stops with one sentence where Node is too old to run Synod. It is imported before anything else and
+// also runs before `npm test` and `npm run check`, so it must load under any Node that knows modules: no
+// newer syntax, and no import that an old Node may not have.
+import fs from "node:fs";
+
+const oldestMajor = 24;
+const version = process.versions.node;
+
+// In a clone the npm package `node` brings the right version, unless npm skipped its install script.
+const clone = fs.existsSync(new URL("../src/index.ts", import.meta.url));
+const advice = clone ? "run `npm rebuild node` in this folder, which brings one, or install it" : "install it";
+
+if (Number(version.split(".")[0]) < oldestMajor) {
+  console.error(
+    `Synod needs Node ${oldestMajor} or newer and this is Node ${version}: ${advice} from https://nodejs.org.`,
+  );
+  process.exit(1);
+}

@@ -1,0 +1,70 @@
+/**
+ * What a supervisor and its node processes say to each other over the channel that Node opens between a
+ * parent and its child. The order of a start is: the child loads the system file and says `loaded`; the
+ * supervisor opens what belongs to the whole system and says `start`; the child says `joined`, so that its
+ * lease can be ended should it die, and `ready` when it serves.
+ */
+import type { SynodErrorOptions } from "../errors.ts";
+import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
+import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+
+/** An inbound adapter of the system, as far as a supervisor must know it. */
+export interface AdapterFacts {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a supervisor must know of the system; it never runs the user's code itself. */
+export interface SystemFacts {
+  readonly name: string;
+  readonly adapters: readonly AdapterFacts[];
+  readonly services: readonly ServiceFacts[];
+}
+
+/** Enough of a service to read a command line such as `call account alice deposit '{"amount":5}'`. */
+export interface ServiceFacts {
+  readonly name: string;
+  readonly keyed: boolean;
+  readonly operations: readonly string[];
+}
+
+/** An error that crosses between processes. */
+export interface ErrorFacts extends Pick<SynodErrorOptions, "outcome" | "retryable" | "retryAfterMs" | "data"> {
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** Where an adapter answers. */
+export interface AdapterUrl {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** A question to a node, with its answer's type. */
+export interface Questions {
+  status: { readonly ask: undefined; readonly answer: NodeStatus };
+  inspect: { readonly ask: { readonly service: string; readonly key: string }; readonly answer: EntityInspection };
+  call: { readonly ask: GatewayCall; readonly answer: GatewayReply };
+}
+
+export type Question = keyof Questions;
+
+export type ToNode =
+  /** Comes with a listening socket: bring it to listen, so that connections queue until an adapter takes them. */
+  | { readonly type: "hold" }
+  /** Comes with a listening socket, the one for the adapter of that name. */
+  | { readonly type: "listen"; readonly adapter: string; readonly host: string; readonly port: number }
+  | { readonly type: "start"; readonly store: string }
+  | { readonly type: "ask"; readonly id: number; readonly question: Question; readonly ask: unknown }
+  | { readonly type: "drain"; readonly drainMs: number };
+
+export type FromNode =
+  | { readonly type: "loaded"; readonly system: SystemFacts }
+  | { readonly type: "joined"; readonly incarnation: number }
+  | { readonly type: "ready"; readonly adapters: readonly AdapterUrl[] }
+  | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
+  | { readonly type: "refusal"; readonly id: number; readonly error: ErrorFacts }
+  /** Why the process is about to end. */
+  | { readonly type: "failed"; readonly error: ErrorFacts };
