@@ -54,7 +54,7 @@ export interface ShardOwnership {
 }
 
 export interface View {
-  /** Grows whenever members or owners change. */
+  /** Grows whenever anything in the view but a renewal counter changes. */
   readonly revision: number;
   readonly members: readonly Member[];
   readonly shards: readonly ShardOwnership[];
@@ -82,7 +82,7 @@ export type RenewResult =
 export interface ClaimRequest {
   readonly incarnation: number;
   readonly shards: readonly ShardId[];
-  /** Leases that the claimer watched stand still: each is ended if its counter is still this one. */
+  /** Leases of others that the claimer watched stand still: each is ended if its counter is still this one. */
   readonly expired: readonly { readonly incarnation: number; readonly renewals: number }[];
 }
 
@@ -98,7 +98,10 @@ export interface ClaimedShard {
 export type ClaimResult =
   | {
       readonly status: "claimed";
-      /** What was claimed. A shard that a live member owns, or that holds a newer state version, is left out. */
+      /**
+       * What was claimed, in ascending order. Left out is a shard that another live member owns, that the
+       * claimer does not host, or that holds a newer state version than the claimer's.
+       */
       readonly claimed: readonly ClaimedShard[];
       readonly view: View;
     }
@@ -138,7 +141,11 @@ export interface ShardChanges {
   readonly entities: readonly EntityChange[];
 }
 
-/** All or nothing. Shards stand in ascending order of (service, number), each once; keys once per shard. */
+/**
+ * All or nothing. Shards stand in ascending order of (service, number), each once; keys and the ids of records
+ * once per shard; `batch.ts` says all of it as code. Checked in the order of {@link CommitResult}: form, lease,
+ * epochs, watermarks, versions.
+ */
 export interface CommitBatch {
   readonly incarnation: number;
   readonly shards: readonly ShardChanges[];
@@ -151,9 +158,15 @@ export type CommitResult =
   | { readonly status: "ended" }
   /** Nothing was written: these shards are owned at another epoch. */
   | { readonly status: "fenced"; readonly shards: readonly ShardId[] }
-  /** Nothing was written: these entities have another version in the store. */
+  /**
+   * Nothing was written: these entities have another version in the store, or one of their records has an id
+   * that is already recorded there. Either way what the activation knew of the entity is stale.
+   */
   | { readonly status: "conflict"; readonly entities: readonly { readonly shard: ShardId; readonly key: string }[] }
-  /** Nothing was written: the store does not take something in the batch, and would not take it later. */
+  /**
+   * Nothing was written: the store does not take something in the batch, and would not take it later. A timed
+   * record at or below its shard's watermark is such a thing: that key has been forgotten.
+   */
   | { readonly status: "refused"; readonly error: SynodError }
   /** Nothing was written: the store cannot write now (full, locked for too long). */
   | { readonly status: "failed"; readonly error: SynodError }
@@ -176,7 +189,12 @@ export type ReadResult =
   /** The row is there and does not match its checksum. */
   | { readonly kind: "corrupt"; readonly error: SynodError };
 
-/** What may be forgotten in one shard. */
+/**
+ * What may be forgotten in one shard. Opaque records go first, oldest first. Timed records go in the order of
+ * their keys' own time, all of one instant together: while each of them is past the window or too many would
+ * stay, and never beyond the cap. The watermark is the last instant that went; rows at or below it that the
+ * bound left behind go with the next calls.
+ */
 export interface TrimRequest {
   readonly incarnation: number;
   readonly shard: ShardId;
@@ -192,6 +210,7 @@ export interface TrimRequest {
 }
 
 export type TrimResult =
+  /** `more`: the bound was reached, so that another call may find something. */
   | { readonly status: "trimmed"; readonly removed: number; readonly more: boolean; readonly watermark: number }
   | { readonly status: "fenced" };
 
