@@ -11,6 +11,8 @@ import { commit, read, trim } from "./changes.ts";
 import type { MemoryDatabase } from "./database.ts";
 import { claim, endLease, join, release, renew, view } from "./membership.ts";
 
+export { createMemoryDatabase } from "./database.ts";
+
 /** Opens a connection. Any number of them may be open on one database. */
 export function openMemoryStore(database: MemoryDatabase): Store {
   let closed = false;

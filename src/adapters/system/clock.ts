@@ -9,6 +9,7 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   wall: () => Date.now(),
   setTimer,
+  soon: (callback) => void setImmediate(callback),
 };
 
 /**

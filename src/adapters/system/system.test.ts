@@ -44,6 +44,23 @@ test("a timer of more than 24.8 days does not fire at once", async () => {
   assert.equal(fired, false);
 });
 
+test("soon is later than every event that is already due", async () => {
+  const order: string[] = [];
+  const soon = new Promise<void>((resolve) => {
+    systemClock.soon(() => {
+      order.push("soon");
+      resolve();
+    });
+  });
+  queueMicrotask(() => order.push("microtask"));
+  process.nextTick(() => order.push("tick"));
+  order.push("now");
+  await soon;
+  assert.deepEqual(order.at(0), "now");
+  assert.deepEqual(order.at(-1), "soon");
+  assert.equal(order.length, 4);
+});
+
 test("random bytes are as many as asked for and never the same; random numbers lie in [0, 1)", () => {
   const bytes = systemRandom.bytes(32);
   assert.equal(bytes.length, 32);
