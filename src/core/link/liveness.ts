@@ -1,0 +1,53 @@
+/**
+ * Is anybody there, and does it read? Looked at once per ping interval, and counted in intervals instead of
+ * time: a node that was itself suspended for ten seconds wakes up having counted one, and does not take its
+ * peers for dead before it has read what they sent.
+ */
+import { breach, cut } from "./closing.ts";
+import type { LinkTypes } from "./messages.ts";
+import type { LinkSession } from "./state.ts";
+
+/** Weight of a new round trip in the smoothed one. */
+const roundTripWeight = 1 / 8;
+
+export function look<T extends LinkTypes>(session: LinkSession<T>, now: number): void {
+  if (now < session.nextPingAt) return;
+  const { limits } = session.config;
+  session.nextPingAt = now + limits.pingIntervalMs;
+  if (session.blocked) {
+    session.blockedIntervals++;
+    if (session.blockedIntervals < limits.blockedIntervalsMax) return;
+    cut(session, "not-reading", `the peer took no bytes for ${session.blockedIntervals} ping intervals`);
+    return;
+  }
+  if (session.pingsUnanswered >= limits.pingsUnansweredMax) {
+    cut(session, "silent", `the peer left ${session.pingsUnanswered} pings unanswered`);
+    return;
+  }
+  session.pingsUnanswered++;
+  session.lastPing++;
+  session.lastPingAt = now;
+  session.effects.push({ kind: "send", frame: { kind: "ping", number: session.lastPing } });
+}
+
+export function takePong<T extends LinkTypes>(session: LinkSession<T>, number: number, now: number): void {
+  if (number > session.lastPing) {
+    breach(session, `a pong to ping ${number}, which was never sent`, now);
+    return;
+  }
+  // An older one says nothing about the last ping's round trip.
+  if (number < session.lastPing) return;
+  const { figures } = session;
+  const took = now - session.lastPingAt;
+  figures.roundTripMs =
+    figures.roundTripMs === undefined ? took : figures.roundTripMs + roundTripWeight * (took - figures.roundTripMs);
+  figures.roundTripMinMs = Math.min(figures.roundTripMinMs ?? took, took);
+}
+
+/** The connection wants no more bytes for now. */
+export function block<T extends LinkTypes>(session: LinkSession<T>, bufferedBytes: number): void {
+  session.blocked = true;
+  if (bufferedBytes > session.config.limits.bufferedBytesMax) {
+    cut(session, "not-reading", `${bufferedBytes} bytes wait for a peer that does not read`);
+  }
+}
