@@ -1,0 +1,195 @@
+/**
+ * The Fastify application: every request on its way to the gateway and back.
+ *
+ * Fastify brings the request's life cycle and the counting of bodies; routes, headers and problems are this
+ * adapter's, and texts pass through unparsed. A request is judged in this order: who calls, where to, with
+ * what headers (all before its body is read), its body, and then the gateway is asked.
+ */
+import { type IncomingMessage, METHODS, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  type onRequestHookHandler,
+} from "fastify";
+import type { AdapterEnvironment, Gateway } from "../../ports/gateway.ts";
+import { type Authenticator, anonymous, authenticatorOf } from "./authenticate.ts";
+import { allowHeader, type CallHead, callOf, decodeBody, readHead } from "./call.ts";
+import { openapiDocument } from "./openapi.ts";
+import type { HttpSettings } from "./options.ts";
+import { badRequest, type Problem, problemHeaders, problemOf, problemText, Refusal } from "./problem.ts";
+import { ownPaths, Routes } from "./routes.ts";
+
+const jsonMediaType = "application/json; charset=utf-8";
+/** Names of what the hooks leave on a request for its handler. */
+const principalName = "principal";
+const headName = "callHead";
+/** How much of a refused body is read and dropped, in bodies of the largest size, so that the answer arrives. */
+const droppedBodiesMax = 4;
+
+export interface AppOptions {
+  readonly environment: AdapterEnvironment;
+  readonly settings: HttpSettings;
+  /** The server to serve on; it listens later. */
+  readonly server: Server;
+  /** Answers what never becomes a request. */
+  readonly onBrokenRequest: (error: NodeJS.ErrnoException, socket: Socket) => void;
+  /** Whether answers are to say `Connection: close`. */
+  readonly closing: () => boolean;
+}
+
+/** The application, ready to serve as soon as its server listens. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { gateway, log } = options.environment;
+  const { limits } = options.settings;
+  const app = fastify({
+    serverFactory: (listener) => options.server.on("request", listener),
+    clientErrorHandler: options.onBrokenRequest,
+    bodyLimit: limits.bodyBytesMax,
+    exposeHeadRoutes: false,
+    // The adapter takes paths and queries apart itself.
+    routerOptions: { maxParamLength: limits.headerBytesMax, querystringParser: () => ({}) },
+    frameworkErrors: (error, request, reply) => refuseAtOnce(reply as FastifyReply, problemOfFastify(error, request)),
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body: Buffer, done) => done(null, decodeBody(body)));
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = problemOfFastify(error, request);
+    if (problem.status >= 500 && !(error instanceof Refusal)) log.error("a request failed inside HTTP", { error });
+    // Fastify would cut the connection, and the client that still sends would never read the answer.
+    reply.removeHeader("connection");
+    if (!request.raw.complete) dropRest(request.raw, limits.bodyBytesMax * droppedBodiesMax);
+    return writeProblem(reply, problem);
+  });
+  app.addHook("onSend", (_request, reply, _payload, done) => {
+    if (options.closing()) reply.header("connection", "close");
+    done();
+  });
+  const authenticator = authenticatorOf(options.settings, log);
+  addOwnRoutes(app, gateway, authenticator);
+  addCallRoute(app, gateway, authenticator);
+  await app.ready();
+  return app;
+}
+
+function addOwnRoutes(app: FastifyInstance, gateway: Gateway, authenticator: Authenticator | undefined): void {
+  const method = ["GET", "HEAD"];
+  const document = JSON.stringify(openapiDocument({ title: gateway.system, services: gateway.services }));
+  app.route({ method, url: ownPaths.health, handler: (_, reply) => sendJson(reply, '{"status":"alive"}') });
+  app.route({
+    method,
+    url: ownPaths.readiness,
+    handler: (_, reply) => {
+      if (gateway.state === "ready") return sendJson(reply, '{"state":"ready"}');
+      return reply.send(writeProblem(reply, notReady(gateway.state)));
+    },
+  });
+  app.route({
+    method,
+    url: ownPaths.openapi,
+    onRequest: authenticator === undefined ? [] : [authenticateWith(authenticator)],
+    handler: (_, reply) => sendJson(reply, document),
+  });
+}
+
+function addCallRoute(app: FastifyInstance, gateway: Gateway, authenticator: Authenticator | undefined): void {
+  const routes = new Routes(gateway.services);
+  app.decorateRequest(principalName, anonymous);
+  app.decorateRequest(headName, null);
+  // Every method that Node knows comes here, so that a wrong one is told what is right.
+  for (const method of METHODS)
+    if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  const readHeadOf: onRequestHookHandler = (request, reply, done) => {
+    const head = readHead(request.raw, routes, gateway.timeoutMaxMs);
+    if (request.method === "OPTIONS") return void reply.code(204).header("allow", allowHeader(head.operation)).send();
+    request.setDecorator(headName, head);
+    done();
+  };
+  const onRequest = authenticator === undefined ? [readHeadOf] : [authenticateWith(authenticator), readHeadOf];
+  app.all("/*", { onRequest }, async (request, reply) => {
+    const head = request.getDecorator<CallHead>(headName);
+    const principal = request.getDecorator<string>(principalName);
+    const call = callOf(head, request.body as string | undefined, principal, goneSignal(reply.raw));
+    const answer = await gateway.call(call);
+    if (answer.replayed) reply.header("idempotent-replayed", "true");
+    if (!answer.ok) return writeProblem(reply, problemOf(answer.error));
+    if (request.method !== "POST") reply.header("cache-control", "no-store");
+    if (answer.output === undefined) reply.code(204);
+    else reply.header("content-type", jsonMediaType);
+    return answer.output;
+  });
+  app.setNotFoundHandler((request) => {
+    throw new Refusal(404, "not_found", `there is nothing at ${request.raw.url}`);
+  });
+}
+
+function authenticateWith(authenticator: Authenticator): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    const principal = await authenticator(request.raw);
+    request.setDecorator(principalName, principal);
+  };
+}
+
+/** Fires when the caller has gone before the answer. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  if (response.closed) gone.abort();
+  else response.once("close", () => response.writableFinished || gone.abort());
+  return gone.signal;
+}
+
+function sendJson(reply: FastifyReply, text: string): FastifyReply {
+  return reply.header("content-type", jsonMediaType).header("cache-control", "no-store").send(text);
+}
+
+/** Answers where no hook and no handler runs any more. */
+function refuseAtOnce(reply: FastifyReply, problem: Problem): void {
+  reply.send(writeProblem(reply, problem));
+}
+
+/** Prepares a reply for a problem and gives the text to send. */
+function writeProblem(reply: FastifyReply, problem: Problem): string {
+  reply.code(problem.status).headers(problemHeaders(problem));
+  return problemText(problem);
+}
+
+function notReady(state: Gateway["state"]): Problem {
+  const data = JSON.stringify({ state });
+  return new Refusal(503, "unavailable", `the node is ${state}`, { retryable: true, data }).problem;
+}
+
+/** What Fastify or a hook threw, as a problem. */
+function problemOfFastify(error: FastifyError | Refusal, request: FastifyRequest): Problem {
+  if (error instanceof Refusal) return error.problem;
+  switch (error.code) {
+    case "FST_ERR_BAD_URL":
+      return badRequest("the URL is not percent-encoded UTF-8").problem;
+    case "FST_ERR_CTP_BODY_TOO_LARGE": {
+      const detail = `the body is over ${request.routeOptions.bodyLimit} bytes`;
+      return new Refusal(413, "invalid_argument", detail).problem;
+    }
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return new Refusal(415, "invalid_argument", "the body must be application/json").problem;
+  }
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return new Refusal(status, "invalid_argument", error.message).problem;
+  return {
+    status: 500,
+    code: "internal",
+    detail: "the request failed inside HTTP",
+    outcome: "unknown",
+    retryable: false,
+  };
+}
+
+/** Reads the rest of a body that nobody wants, within a bound; the time is bounded by the request timeout. */
+function dropRest(request: IncomingMessage, bytesMax: number): void {
+  let dropped = 0;
+  request.on("data", (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > bytesMax) request.destroy();
+  });
+}

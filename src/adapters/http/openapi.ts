@@ -1,0 +1,180 @@
+/**
+ * The description of a system's HTTP API as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), made from
+ * what the gateway says about its services and from nothing else.
+ */
+import { statusCodes } from "../../errors.ts";
+import type { JsonSchema, OperationDescription, ServiceDescription } from "../../ports/gateway.ts";
+import { referenceTo, SchemaComponents } from "./schemas.ts";
+
+export interface OpenapiOptions {
+  readonly title: string;
+  /** Version of the API. Default 1. */
+  readonly version?: string;
+  readonly services: readonly ServiceDescription[];
+}
+
+const problemSchema: JsonSchema = {
+  type: "object",
+  description: "An error, after RFC 9457.",
+  required: ["type", "title", "status", "detail", "code", "outcome", "retryable"],
+  properties: {
+    type: { type: "string", format: "uri-reference" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string", description: "What went wrong, in one sentence." },
+    code: { type: "string", description: `A declared error, or one of: ${Object.keys(statusCodes).join(", ")}.` },
+    outcome: {
+      enum: ["not-happened", "unknown"],
+      description: "not-happened: the operation had no effect. unknown: it may have had one.",
+    },
+    retryable: { type: "boolean", description: "Whether the same request may succeed later." },
+    data: { description: "The data of a declared error." },
+    violations: {
+      type: "array",
+      description: "Every violation of the input's schema, with the path of the offending value.",
+      items: {
+        type: "object",
+        required: ["path", "message"],
+        properties: { path: { type: "string" }, message: { type: "string" } },
+      },
+    },
+  },
+};
+
+const parameters = {
+  idempotencyKey: {
+    name: "Idempotency-Key",
+    in: "header",
+    description: "With the same key, a keyed command takes effect at most once and a repeat gets the first answer.",
+    schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7e]+$" },
+  },
+  requestTimeout: {
+    name: "Request-Timeout",
+    in: "header",
+    description: "How long the caller waits for the answer, in seconds.",
+    schema: { type: "number", exclusiveMinimum: 0 },
+  },
+  traceparent: {
+    name: "traceparent",
+    in: "header",
+    description: "W3C trace context.",
+    schema: { type: "string" },
+  },
+};
+
+const headers = {
+  idempotentReplayed: {
+    description: "true when this is the recorded answer to an earlier request with the same Idempotency-Key.",
+    schema: { type: "string", const: "true" },
+  },
+  retryAfter: { description: "Wait before a retry, in seconds.", schema: { type: "integer", minimum: 0 } },
+};
+
+/** The description as an object that is ready for `JSON.stringify`. */
+export function openapiDocument({ title, version = "1", services }: OpenapiOptions): JsonSchema {
+  const schemas = new SchemaComponents();
+  schemas.add("Problem", problemSchema);
+  const paths = services.flatMap((service) =>
+    service.operations.map((operation) => [pathOf(service, operation), pathItem(service, operation, schemas)]),
+  );
+  return {
+    openapi: "3.1.1",
+    info: { title, version },
+    tags: services.map(({ name }) => ({ name })),
+    paths: Object.fromEntries(paths),
+    components: { schemas: schemas.all, parameters, headers, responses: { problem: problemResponse } },
+  };
+}
+
+const problemResponse = {
+  description: "The request failed; `code` says why, `outcome` whether it may have happened.",
+  headers: { "Retry-After": { $ref: "#/components/headers/retryAfter" } },
+  content: { "application/problem+json": { schema: referenceTo("Problem") } },
+};
+
+function pathOf({ name, keyed }: ServiceDescription, operation: OperationDescription): string {
+  return `/${name}/${keyed ? "{key}/" : ""}${operation.name}`;
+}
+
+function pathItem(service: ServiceDescription, operation: OperationDescription, schemas: SchemaComponents): JsonSchema {
+  const prefix = `${service.name}.${operation.name}`;
+  const input = schemas.add(`${prefix}.input`, operation.input);
+  const { name: tag, keyed, key } = service;
+  const keySchema = key === undefined ? { type: "string" } : schemas.add(`${tag}.key`, key);
+  const about = {
+    tags: [tag],
+    ...(operation.description === undefined ? {} : { description: operation.description }),
+    responses: responses(prefix, operation, schemas),
+  };
+  const common = [parameterReference("requestTimeout"), parameterReference("traceparent")];
+  const idempotent = operation.kind === "command" ? [parameterReference("idempotencyKey")] : [];
+  const body = {
+    requestBody: { required: operation.input !== undefined, content: { "application/json": { schema: input } } },
+  };
+  const post = {
+    operationId: prefix,
+    ...about,
+    parameters: [...idempotent, ...common],
+    ...(operation.hasInput ? body : {}),
+  };
+  const inputParameter = { name: "input", in: "query", required: operation.input !== undefined };
+  const get = {
+    operationId: `${prefix}.get`,
+    ...about,
+    parameters: [
+      ...(operation.hasInput ? [{ ...inputParameter, content: { "application/json": { schema: input } } }] : []),
+      ...common,
+    ],
+  };
+  return {
+    ...(keyed ? { parameters: [{ name: "key", in: "path", required: true, schema: keySchema }] } : {}),
+    ...(operation.kind === "query" ? { get } : {}),
+    post,
+  };
+}
+
+function responses(prefix: string, operation: OperationDescription, schemas: SchemaComponents): JsonSchema {
+  const replayed =
+    operation.kind === "command"
+      ? { headers: { "Idempotent-Replayed": { $ref: "#/components/headers/idempotentReplayed" } } }
+      : {};
+  const output = schemas.add(`${prefix}.output`, operation.output);
+  const declared = declaredErrors(prefix, operation, schemas);
+  return {
+    ...(operation.hasOutput
+      ? { 200: { description: "The output.", ...replayed, content: { "application/json": { schema: output } } } }
+      : { 204: { description: "Done; there is no output.", ...replayed } }),
+    ...(declared === undefined
+      ? {}
+      : {
+          422: {
+            description: "An error that the operation declares; `code` names it.",
+            ...replayed,
+            content: { "application/problem+json": { schema: declared } },
+          },
+        }),
+    default: { $ref: "#/components/responses/problem" },
+  };
+}
+
+/** One schema for each declared error, told apart by `code`. */
+function declaredErrors(
+  prefix: string,
+  { errors }: OperationDescription,
+  schemas: SchemaComponents,
+): JsonSchema | undefined {
+  const codes = Object.keys(errors);
+  if (codes.length === 0) return undefined;
+  const variants = codes.map((code) => {
+    const data = schemas.add(`${prefix}.errors.${code}.data`, errors[code]);
+    const own = { properties: { code: { const: code }, data }, required: ["code", "data"] };
+    schemas.put(`${prefix}.errors.${code}`, { allOf: [referenceTo("Problem"), own] });
+    return [code, referenceTo(`${prefix}.errors.${code}`)] as const;
+  });
+  const mapping = Object.fromEntries(variants.map(([code, { $ref }]) => [code, $ref]));
+  return { oneOf: variants.map(([, reference]) => reference), discriminator: { propertyName: "code", mapping } };
+}
+
+function parameterReference(name: keyof typeof parameters): JsonSchema {
+  return { $ref: `#/components/parameters/${name}` };
+}
