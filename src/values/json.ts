@@ -48,14 +48,6 @@ export function formatPath(segments: readonly PropertyKey[]): string {
   return path;
 }
 
-/** An `invalid_argument` error that names the first violation and carries all of them. */
-export function violationError(sentence: string, violations: readonly Violation[]): SynodError {
-  const [first] = violations;
-  const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : "";
-  const detail = first === undefined ? "" : `: ${first.path} ${first.message}`;
-  return new SynodError("invalid_argument", `${sentence}${detail}${more}`, { data: { violations } });
-}
-
 function parse(text: string, subject: string): unknown {
   try {
     return JSON.parse(text);
@@ -147,7 +139,8 @@ function notJson(root: unknown, subject: string): SynodError {
     ancestors.pop();
   };
   visit(root, []);
-  return violationError(`${subject} is not JSON`, violations);
+  const listed = violations.map(({ path, message }) => `${path} ${message}`).join(", ");
+  return new SynodError("invalid_argument", `${subject} is not JSON: ${listed}`, { data: { violations } });
 }
 
 function shapeFault(value: unknown, ancestors: readonly unknown[]): string | undefined {
