@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createLog, type LogOptions } from "./pino.ts";
+
+function written(options: Pick<LogOptions, "format" | "level">): {
+  lines: string[];
+  log: ReturnType<typeof createLog>;
+} {
+  const lines: string[] = [];
+  return { lines, log: createLog({ ...options, name: "node-1", write: (line) => lines.push(line) }) };
+}
+
+test("a text line holds the time, the level, who speaks, the message and the fields", () => {
+  const { lines, log } = written({ format: "text", level: "info" });
+  log.warn("the lease has ended", { incarnation: 7, why: "no renewal", tags: ["a"] });
+  assert.match(
+    lines.join(""),
+    /^\d\d:\d\d:\d\d\.\d{3} warn {2}node-1 {2}the lease has ended {2}incarnation=7 why="no renewal" tags=\["a"\]\n$/,
+  );
+});
+
+test("a text line stays one line whatever a field holds", () => {
+  const { lines, log } = written({ format: "text", level: "info" });
+  log.error("it broke", { error: "a\nb" });
+  assert.equal(lines.join("").trimEnd().split("\n").length, 1);
+});
+
+test("a JSON line can be parsed and names its level", () => {
+  const { lines, log } = written({ format: "json", level: "info" });
+  log.info("ready", { url: "http://127.0.0.1:8080" });
+  const entry = JSON.parse(lines.join("")) as Record<string, unknown>;
+  assert.deepEqual(
+    { level: entry.level, name: entry.name, message: entry.message, url: entry.url, pid: entry.pid },
+    { level: "info", name: "node-1", message: "ready", url: "http://127.0.0.1:8080", pid: process.pid },
+  );
+});
+
+test("what is less important than the level is not written", () => {
+  const { lines, log } = written({ format: "json", level: "warn" });
+  log.debug("one");
+  log.info("two");
+  log.warn("three");
+  assert.equal(lines.length, 1);
+});

@@ -1,0 +1,70 @@
+/**
+ * The log port on pino. Lines go to standard error, one per event, so that standard output stays free for
+ * what a command answers: as JSON for machines, or as text for people.
+ */
+import { writeSync } from "node:fs";
+import { type DestinationStream, destination, pino } from "pino";
+import type { Log } from "../../ports/log.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface LogOptions {
+  readonly format: "json" | "text";
+  /** The least important level that is written. */
+  readonly level: LogLevel;
+  /** Who speaks: `supervisor`, `node-1`. */
+  readonly name: string;
+  /** Where lines go; standard error by default. */
+  readonly write?: (line: string) => void;
+}
+
+/** A log that writes each line at once, so that the last words of a dying process are not lost. */
+export function createLog(options: LogOptions): Log {
+  const stream = options.format === "text" ? textStream(options.write ?? writeToStderr) : jsonStream(options.write);
+  const logger = pino(
+    {
+      level: options.level,
+      name: options.name,
+      base: { pid: process.pid },
+      messageKey: "message",
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    stream,
+  );
+  return {
+    debug: (message, fields) => logger.debug(fields ?? {}, message),
+    info: (message, fields) => logger.info(fields ?? {}, message),
+    warn: (message, fields) => logger.warn(fields ?? {}, message),
+    error: (message, fields) => logger.error(fields ?? {}, message),
+  };
+}
+
+function jsonStream(write: ((line: string) => void) | undefined): DestinationStream {
+  return write ? { write } : destination({ dest: 2, sync: true });
+}
+
+function textStream(write: (line: string) => void): DestinationStream {
+  return { write: (line) => write(textLine(JSON.parse(line) as Record<string, unknown>)) };
+}
+
+function writeToStderr(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // Nobody reads the log any more, which must not end the process.
+  }
+}
+
+/** `12:30:05.120 warn  node-1  the message  field=value other={"a":1}` */
+function textLine(entry: Record<string, unknown>): string {
+  const { level, time, pid: _pid, name, message, ...fields } = entry;
+  const clock = String(time).slice(11, 23);
+  const tail = Object.entries(fields).map(([field, value]) => `${field}=${textValue(value)}`);
+  const words = [clock, String(level).padEnd(5), String(name), ` ${String(message)}`];
+  return `${words.join(" ")}${tail.length > 0 ? `  ${tail.join(" ")}` : ""}\n`;
+}
+
+function textValue(value: unknown): string {
+  return typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { resolve } from "node:path";
+import { test } from "node:test";
+import { besideStore, openStore, parseStoreUrl, storeUrl } from "./store-location.ts";
+
+test("without a URL the store is a file of the system's name in .synod", () => {
+  assert.deepEqual(parseStoreUrl(undefined, "bank"), { kind: "sqlite", path: resolve(".synod/bank.db") });
+});
+
+test("a store URL is read and written back", () => {
+  for (const url of ["memory:", "sqlite:/var/lib/bank.db"]) assert.equal(storeUrl(parseStoreUrl(url, "bank")), url);
+  assert.deepEqual(parseStoreUrl("sqlite:x.db", "bank"), { kind: "sqlite", path: resolve("x.db") });
+});
+
+test("what is no store URL is refused in one sentence", () => {
+  assert.throws(() => parseStoreUrl("sqlite:", "bank"), /names no file: write sqlite:PATH/);
+  assert.throws(() => parseStoreUrl("postgres://localhost/bank", "bank"), /PostgreSQL stores are not supported yet/);
+  for (const url of ["bank.db", "", "memory:x", "mysql://x"]) {
+    assert.throws(() => parseStoreUrl(url, "bank"), /is no store URL: write sqlite:PATH/);
+  }
+});
+
+test("the supervisor's files lie beside the store and carry its name", () => {
+  assert.equal(besideStore({ kind: "sqlite", path: "/data/bank.db" }, "x"), "/data/bank");
+  assert.equal(besideStore({ kind: "sqlite", path: "/data/bank.sqlite" }, "x"), "/data/bank");
+  assert.equal(besideStore({ kind: "sqlite", path: "/data/bank" }, "x"), "/data/bank");
+  assert.equal(besideStore({ kind: "memory" }, "bank"), resolve(".synod/bank"));
+});
+
+test("each memory store that is opened is a new one", async () => {
+  const [one, two] = [await openStore({ kind: "memory" }, "bank"), await openStore({ kind: "memory" }, "bank")];
+  assert.equal(one.identity.system, "bank");
+  assert.notDeepEqual(one.identity.secret, two.identity.secret);
+  await one.close();
+  await two.close();
+});

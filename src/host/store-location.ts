@@ -1,0 +1,52 @@
+/**
+ * Reads a store URL and opens the store there. A supervisor and its nodes each open a connection of their
+ * own; a `memory:` store has no place that two processes could share, so it lives in its node.
+ */
+import { basename, dirname, join, resolve } from "node:path";
+import { createMemoryDatabase, openMemoryStore } from "../adapters/memory/store.ts";
+import { openSqliteStore } from "../adapters/sqlite/store.ts";
+import { SynodError } from "../errors.ts";
+import type { Store } from "../ports/store.ts";
+
+export type StoreLocation = { readonly kind: "memory" } | { readonly kind: "sqlite"; readonly path: string };
+
+/** Where the files of a system lie that are not told to lie elsewhere. */
+const defaultFolder = ".synod";
+
+/** `sqlite:PATH` or `memory:`; without a URL `sqlite:.synod/NAME.db`. */
+export function parseStoreUrl(url: string | undefined, system: string): StoreLocation {
+  if (url === undefined) return { kind: "sqlite", path: resolve(defaultFolder, `${system}.db`) };
+  const [scheme, rest = ""] = split(url);
+  if (scheme === "memory" && rest === "") return { kind: "memory" };
+  if (scheme === "sqlite" && rest !== "") return { kind: "sqlite", path: resolve(rest) };
+  if (scheme === "sqlite") throw invalid(`The store URL "${url}" names no file: write sqlite:PATH.`);
+  if (scheme === "postgres" || scheme === "postgresql") {
+    throw new SynodError("unimplemented", "PostgreSQL stores are not supported yet: use sqlite:PATH.");
+  }
+  throw invalid(`"${url}" is no store URL: write sqlite:PATH, or memory: for a store that ends with the process.`);
+}
+
+export function storeUrl(location: StoreLocation): string {
+  return location.kind === "memory" ? "memory:" : `sqlite:${location.path}`;
+}
+
+/** A new connection to the store at that place; a `memory:` store is a new one each time. */
+export async function openStore(location: StoreLocation, system: string): Promise<Store> {
+  if (location.kind === "memory") return openMemoryStore(createMemoryDatabase({ system }));
+  return await openSqliteStore({ path: location.path, system });
+}
+
+/** The path, without its ending, of the files that a supervisor keeps beside the store. */
+export function besideStore(location: StoreLocation, system: string): string {
+  if (location.kind === "memory") return resolve(defaultFolder, system);
+  return join(dirname(location.path), basename(location.path).replace(/\.(db|sqlite3?)$/, ""));
+}
+
+function split(url: string): [scheme: string, rest?: string] {
+  const colon = url.indexOf(":");
+  return colon < 0 ? [""] : [url.slice(0, colon).toLowerCase(), url.slice(colon + 1)];
+}
+
+function invalid(sentence: string): SynodError {
+  return new SynodError("invalid_argument", sentence);
+}
