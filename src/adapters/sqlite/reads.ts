@@ -1,0 +1,55 @@
+/** Reads in SQL. Every row is compared with its checksum before anybody builds on it. */
+import type { DatabaseSync } from "node:sqlite";
+import { SynodError } from "../../errors.ts";
+import type { CallRecord, EntityRow, Read, ReadResult, ShardId } from "../../ports/store.ts";
+import { entityChecksum, recordChecksum } from "./checksums.ts";
+import { damaged, sqliteCode, sqliteCodes } from "./failures.ts";
+
+/** Prepares reads; to be run in a transaction when several belong together. */
+export function readsOf(database: DatabaseSync, path: string): (read: Read) => ReadResult {
+  const entity = database.prepare(
+    `SELECT version, state_version AS stateVersion, state, checksum FROM entities
+     WHERE service = ? AND shard = ? AND key = ?`,
+  );
+  const record = database.prepare(
+    `SELECT id, input_hash AS inputHash, reply, finished_at AS finishedAt, key_time AS keyTime, checksum FROM records
+     WHERE service = ? AND shard = ? AND id = ?`,
+  );
+
+  const readEntity = ({ service, number }: ShardId, key: string): ReadResult => {
+    const found = entity.get(service, number, key) as (EntityRow & { checksum: number }) | undefined;
+    if (found === undefined) return { kind: "entity", row: null };
+    const { checksum, ...row } = found;
+    if (entityChecksum(service, key, row) === checksum) return { kind: "entity", row };
+    return mismatch(path, `state of ${service}/${JSON.stringify(key)}`);
+  };
+
+  const readRecord = ({ service, number }: ShardId, id: string): ReadResult => {
+    const found = record.get(service, number, id) as (CallRecord & { checksum: number }) | undefined;
+    if (found === undefined) return { kind: "record", record: null };
+    const { checksum, ...row } = found;
+    if (recordChecksum(service, row) === checksum) return { kind: "record", record: row };
+    return mismatch(path, `reply recorded under ${service}/${JSON.stringify(id)}`);
+  };
+
+  return (read) => {
+    try {
+      return read.kind === "entity" ? readEntity(read.shard, read.key) : readRecord(read.shard, read.id);
+    } catch (error) {
+      // A page that SQLite cannot make sense of, or a number that no writer of ours has written.
+      if (sqliteCode(error) === sqliteCodes.corrupt || isOutOfRange(error)) {
+        return { kind: "corrupt", error: damaged(path, error) };
+      }
+      throw error;
+    }
+  };
+}
+
+function mismatch(path: string, what: string): ReadResult {
+  const message = `the ${what} in ${path} does not match its checksum: restore it from a backup`;
+  return { kind: "corrupt", error: new SynodError("data_loss", message) };
+}
+
+function isOutOfRange(error: unknown): boolean {
+  return error instanceof RangeError && "code" in error && error.code === "ERR_OUT_OF_RANGE";
+}
