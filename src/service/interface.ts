@@ -10,6 +10,7 @@ import { isSchema } from "./schema.ts";
 
 declare const types: unique symbol;
 const interfaceMark: unique symbol = Symbol.for("synod.interface");
+const operationMark: unique symbol = Symbol.for("synod.operation");
 
 /** Two types under one name, for a schema that takes one thing and returns another. */
 export interface Transformed<Takes, Returns> {
@@ -212,6 +213,7 @@ function operation<Kind extends OperationKind>(
   checkMembers(options, ["input", "output", "errors", "description"], `a ${kind}`);
   const { input, output, errors = {}, description } = options;
   return Object.freeze({
+    [operationMark]: true,
     kind,
     input,
     output,
@@ -229,7 +231,7 @@ function checkOperations(operations: Readonly<Record<string, AnyOperation>>, sub
       throw definitionError(`${subject} has an operation "then": whoever awaits its caller would call it`);
     }
     const own = `operation ${quoted(name)} of ${subject}`;
-    if (made?.kind !== "query" && made?.kind !== "command") {
+    if (typeof made !== "object" || made === null || !Object.hasOwn(made, operationMark)) {
       throw definitionError(`${own} was not made by query() or command()`);
     }
     for (const part of ["input", "output"] as const) {

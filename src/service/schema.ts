@@ -61,8 +61,8 @@ function answerOf<Output>(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SynodError("internal", `the schema of ${subject} threw: ${reason}`, { cause });
   }
-  if (!(result instanceof Promise)) return result;
-  result.catch(() => {}); // Nobody reads this answer.
+  if (!("then" in result)) return result;
+  result.then(undefined, () => {}); // Nobody reads this answer.
   throw new SynodError(
     "internal",
     `the schema of ${subject} answers with a promise; schemas must answer at once, so look things up in the handler instead`,
