@@ -13,4 +13,6 @@ export interface Clock {
   wall(): number;
   /** Calls `callback` once, `delayMs` or later from now. A set timer keeps the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer;
+  /** Calls `callback` once, after the events that are already due: where a turn's work is gathered. */
+  soon(callback: () => void): void;
 }

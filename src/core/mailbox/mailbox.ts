@@ -1,0 +1,363 @@
+/**
+ * The mailbox of one entity: who has the turn, who waits, and whose answer may leave.
+ *
+ * Think of a clerk at a counter with one pen. Customers queue; the clerk serves one at a time and writes
+ * into a draft book, then hands each finished page to a courier who files it in the vault. The clerk does not
+ * wait for the courier before serving the next customer (execution is ahead of durability), but nobody
+ * leaves the building before every page that they could have read is in the vault (the exit gate).
+ *
+ * The mailbox decides; it never runs a handler, never stores anything, never looks at a clock. The
+ * driver performs the effects in the order in which they are returned.
+ */
+import { invariant } from "../../errors.ts";
+
+/** A caller's place in the mailbox; the driver's own number for it. */
+export type Token = number;
+
+export type MailboxInput<Payload> =
+  /** A command for this entity. With an id, `lookup` says whether the store may hold its record. */
+  | {
+      kind: "arrive";
+      token: Token;
+      id: string | null;
+      inputHash: string | null;
+      lookup: boolean;
+      /** The driver's own, given back in the effects that concern this command. */
+      payload: Payload;
+    }
+  /** The entity's durable state is in memory. */
+  | { kind: "loaded" }
+  | { kind: "looked"; token: Token; answer: LookupAnswer }
+  /** The handler settled. `changed`: it leaves something to commit (state, or a record). */
+  | { kind: "finished"; token: Token; changed: boolean }
+  /** A running handler wants to call somebody: a call leaves through the exit gate too. */
+  | { kind: "depart"; token: Token; departure: number }
+  /** Everything up to this position is durable. */
+  | { kind: "durable"; position: number }
+  /**
+   * The changes up to `through` are certainly not durable and will not be. `culprit`: the store does not take
+   * this data (try each command alone); otherwise it could not write at all (all of them fail).
+   */
+  | { kind: "rolledBack"; through: number; culprit: boolean }
+  /** Nobody waits for this token any more: its deadline has passed, or its caller has gone. */
+  | { kind: "expire"; token: Token }
+  /** This activation is over. Positions up to `unknownThrough` were in a commit of unknown outcome. */
+  | { kind: "drop"; unknownThrough: number };
+
+/**
+ * What became of a lookup: the record is there; the id is new; the store could not say; or the id is so old
+ * that its record may have been removed, so that it must never be executed.
+ */
+export type LookupAnswer = "found" | "absent" | "failed" | "forgotten";
+
+export type MailboxEffect<Payload> =
+  /** Ask the store for the record of this call, then say `looked`. */
+  | { kind: "lookup"; token: Token; payload: Payload }
+  /** The record that was found answers these callers. */
+  | { kind: "replay"; tokens: readonly Token[]; payload: Payload }
+  /** Give this command the turn: run its handler on the state that the last finished command left. */
+  | { kind: "run"; token: Token; attempt: number; payload: Payload }
+  /** Revoke the handler's context and drop its draft: its turn is over. */
+  | { kind: "abandon" }
+  /** Hand the change of this command to the committer under this position. */
+  | { kind: "commit"; position: number; payload: Payload }
+  /** Exit gate open: all that this answer could have seen is durable. It goes to all these callers. */
+  | { kind: "release"; token: Token; tokens: readonly Token[]; payload: Payload }
+  /** Exit gate open for an outgoing call. */
+  | { kind: "departed"; departure: number }
+  /** Memory goes back to the durable state before anything else runs. */
+  | { kind: "restore" }
+  /** These callers get no answer from a handler. */
+  | { kind: "fail"; tokens: readonly Token[]; reason: FailReason };
+
+export type FailReason =
+  /** The queue is at its bound. Not happened. */
+  | "full"
+  /** The same id came with another input. Not happened. */
+  | "mismatch"
+  /** Nobody waits any more, and it certainly did not happen. */
+  | "expired"
+  /** Nobody waits any more, and it may still happen. */
+  | "expired-unknown"
+  /** The store could not say whether the id is known. Not happened, as far as this attempt goes. */
+  | "lookup-failed"
+  /** The id is older than what is remembered: whether it happened once cannot be said any more. */
+  | "forgotten"
+  /** Rolled back: the store could not take its change. Not happened. */
+  | "rolled-back"
+  /** The activation is over; not happened. */
+  | "dropped"
+  /** The activation is over with a commit of unknown outcome under way. */
+  | "dropped-unknown";
+
+interface Ticket<Payload> {
+  readonly payload: Payload;
+  /** The first caller; names the ticket. */
+  readonly token: Token;
+  readonly id: string | null;
+  readonly inputHash: string | null;
+  /** Callers who wait for this command: the first one and copies that joined. Empty: all have gone. */
+  waiters: Token[];
+  stage: "looking" | "waiting" | "running" | "executed";
+  attempt: number;
+  /** Run with nothing undurable around, so that a refused change has one author. */
+  alone: boolean;
+  changed: boolean;
+  /** The last change that this command could have seen, its own included. */
+  position: number;
+  departures: number[];
+}
+
+export interface MailboxOptions {
+  /** Commands that may wait for the turn. */
+  readonly mailboxLengthMax: number;
+}
+
+export class Mailbox<Payload> {
+  readonly #options: MailboxOptions;
+  #phase: "loading" | "active" | "dropped" = "loading";
+  /** Every open ticket by the token of each of its waiters. */
+  readonly #byToken = new Map<Token, Ticket<Payload>>();
+  /** Open tickets with an id: queued, running or undurable. A copy joins here. */
+  readonly #byId = new Map<string, Ticket<Payload>>();
+  #waiting: Ticket<Payload>[] = [];
+  #running: Ticket<Payload> | null = null;
+  #executed: Ticket<Payload>[] = [];
+  /** Tickets whose record is being looked up, by the token that names them. */
+  readonly #looking = new Map<Token, Ticket<Payload>>();
+  /** Number of the last change that was executed, and of the last that is durable. */
+  #position = 0;
+  #durable = 0;
+  #effects: MailboxEffect<Payload>[] = [];
+
+  constructor(options: MailboxOptions) {
+    this.#options = options;
+  }
+
+  /** No handler, no queue, no undurable change: only then may the entity be passivated. */
+  get idle(): boolean {
+    return (
+      this.#running === null && this.#waiting.length === 0 && this.#executed.length === 0 && this.#looking.size === 0
+    );
+  }
+
+  /** Commands that wait for the turn. */
+  get queued(): number {
+    return this.#waiting.length + this.#looking.size;
+  }
+
+  step(input: MailboxInput<Payload>): readonly MailboxEffect<Payload>[] {
+    invariant(this.#phase !== "dropped", "a dropped mailbox takes no input");
+    this.#effects = [];
+    switch (input.kind) {
+      case "arrive":
+        this.#arrive(input);
+        break;
+      case "loaded":
+        this.#phase = "active";
+        break;
+      case "looked":
+        this.#looked(input.token, input.answer);
+        break;
+      case "finished":
+        this.#finished(input.token, input.changed);
+        break;
+      case "depart":
+        this.#depart(input.token, input.departure);
+        break;
+      case "durable":
+        this.#becameDurable(input.position);
+        break;
+      case "rolledBack":
+        this.#rolledBack(input.through, input.culprit);
+        break;
+      case "expire":
+        this.#expire(input.token);
+        break;
+      case "drop":
+        this.#drop(input.unknownThrough);
+        return this.#effects;
+    }
+    this.#advance();
+    return this.#effects;
+  }
+
+  #arrive(arrival: Extract<MailboxInput<Payload>, { kind: "arrive" }>): void {
+    const { token, id, inputHash, lookup, payload } = arrival;
+    const original = id === null ? undefined : this.#byId.get(id);
+    if (original !== undefined) {
+      if (original.inputHash !== inputHash) return this.#fail([token], "mismatch");
+      original.waiters.push(token);
+      this.#byToken.set(token, original);
+      return;
+    }
+    if (this.queued >= this.#options.mailboxLengthMax) return this.#fail([token], "full");
+    const ticket: Ticket<Payload> = {
+      payload,
+      token,
+      id,
+      inputHash,
+      waiters: [token],
+      stage: "waiting",
+      attempt: 0,
+      alone: false,
+      changed: false,
+      position: 0,
+      departures: [],
+    };
+    this.#byToken.set(token, ticket);
+    if (id !== null) this.#byId.set(id, ticket);
+    if (lookup) {
+      ticket.stage = "looking";
+      this.#looking.set(token, ticket);
+      this.#effects.push({ kind: "lookup", token, payload });
+    } else {
+      this.#waiting.push(ticket);
+    }
+  }
+
+  #looked(token: Token, answer: LookupAnswer): void {
+    const ticket = this.#looking.get(token);
+    if (ticket === undefined) return;
+    this.#looking.delete(token);
+    if (answer === "absent") {
+      ticket.stage = "waiting";
+      this.#waiting.push(ticket);
+      return;
+    }
+    if (answer === "found") this.#effects.push({ kind: "replay", tokens: ticket.waiters, payload: ticket.payload });
+    else this.#fail(ticket.waiters, answer === "forgotten" ? "forgotten" : "lookup-failed");
+    this.#close(ticket);
+  }
+
+  #advance(): void {
+    const next = this.#waiting[0];
+    if (this.#phase !== "active" || this.#running !== null || next === undefined) return;
+    const alone = next.alone || this.#executed.some((ticket) => ticket.alone);
+    if (alone && this.#executed.length > 0) return;
+    this.#waiting.shift();
+    next.stage = "running";
+    next.attempt += 1;
+    this.#running = next;
+    this.#effects.push({ kind: "run", token: next.token, attempt: next.attempt, payload: next.payload });
+  }
+
+  #finished(token: Token, changed: boolean): void {
+    const ticket = this.#running;
+    // An abandoned handler may settle later; by then its ticket is gone or has been given another turn.
+    if (ticket === null || ticket.token !== token) return;
+    this.#running = null;
+    ticket.stage = "executed";
+    ticket.changed = changed;
+    if (changed) this.#position += 1;
+    ticket.position = this.#position;
+    if (changed) this.#effects.push({ kind: "commit", position: this.#position, payload: ticket.payload });
+    if (ticket.position <= this.#durable) this.#release(ticket);
+    else this.#executed.push(ticket);
+  }
+
+  #depart(token: Token, departure: number): void {
+    const ticket = this.#running;
+    if (ticket === null || ticket.token !== token) return;
+    // What the handler can have seen is whatever was executed before it got the turn.
+    if (this.#position <= this.#durable) this.#effects.push({ kind: "departed", departure });
+    else ticket.departures.push(departure);
+  }
+
+  #becameDurable(position: number): void {
+    invariant(position <= this.#position, "only executed changes become durable");
+    if (position <= this.#durable) return;
+    this.#durable = position;
+    let open = 0;
+    while (open < this.#executed.length && this.#executed[open]!.position <= position) open += 1;
+    for (const ticket of this.#executed.splice(0, open)) this.#release(ticket);
+    const running = this.#running;
+    if (running !== null && running.departures.length > 0 && this.#position <= position) {
+      for (const departure of running.departures.splice(0)) {
+        this.#effects.push({ kind: "departed", departure });
+      }
+    }
+  }
+
+  #release(ticket: Ticket<Payload>): void {
+    const { token, waiters, payload } = ticket;
+    this.#effects.push({ kind: "release", token, tokens: waiters, payload });
+    this.#close(ticket);
+  }
+
+  /**
+   * Everything executed after the durable position ran on a state that never was. The authors of the refused
+   * changes fail, or run again one by one until the one bad change stands alone; the rest run again.
+   */
+  #rolledBack(through: number, culprit: boolean): void {
+    const executed = this.#executed;
+    this.#executed = [];
+    this.#position = this.#durable;
+    this.#effects.push({ kind: "restore" });
+    const again: Ticket<Payload>[] = [];
+    const authors = executed.filter((ticket) => ticket.changed && ticket.position <= through);
+    for (const ticket of executed) {
+      const author = authors.includes(ticket);
+      if (author && (!culprit || authors.length === 1)) {
+        this.#fail(ticket.waiters, "rolled-back");
+        this.#close(ticket);
+      } else if (ticket.waiters.length === 0) {
+        this.#close(ticket);
+      } else {
+        if (author) ticket.alone = true;
+        again.push(ticket);
+      }
+    }
+    const running = this.#running;
+    if (running !== null) {
+      this.#running = null;
+      this.#effects.push({ kind: "abandon" });
+      running.departures = [];
+      again.push(running);
+    }
+    for (const ticket of again) ticket.stage = "waiting";
+    this.#waiting = [...again, ...this.#waiting];
+  }
+
+  #expire(token: Token): void {
+    const ticket = this.#byToken.get(token);
+    if (ticket === undefined) return;
+    this.#byToken.delete(token);
+    ticket.waiters = ticket.waiters.filter((waiter) => waiter !== token);
+    const goesOn = ticket.waiters.length > 0 || ticket.stage === "executed";
+    this.#fail([token], goesOn ? "expired-unknown" : "expired");
+    if (goesOn) return;
+    this.#looking.delete(ticket.token);
+    if (ticket.stage === "waiting") this.#waiting = this.#waiting.filter((other) => other !== ticket);
+    if (ticket.stage === "running") {
+      this.#running = null;
+      this.#effects.push({ kind: "abandon" });
+    }
+    this.#close(ticket);
+  }
+
+  #drop(unknownThrough: number): void {
+    const running = this.#running;
+    if (running !== null) this.#effects.push({ kind: "abandon" });
+    for (const ticket of new Set(this.#byToken.values())) {
+      const unknown = ticket.stage === "executed" && ticket.changed && ticket.position <= unknownThrough;
+      this.#fail(ticket.waiters, unknown ? "dropped-unknown" : "dropped");
+    }
+    this.#byToken.clear();
+    this.#byId.clear();
+    this.#waiting = [];
+    this.#executed = [];
+    this.#running = null;
+    this.#looking.clear();
+    this.#phase = "dropped";
+  }
+
+  #close(ticket: Ticket<Payload>): void {
+    for (const waiter of ticket.waiters) this.#byToken.delete(waiter);
+    if (ticket.id !== null) this.#byId.delete(ticket.id);
+  }
+
+  #fail(tokens: readonly Token[], reason: FailReason): void {
+    if (tokens.length > 0) this.#effects.push({ kind: "fail", tokens, reason });
+  }
+}

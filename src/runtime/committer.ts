@@ -1,0 +1,141 @@
+/**
+ * Drives the committer core: one store commit under way per node, carrying the finished changes of all of the
+ * node's shards. Changes of one turn of the event loop travel together; the rest gathers while a commit is
+ * under way.
+ */
+import { type Change, Commits, type CommitsEffect } from "../core/commits/commits.ts";
+import { SynodError, toSynodError } from "../errors.ts";
+import type { CommitBatch, CommitResult, ShardId } from "../ports/store.ts";
+import type { Environment } from "./environment.ts";
+import type { Shard } from "./shard.ts";
+
+/** What the committer tells the node. */
+export interface CommitterEvents {
+  shard(id: ShardId): Shard;
+  /** The shard must be claimed again (with a new epoch) before it serves, or belongs to somebody else. */
+  lostShard(): void;
+  /** The lease has ended. */
+  ended(): void;
+  /** The store must not be used any more. */
+  broken(error: SynodError): void;
+}
+
+export class Committer {
+  readonly #environment: Environment;
+  readonly #events: CommitterEvents;
+  readonly #commits: Commits;
+  #flushing = false;
+  #closed = false;
+  #waiters: (() => void)[] = [];
+
+  /** One committer per incarnation. */
+  constructor(environment: Environment, incarnation: number, events: CommitterEvents) {
+    this.#environment = environment;
+    this.#events = events;
+    const { batchCommandsMax, batchBytesMax } = environment.limits;
+    this.#commits = new Commits({ incarnation, batchCommandsMax, batchBytesMax });
+  }
+
+  add(change: Change): void {
+    if (!this.#closed) this.#perform(this.#commits.step({ kind: "change", change }));
+  }
+
+  /** Drops the shard's entities; what was sent and not answered may still be written. */
+  disown(shard: Shard, reason: SynodError): void {
+    shard.disown(reason, (key) => this.#commits.positionUnderWay(shard.id, key));
+    this.#perform(this.#commits.step({ kind: "drop", shard: shard.id }));
+  }
+
+  /** Resolves when nothing waits to be committed. */
+  whenIdle(): Promise<void> {
+    if (this.#closed || this.#commits.idle) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Sends nothing any more, and ignores what is still answered. */
+  close(): void {
+    this.#closed = true;
+    for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  #perform(effects: readonly CommitsEffect[]): void {
+    for (const effect of effects) {
+      if (this.#closed) return;
+      this.#performOne(effect);
+    }
+    if (this.#commits.idle) for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  #performOne(effect: CommitsEffect): void {
+    switch (effect.kind) {
+      case "wake":
+        return this.#wake();
+      case "commit":
+        return void this.#commit(effect.batch);
+      case "durable":
+        return this.#activation(effect.shard, effect.key)?.becameDurable(effect.position);
+      case "rolledBack": {
+        const error = this.#rollbackError(toSynodError(effect.error, "not-happened"), effect.culprit);
+        return this.#activation(effect.shard, effect.key)?.rolledBack(effect.through, effect.culprit, error);
+      }
+      case "stale": {
+        const reason = new SynodError("unavailable", "this activation was not the current one any more");
+        return this.#activation(effect.shard, effect.key)?.drop(reason, 0);
+      }
+      case "fenced":
+        return this.#lose(effect.shard, "the shard has another owner", () => 0);
+      case "unknown": {
+        const unknown = (key: string): number => effect.positions.get(key) ?? 0;
+        return this.#lose(effect.shard, "the store did not say whether a commit took effect", unknown);
+      }
+      case "ended":
+        return this.#events.ended();
+      case "broken":
+        return this.#events.broken(toSynodError(effect.error));
+    }
+  }
+
+  #activation(id: ShardId, key: string): ReturnType<Shard["activations"]["get"]> {
+    return this.#events.shard(id).activations.get(key);
+  }
+
+  #lose(id: ShardId, why: string, unknown: (key: string) => number): void {
+    const shard = this.#events.shard(id);
+    this.#environment.log.warn(`shard ${id.service}/${id.number} is dropped: ${why}`);
+    shard.disown(new SynodError("unavailable", why, { retryAfterMs: 100 }), unknown);
+    this.#perform(this.#commits.step({ kind: "drop", shard: id }));
+    this.#events.lostShard();
+  }
+
+  #wake(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#environment.clock.soon(() => {
+      this.#flushing = false;
+      if (!this.#closed) this.#perform(this.#commits.step({ kind: "flush" }));
+    });
+  }
+
+  async #commit(batch: CommitBatch): Promise<void> {
+    const { store, lease, counters, log } = this.#environment;
+    const sentAt = lease.now();
+    counters.commits += 1;
+    let result: CommitResult | { readonly status: "unknown" };
+    try {
+      result = await store.commit(batch);
+    } catch (error) {
+      log.warn("a commit has an unknown outcome: its shards are claimed again", { error });
+      result = { status: "unknown" };
+    }
+    if (this.#closed) return;
+    if (result.status === "committed" && result.renewed) lease.renewed(sentAt);
+    this.#perform(this.#commits.step({ kind: "answered", result }));
+  }
+
+  /** In the caller's words: a refusal is about this data, a failure is about the store. */
+  #rollbackError(error: SynodError, culprit: boolean): SynodError {
+    if (culprit) return new SynodError("internal", `the store does not take this change: ${error.message}`);
+    const message = `the store cannot write now, nothing was changed: ${error.message}`;
+    return new SynodError("unavailable", message, { retryAfterMs: 1_000, cause: error });
+  }
+}

@@ -1,0 +1,43 @@
+/** What the parts of one node share: its ports, bounds and the few things that all of them ask. */
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { Random } from "../ports/random.ts";
+import type { Store } from "../ports/store.ts";
+import type { AnySystem } from "../service/model.ts";
+import type { EntityMemory } from "./entity-memory.ts";
+import type { LeaseGuard } from "./lease-guard.ts";
+import type { NodeLimits } from "./limits.ts";
+import type { Reader } from "./reader.ts";
+import type { RecordCache } from "./record-cache.ts";
+
+export interface Environment {
+  readonly node: string;
+  readonly system: AnySystem;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: NodeLimits;
+  readonly lease: LeaseGuard;
+  readonly reader: Reader;
+  readonly records: RecordCache;
+  readonly memory: EntityMemory;
+  readonly counters: Counters;
+}
+
+/** What a node has done since its start, and what it holds now. */
+export interface Counters {
+  commands: number;
+  queries: number;
+  commits: number;
+  /** Commands whose change or record became durable. */
+  committedCommands: number;
+  /** Bytes of executed work that is not durable yet. */
+  undurableBytes: number;
+  /** Handlers whose turn was taken away and that have not settled since. */
+  abandonedHandlers: number;
+}
+
+export function newCounters(): Counters {
+  return { commands: 0, queries: 0, commits: 0, committedCommands: 0, undurableBytes: 0, abandonedHandlers: 0 };
+}

@@ -1,0 +1,158 @@
+/**
+ * The way in: calls of inbound adapters are checked, bounded, given an id and a deadline, and routed. What is
+ * wrong with a call is said before anything is decoded or queued.
+ */
+import { SynodError, toSynodError } from "../errors.ts";
+import type { Gateway, GatewayCall, GatewayReply, ServiceDescription } from "../ports/gateway.ts";
+import { describeService } from "../service/description.ts";
+import type { AnyService } from "../service/model.ts";
+import { hashParts } from "../values/hash.ts";
+import { timedKeyTime } from "../values/ids.ts";
+import type { Environment } from "./environment.ts";
+import type { CommandId, Invocation, Target } from "./invocation.ts";
+import { checkKey } from "./outgoing.ts";
+import { failed } from "./replies.ts";
+import type { Router } from "./router.ts";
+
+/** Length of an idempotency key from outside. */
+const idempotencyKeyLengthMax = 255;
+/** Suggested to callers who come while the node is at its bound, ms. */
+const retryAfterMs = 1_000;
+
+export class NodeGateway implements Gateway {
+  readonly system: string;
+  readonly services: readonly ServiceDescription[];
+  readonly timeoutMaxMs: number;
+  state: Gateway["state"] = "starting";
+  readonly #environment: Environment;
+  readonly #router: Router;
+  readonly #services: ReadonlyMap<string, AnyService>;
+  #callsInFlight = 0;
+  #inputBytes = 0;
+  #requests = 0;
+  readonly #requestPrefix: string;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(environment: Environment, router: Router) {
+    this.#environment = environment;
+    this.#router = router;
+    this.system = environment.system.name;
+    this.timeoutMaxMs = environment.limits.timeoutMaxMs;
+    this.services = environment.system.services.map(describeService);
+    this.#services = new Map(environment.system.services.map((service) => [service.interface.name, service]));
+    this.#requestPrefix = Buffer.from(environment.random.bytes(9)).toString("base64url");
+  }
+
+  get callsInFlight(): number {
+    return this.#callsInFlight;
+  }
+
+  /** Resolves when no call is in flight. */
+  idle(): Promise<void> {
+    if (this.#callsInFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  async call(call: GatewayCall): Promise<GatewayReply> {
+    const bytes = call.input?.length ?? 0;
+    let invocation: Invocation;
+    try {
+      this.#admit(bytes);
+      invocation = this.#invocation(call);
+    } catch (error) {
+      return failed(toSynodError(error, "not-happened"));
+    }
+    this.#callsInFlight += 1;
+    this.#inputBytes += bytes;
+    try {
+      return await this.#router.dispatch(invocation);
+    } catch (error) {
+      // The router answers with replies; anything else is a bug of ours, and nobody knows how far it got.
+      this.#environment.log.error("a call failed inside the runtime", { error });
+      return failed(toSynodError(error, "unknown"));
+    } finally {
+      this.#callsInFlight -= 1;
+      this.#inputBytes -= bytes;
+      if (this.#callsInFlight === 0) for (const wake of this.#whenIdle.splice(0)) wake();
+    }
+  }
+
+  #admit(bytes: number): void {
+    if (this.state === "starting" || this.state === "stopped") {
+      throw new SynodError("unavailable", `this node is ${this.state}`, { retryAfterMs });
+    }
+    const { limits, counters } = this.#environment;
+    const full =
+      this.#callsInFlight >= limits.callsInFlightMax ||
+      this.#inputBytes + bytes > limits.inputBytesInFlightMax ||
+      counters.undurableBytes > limits.undurableBytesMax;
+    if (full) throw new SynodError("resource_exhausted", "this node has all the work it can hold", { retryAfterMs });
+  }
+
+  #invocation(call: GatewayCall): Invocation {
+    const target = this.#target(call);
+    const { clock } = this.#environment;
+    return {
+      target,
+      input: call.input,
+      requestId: `${this.#requestPrefix}-${++this.#requests}`,
+      principal: call.principal,
+      id: target.operation.kind === "command" ? this.#commandId(call) : null,
+      deadline: clock.monotonic() + this.#timeout(call.timeoutMs),
+      signal: call.signal,
+      traceparent: call.traceparent,
+    };
+  }
+
+  #target({ service: serviceName, key, operation: name }: GatewayCall): Target {
+    const service = this.#services.get(serviceName);
+    if (service === undefined) {
+      throw new SynodError(
+        "not_found",
+        `no service ${serviceName}; there are: ${[...this.#services.keys()].join(", ")}`,
+      );
+    }
+    const { operations } = service.interface;
+    const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
+    if (operation === undefined) {
+      const known = Object.keys(operations).join(", ");
+      throw new SynodError("not_found", `${serviceName} has no operation ${name}; there are: ${known}`);
+    }
+    if (service.interface.key === undefined) {
+      if (key !== undefined) throw new SynodError("invalid_argument", `${serviceName} is stateless: it takes no key`);
+      return { service, key: null, name, operation };
+    }
+    if (key === undefined) throw new SynodError("invalid_argument", `${serviceName} needs a key`);
+    return { service, key: checkKey(service.interface, key), name, operation };
+  }
+
+  #timeout(timeoutMs: number | undefined): number {
+    const { timeoutDefaultMs, timeoutMaxMs } = this.#environment.limits;
+    if (timeoutMs === undefined) return timeoutDefaultMs;
+    if (timeoutMs > 0 && timeoutMs <= timeoutMaxMs) return timeoutMs;
+    throw new SynodError(
+      "invalid_argument",
+      `the timeout must be more than 0 and at most ${timeoutMaxMs} ms, not ${timeoutMs}`,
+    );
+  }
+
+  /** Scoped, so that one caller's keys never meet another's, nor those of another entity or operation. */
+  #commandId(call: GatewayCall): CommandId | null {
+    const { idempotencyKey, principal, service, key, operation, input } = call;
+    if (idempotencyKey === undefined) return null;
+    if (idempotencyKey.length === 0 || idempotencyKey.length > idempotencyKeyLengthMax) {
+      const message = `an idempotency key has 1 to ${idempotencyKeyLengthMax} characters, not ${idempotencyKey.length}`;
+      throw new SynodError("invalid_argument", message);
+    }
+    const keyTime = timedKeyTime(idempotencyKey);
+    const { clock, limits } = this.#environment;
+    if (keyTime !== null && keyTime > clock.wall() + limits.timedKeyAheadMaxMs) {
+      throw new SynodError("invalid_argument", "the idempotency key lies in the future: check the clock that made it");
+    }
+    return {
+      hash: hashParts(principal, service, key ?? "", operation, idempotencyKey),
+      inputHash: hashParts(input ?? ""),
+      keyTime,
+    };
+  }
+}

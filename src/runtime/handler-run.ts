@@ -1,0 +1,236 @@
+/**
+ * One run of a handler: input decoded and validated, context made, handler called, its result encoded, the
+ * context revoked. What is done with the result (commit, answer) is the business of whoever runs it.
+ */
+import { type Outcome, SynodError, toSynodError } from "../errors.ts";
+import type { GatewayReply } from "../ports/gateway.ts";
+import { validate } from "../service/schema.ts";
+import { decodeJson, encodeJson } from "../values/json.ts";
+import type { Environment } from "./environment.ts";
+import { HandlerContext, type StateAccess } from "./handler-context.ts";
+import { type Invocation, nameOfTarget } from "./invocation.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { declared, failed, failure, passesThrough, succeeded, withOutcome } from "./replies.ts";
+
+export interface HandlerRunOptions {
+  readonly environment: Environment;
+  readonly outgoing: Outgoing;
+  readonly invocation: Invocation;
+  /** 1 for the first time that this node runs the handler for this call. */
+  readonly attempt: number;
+  /** Null for stateless operations. */
+  readonly state: StateAccess | null;
+  /** Waits until a call of this handler may leave (the exit gate). */
+  readonly departure: () => Promise<void>;
+}
+
+/** How a handler settled: its reply, and whether that is one that a repeat must get too. */
+export interface Settled {
+  readonly reply: GatewayReply;
+  /** `value`: it returned. `declared`: one of its declared errors. `error`: anything else; the draft is void. */
+  readonly kind: "value" | "declared" | "error";
+}
+
+export class HandlerRun {
+  readonly options: HandlerRunOptions;
+  readonly #failures = new Set<unknown>();
+  readonly #abort = new AbortController();
+  readonly #onSettled: (settled: Settled) => void;
+  #revoked: string | null = null;
+  #settled = false;
+  #pendingCalls = new Map<number, string>();
+  #callsMade = 0;
+
+  constructor(options: HandlerRunOptions, onSettled: (settled: Settled) => void) {
+    this.options = options;
+    this.#onSettled = onSettled;
+  }
+
+  /** Runs the handler. Settles in the same turn of the event loop when the handler is synchronous. */
+  start(): void {
+    const { target } = this.options.invocation;
+    let input: unknown;
+    try {
+      input = this.#input();
+    } catch (error) {
+      return this.#settle({ kind: "error", reply: failed(toSynodError(error, "not-happened")) });
+    }
+    let result: unknown;
+    try {
+      result = target.service.operations[target.name]!(new HandlerContext(this), input);
+    } catch (error) {
+      return this.#threw(error);
+    }
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.#returned(value),
+        (error) => this.#threw(error),
+      );
+    } else {
+      this.#returned(result);
+    }
+  }
+
+  /** Takes the context away: the turn is over, whatever the handler still does. */
+  revoke(reason: string): void {
+    if (this.#revoked !== null) return;
+    this.#revoked = reason;
+    if (!this.#settled) this.options.environment.counters.abandonedHandlers += 1;
+    this.#abort.abort(new SynodError("cancelled", reason));
+  }
+
+  /** Throws when the context must not be used any more. */
+  check(): void {
+    if (this.#revoked === null) return;
+    const name = nameOfTarget(this.options.invocation.target);
+    throw new SynodError("failed_precondition", `the context of ${name} was used after ${this.#revoked}`);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Makes one of the operation's declared errors, to be thrown. */
+  declare(code: string, data: unknown): SynodError {
+    const { target } = this.options.invocation;
+    const schema = Object.hasOwn(target.operation.errors, code) ? target.operation.errors[code] : undefined;
+    if (schema === undefined) {
+      throw ownFault(`it does not declare the error ${code}`);
+    }
+    const error = new SynodError(code, code, { data });
+    this.#failures.add(error);
+    return error;
+  }
+
+  /** Counts a call of the handler for as long as it waits; gives the number of the call in this run. */
+  async during<T>(name: string, call: (number: number) => Promise<T>): Promise<T> {
+    this.check();
+    const { callsPerHandlerMax } = this.options.environment.limits;
+    if (this.#pendingCalls.size >= callsPerHandlerMax) {
+      throw new SynodError("resource_exhausted", `a handler may have ${callsPerHandlerMax} calls waiting at once`);
+    }
+    const number = ++this.#callsMade;
+    this.#pendingCalls.set(number, name);
+    try {
+      const result = await call(number);
+      this.check();
+      return result;
+    } finally {
+      this.#pendingCalls.delete(number);
+    }
+  }
+
+  #input(): unknown {
+    const { target, input } = this.options.invocation;
+    const name = nameOfTarget(target);
+    const { input: schema } = target.operation;
+    if (schema === undefined) {
+      if (input === undefined) return undefined;
+      throw new SynodError("invalid_argument", `${name} takes no input`);
+    }
+    // An absent input is for the schema to judge: it may be optional.
+    const value = input === undefined ? undefined : decodeJson(input, `the input of ${name}`);
+    return validate(schema, value, `the input of ${name}`);
+  }
+
+  #returned(value: unknown): void {
+    if (this.#over()) return;
+    try {
+      const [pending] = this.#pendingCalls.values();
+      if (pending !== undefined) {
+        throw ownFault(`it returned while its call to ${pending} was still pending: await it`);
+      }
+      const reply = succeeded(this.#output(value));
+      this.#settle({ kind: "value", reply });
+    } catch (error) {
+      this.#broke(error);
+    }
+  }
+
+  #output(value: unknown): string | undefined {
+    const { target } = this.options.invocation;
+    const { output: schema } = target.operation;
+    if (schema === undefined) return undefined;
+    const subject = `the output of ${nameOfTarget(target)}`;
+    const valid = validate(schema, value, subject, "internal");
+    if (valid === undefined) return undefined;
+    return encodeJson(valid, subject, this.options.environment.limits.replyBytesMax);
+  }
+
+  #threw(error: unknown): void {
+    if (this.#over()) return;
+    if (this.#failures.has(error)) return this.#failedAsDeclared(error as SynodError);
+    this.#broke(error);
+  }
+
+  #failedAsDeclared(error: SynodError): void {
+    const { target } = this.options.invocation;
+    const subject = `the data of error ${error.code} of ${nameOfTarget(target)}`;
+    try {
+      const data = validate(target.operation.errors[error.code]!, error.data, subject, "internal");
+      const text =
+        data === undefined ? undefined : encodeJson(data, subject, this.options.environment.limits.replyBytesMax);
+      this.#settle({ kind: "declared", reply: declared(error.code, error.message, text) });
+    } catch (broken) {
+      this.#broke(broken);
+    }
+  }
+
+  /**
+   * The handler is at fault, or a callee that it did not handle. What Synod found wrong is said to the caller;
+   * what the user's code threw stays in the log, because it may say things that are not for callers.
+   */
+  #broke(error: unknown): void {
+    this.#settle({ kind: "error", reply: this.failureOf(error) });
+  }
+
+  /** The reply for an undeclared throw. */
+  failureOf(error: unknown): GatewayReply {
+    const { invocation, environment } = this.options;
+    const outcome = this.#outcomeOfFailure();
+    if (passesThrough(error)) return withOutcome(failed(error), outcome);
+    const name = nameOfTarget(invocation.target);
+    environment.log.error(`${name} failed`, { request: invocation.requestId, error });
+    const message = isOwnFault(error)
+      ? `${name} failed: ${error.message}`
+      : `${name} failed with an unexpected error; the log has it under request ${invocation.requestId}`;
+    return failure("internal", message, { outcome });
+  }
+
+  /** A stateless command may have done its work in the outside world before it failed. */
+  #outcomeOfFailure(): Outcome {
+    const { operation, key } = this.options.invocation.target;
+    return operation.kind === "command" && key === null ? "unknown" : "not-happened";
+  }
+
+  #over(): boolean {
+    if (this.#revoked === null) return false;
+    if (!this.#settled) this.options.environment.counters.abandonedHandlers -= 1;
+    this.#settled = true;
+    return true;
+  }
+
+  #settle(settled: Settled): void {
+    this.#settled = true;
+    this.revoke("its operation had ended");
+    this.#onSettled(settled);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+const faults = new WeakSet<object>();
+
+/** A fault of the business logic that Synod found; its message may be told to the caller. */
+function ownFault(message: string): SynodError {
+  const error = new SynodError("internal", message);
+  faults.add(error);
+  return error;
+}
+
+function isOwnFault(error: unknown): error is SynodError {
+  if (!(error instanceof SynodError)) return false;
+  return faults.has(error) || (error.data as { violations?: unknown } | undefined)?.violations !== undefined;
+}

@@ -1,0 +1,54 @@
+/** One call of an operation, as it travels through a node: what is asked, by whom, and until when. */
+import type { GatewayReply } from "../ports/gateway.ts";
+import type { AnyOperation, AnyService } from "../service/model.ts";
+
+export interface Target {
+  readonly service: AnyService;
+  /** Null for a stateless service. */
+  readonly key: string | null;
+  readonly name: string;
+  readonly operation: AnyOperation;
+}
+
+export interface Invocation {
+  readonly target: Target;
+  /** JSON text; undefined for an operation without input. */
+  readonly input: string | undefined;
+  /** Identifies the request in logs and in `ctx.request.id`; seeds `ctx.random`. */
+  readonly requestId: string;
+  readonly principal: string;
+  /** Under this id the command takes effect at most once; null: it is never repeated. */
+  readonly id: CommandId | null;
+  /** When nobody waits for the answer any more, on the monotonic clock, ms. */
+  readonly deadline: number;
+  /** Fires when the caller has gone. */
+  readonly signal: AbortSignal | undefined;
+  readonly traceparent: string | undefined;
+}
+
+/** The scoped id of a command. */
+export interface CommandId {
+  readonly hash: string;
+  readonly inputHash: string;
+  /** The instant in a timed key, ms since 1970; null for opaque keys. */
+  readonly keyTime: number | null;
+}
+
+/** How one attempt on an activation ended. */
+export interface Attempt {
+  readonly reply: GatewayReply;
+  /**
+   * Set when the activation was lost before it could answer. `certain`: the attempt had no effect, and may
+   * be repeated; otherwise only an id makes a repeat harmless.
+   */
+  readonly lost?: { readonly certain: boolean };
+}
+
+/** `account/alice.deposit`, for messages and logs. */
+export function nameOfTarget({ service, key, name }: Target): string {
+  return `${nameOfEntity(service.interface.name, key)}.${name}`;
+}
+
+export function nameOfEntity(service: string, key: string | null): string {
+  return key === null ? service : `${service}/${key}`;
+}

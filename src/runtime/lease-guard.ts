@@ -1,0 +1,57 @@
+/**
+ * The node's lease on its two clocks: the question "may I still act?" and a place to wait for a yes.
+ * A node whose lease has run out serves nothing until a renewal succeeds.
+ */
+import { type Instant, Lease, type LeaseOptions } from "../core/membership/lease.ts";
+import type { Clock } from "../ports/clock.ts";
+
+export class LeaseGuard {
+  readonly #clock: Clock;
+  readonly #lease: Lease;
+  readonly #patienceMs: number;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(clock: Clock, options: LeaseOptions) {
+    this.#clock = clock;
+    this.#lease = new Lease(options);
+    this.#patienceMs = options.leaseTtlMs;
+  }
+
+  now(): Instant {
+    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall() };
+  }
+
+  get valid(): boolean {
+    return this.#lease.validAt(this.now());
+  }
+
+  renewed(sentAt: Instant): void {
+    this.#lease.renewed(sentAt);
+    if (this.valid) this.#wake();
+  }
+
+  /** The lease is over for good; whoever waits is told by {@link whenValid}. */
+  ended(): void {
+    this.#lease.ended();
+    this.#wake();
+  }
+
+  /** Waits for a valid lease, for one TTL at the most; says whether there is one. */
+  async whenValid(): Promise<boolean> {
+    if (this.valid) return true;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        this.#waiters.delete(done);
+        resolve();
+      };
+      const timer = this.#clock.setTimer(this.#patienceMs, done);
+      this.#waiters.add(done);
+    });
+    return this.valid;
+  }
+
+  #wake(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * The node's heartbeat: one store call every TTL / 4 renews the lease and brings the view; what the node
+ * should own by that view and nobody alive owns is claimed at once, in one transaction.
+ */
+import { Expiry } from "../core/membership/expiry.ts";
+import { shardsToClaim } from "../core/ownership/placement.ts";
+import { SynodError } from "../errors.ts";
+import type { ClaimRequest, HostedService, Member, ShardId, View } from "../ports/store.ts";
+import type { Environment } from "./environment.ts";
+import type { Shards } from "./shards.ts";
+
+/** Heartbeats in one TTL. */
+const heartbeatsPerTtl = 4;
+/** How often the log says what a start is waiting for, ms. */
+const patienceLogIntervalMs = 1_000;
+
+export interface MembershipEvents {
+  /** The store has admitted the node: everything of an earlier incarnation is void. */
+  joined(incarnation: number): void;
+  /** The lease was ended by somebody else; the membership joins again by itself. */
+  ended(): void;
+}
+
+export class Membership {
+  readonly #environment: Environment;
+  readonly #shards: Shards;
+  readonly #events: MembershipEvents;
+  readonly #hosts: readonly HostedService[];
+  #incarnation = 0;
+  #view: View = { revision: 0, members: [], shards: [] };
+  #expiry: Expiry;
+  #draining = false;
+  #stopped = false;
+  #poke: (() => void) | null = null;
+  #poked = false;
+  #lastPatienceLog = Number.NEGATIVE_INFINITY;
+
+  constructor(environment: Environment, shards: Shards, events: MembershipEvents) {
+    this.#environment = environment;
+    this.#shards = shards;
+    this.#events = events;
+    this.#expiry = new Expiry(0, environment.limits);
+    this.#hosts = environment.system.services.flatMap((service) =>
+      service.state === undefined ? [] : [{ service: service.interface.name, stateVersion: service.state.version }],
+    );
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** Joins, and resolves when every shard that this node hosts has an owner that is alive. */
+  async start(): Promise<void> {
+    await this.#join();
+    while (!this.#stopped) {
+      await this.#beat();
+      this.#refuseDouble();
+      if (this.#everyShardServed()) return void this.#run();
+      this.#sayWhatFor();
+      await this.#pause();
+    }
+  }
+
+  /** Beats at once, because something was lost. */
+  poke(): void {
+    this.#poked = true;
+    this.#poke?.();
+  }
+
+  /** From now on nothing is claimed, and others see that the node is leaving. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Ends the own lease, which frees every shard. */
+  async leave(): Promise<void> {
+    this.#stopped = true;
+    this.#poke?.();
+    const { node, store } = this.#environment;
+    if (this.#incarnation > 0) await store.endLease({ node, incarnation: this.#incarnation });
+  }
+
+  async #join(): Promise<void> {
+    const { node, store, lease, limits } = this.#environment;
+    const sentAt = lease.now();
+    const { incarnation, view } = await store.join({ node, address: null, hosts: this.#hosts });
+    this.#incarnation = incarnation;
+    this.#view = view;
+    this.#expiry = new Expiry(incarnation, limits);
+    this.#events.joined(incarnation);
+    lease.renewed(sentAt);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#pause();
+      if (this.#stopped) return;
+      try {
+        await this.#beat();
+      } catch (error) {
+        this.#environment.log.warn("a heartbeat failed", { error });
+      }
+    }
+  }
+
+  async #pause(): Promise<void> {
+    if (!this.#poked) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#environment.clock.setTimer(this.#environment.limits.leaseTtlMs / heartbeatsPerTtl, resolve);
+        this.#poke = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+      this.#poke = null;
+    }
+    this.#poked = false;
+  }
+
+  async #beat(): Promise<void> {
+    const { store, lease, clock } = this.#environment;
+    const sentAt = lease.now();
+    const result = await store.renew({
+      incarnation: this.#incarnation,
+      draining: this.#draining,
+      knownRevision: this.#view.revision,
+    });
+    if (this.#stopped) return;
+    if (result.status === "ended") return this.#rejoin();
+    // The view counts before the renewal does.
+    if (result.view !== undefined) this.#view = result.view;
+    const { renewals } = result;
+    this.#expiry.observe({ sentAt: sentAt.monotonic, answeredAt: clock.monotonic(), renewals });
+    lease.renewed(sentAt);
+    await this.#claim();
+  }
+
+  async #rejoin(): Promise<void> {
+    this.#environment.log.warn("this node's lease was ended by another: it drops everything and joins again");
+    this.#environment.lease.ended();
+    this.#events.ended();
+    await this.#join();
+    this.poke();
+  }
+
+  async #claim(): Promise<void> {
+    if (this.#draining) return;
+    const request = this.#claimRequest();
+    if (request.shards.length === 0 && request.expired.length === 0) return;
+    const result = await this.#environment.store.claim(request);
+    if (this.#stopped) return;
+    if (result.status === "ended") return this.#rejoin();
+    this.#view = result.view;
+    // Whatever this node owned of these was dropped before: only shards without an epoch are asked for.
+    this.#shards.own(result.claimed);
+    for (const { incarnation } of request.expired) {
+      this.#environment.log.info(`the lease of incarnation ${incarnation} has run out and was ended`);
+    }
+  }
+
+  #claimRequest(): ClaimRequest {
+    const incarnation = this.#incarnation;
+    const expired = this.#expiry.expired();
+    const free = shardsToClaim(this.#view, incarnation, new Set(expired.map((lease) => lease.incarnation)));
+    // The store says that they are this node's, but it dropped them: they need a new epoch.
+    const lost = this.#view.shards.filter(({ owner, shard }) => owner === incarnation && !this.#owns(shard));
+    return { incarnation, expired, shards: [...free, ...lost.map(({ shard }) => shard)] };
+  }
+
+  #owns(shard: ShardId): boolean {
+    return this.#shards.find(shard)?.owned ?? false;
+  }
+
+  /** Two processes under one node name would take each other's place again and again. */
+  #refuseDouble(): void {
+    const { node } = this.#environment;
+    const double = this.#view.members.find(
+      (member) => member.node === node && this.#isOther(member) && this.#expiry.hasRenewed(member.incarnation),
+    );
+    if (double === undefined) return;
+    throw new SynodError("failed_precondition", `another process runs as ${node} on this store, and is alive`);
+  }
+
+  #everyShardServed(): boolean {
+    const alive = new Set(this.#view.members.map((member) => member.incarnation));
+    return this.#view.shards.every(({ shard, owner }) => {
+      if (this.#shards.find(shard) === undefined) return true;
+      if (owner === this.#incarnation) return this.#owns(shard);
+      return owner !== null && alive.has(owner) && this.#expiry.hasRenewed(owner);
+    });
+  }
+
+  #isOther(member: Member): boolean {
+    return member.incarnation !== this.#incarnation;
+  }
+
+  #sayWhatFor(): void {
+    const { clock, log } = this.#environment;
+    if (clock.monotonic() - this.#lastPatienceLog < patienceLogIntervalMs) return;
+    this.#lastPatienceLog = clock.monotonic();
+    for (const member of this.#view.members) {
+      if (!this.#isOther(member) || this.#expiry.hasRenewed(member.incarnation)) continue;
+      const seconds = (Math.max(0, this.#expiry.remainingMs(member.incarnation)) / 1_000).toFixed(1);
+      log.info(`waiting for the lease of ${member.node} (did it crash?) to run out: ${seconds} s`);
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * `ctx.to`: calls that a handler makes and waits for. It offers only the interfaces that the service declares
+ * in `calls`, and of these only the operations that the kind of the calling operation may call: whoever holds
+ * a turn, or reads, may only read elsewhere.
+ */
+import { SynodError } from "../errors.ts";
+import type { GatewayReply } from "../ports/gateway.ts";
+import type { AnyInterface, AnyOperation, AnyService } from "../service/model.ts";
+import { validate } from "../service/schema.ts";
+import { parseDuration } from "../values/durations.ts";
+import { hashParts } from "../values/hash.ts";
+import { encodeJson } from "../values/json.ts";
+import type { CallOptions } from "./handler-context.ts";
+import type { HandlerRun } from "./handler-run.ts";
+import { type CommandId, type Invocation, nameOfEntity, nameOfTarget, type Target } from "./invocation.ts";
+import { toError } from "./replies.ts";
+
+export type Dispatch = (invocation: Invocation) => Promise<GatewayReply>;
+
+/** One callee as a handler holds it: the operations of its interface. */
+interface Callee {
+  readonly run: HandlerRun;
+  readonly service: AnyService;
+  readonly key: string | null;
+  readonly options: CallOptions;
+}
+
+type SafeResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: SynodError };
+
+export class Outgoing {
+  readonly #services: ReadonlyMap<AnyInterface, AnyService>;
+  readonly #dispatch: Dispatch;
+  /** How often a run has called each target: what derived ids are made of. */
+  readonly #callsByTarget = new WeakMap<HandlerRun, Map<string, number>>();
+
+  constructor(services: readonly AnyService[], dispatch: Dispatch) {
+    this.#services = new Map(services.map((service) => [service.interface, service]));
+    this.#dispatch = dispatch;
+  }
+
+  /** `rest` is what follows the interface: the key of a keyed service, then options. */
+  to(run: HandlerRun, callee: unknown, rest: readonly unknown[]): unknown {
+    const caller = run.options.invocation.target;
+    const called = callee as AnyInterface;
+    if (!caller.service.calls.includes(called)) {
+      const name = (callee as { name?: unknown } | null)?.name;
+      throw new SynodError(
+        "internal",
+        `service ${caller.service.interface.name} does not name ${String(name)} in its calls`,
+      );
+    }
+    const service = this.#services.get(called);
+    if (service === undefined) throw new SynodError("unimplemented", `no service implements ${called.name}`);
+    const keyed = called.key !== undefined;
+    const key = keyed ? checkKey(called, rest[0]) : null;
+    const options = ((keyed ? rest[1] : rest[0]) ?? {}) as CallOptions;
+    return this.#operations({ run, service, key, options });
+  }
+
+  #operations(callee: Callee): unknown {
+    const caller = callee.run.options.invocation.target;
+    const operations: Record<string, unknown> = {};
+    for (const [name, operation] of Object.entries(callee.service.interface.operations)) {
+      if (!mayCall(caller, operation)) continue;
+      const target: Target = { service: callee.service, key: callee.key, name, operation };
+      const safe = (input?: unknown): Promise<SafeResult> => this.#call(callee, target, input);
+      const call = async (input?: unknown): Promise<unknown> => {
+        const result = await safe(input);
+        if (result.ok) return result.value;
+        throw result.error;
+      };
+      operations[name] = Object.assign(call, { safe });
+    }
+    return operations;
+  }
+
+  #call({ run, options }: Callee, target: Target, input: unknown): Promise<SafeResult> {
+    const name = nameOfTarget(target);
+    return run.during(name, async (number) => {
+      const text = input === undefined ? undefined : encodeJson(input, `the input of ${name}`);
+      const invocation = this.#invocation(run, options, target, text, number);
+      await run.options.departure();
+      const reply = await this.#dispatch(invocation);
+      if (!reply.ok) return { ok: false, error: toError(reply.error) };
+      return { ok: true, value: reply.output === undefined ? undefined : JSON.parse(reply.output) };
+    });
+  }
+
+  #invocation(
+    run: HandlerRun,
+    options: CallOptions,
+    target: Target,
+    input: string | undefined,
+    number: number,
+  ): Invocation {
+    const { invocation, environment } = run.options;
+    const { timeout } = options;
+    const asked = timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(timeout, "the timeout of a call");
+    return {
+      target,
+      input,
+      requestId: `${invocation.requestId}.${number}`,
+      principal: invocation.principal,
+      id: target.operation.kind === "command" ? this.#derivedId(run, options, target, input) : null,
+      deadline: Math.min(invocation.deadline, environment.clock.monotonic() + asked),
+      signal: run.signal,
+      traceparent: invocation.traceparent,
+    };
+  }
+
+  /**
+   * The id of a command that a command calls: made of the caller's own id, the target, and the how many-eth
+   * call to that same target it is. Its position among all calls would change with unrelated code.
+   */
+  #derivedId(run: HandlerRun, options: CallOptions, target: Target, input: string | undefined): CommandId | null {
+    const { id } = run.options.invocation;
+    const name = nameOfTarget(target);
+    const counts = this.#callsByTarget.get(run) ?? new Map<string, number>();
+    this.#callsByTarget.set(run, counts);
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    if (id === null) return null;
+    const { service, key } = target;
+    const distinction = options.id === undefined ? `#${count}` : `=${options.id}`;
+    return {
+      hash: hashParts("derived", id.hash, service.interface.name, key ?? "", target.name, distinction),
+      inputHash: hashParts(input ?? ""),
+      keyTime: id.keyTime,
+    };
+  }
+}
+
+/** The table "Which operation may do what" of docs/guarantees.md. */
+function mayCall(caller: Target, operation: AnyOperation): boolean {
+  return operation.kind === "query" || (caller.key === null && caller.operation.kind === "command");
+}
+
+/** A key must be a text that its schema accepts and returns unchanged, so that one entity has one key. */
+export function checkKey(called: AnyInterface, key: unknown): string {
+  const subject = `the key of ${called.name}`;
+  if (typeof key !== "string") throw new SynodError("invalid_argument", `${subject} must be a string`);
+  encodeJson(key, subject);
+  if (validate(called.key!, key, subject) !== key) {
+    const violations = [{ path: "$", message: "the schema changes it" }];
+    const message = `${subject} must not be changed by its schema: ${nameOfEntity(called.name, key)}`;
+    throw new SynodError("invalid_argument", message, { data: { violations } });
+  }
+  return key;
+}
