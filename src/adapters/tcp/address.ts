@@ -16,12 +16,18 @@ export function loopbackAddress(address: string): TcpAddress {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new SynodError("invalid_argument", `${JSON.stringify(address)} is not an address such as 127.0.0.1:7000 or [::1]:7000`);
+    throw new SynodError(
+      "invalid_argument",
+      `${JSON.stringify(address)} is not an address such as 127.0.0.1:7000 or [::1]:7000`,
+    );
   }
   const host = match[1] ?? match[2]!;
   const literal = host === "localhost" ? "127.0.0.1" : host;
   if (!isLoopback(literal)) {
-    throw new SynodError("failed_precondition", `${address} is beyond loopback, where links must be TLS, which is not there yet`);
+    throw new SynodError(
+      "failed_precondition",
+      `${address} is beyond loopback, where links must be TLS, which is not there yet`,
+    );
   }
   return { host: literal, port };
 }

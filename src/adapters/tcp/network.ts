@@ -1,11 +1,11 @@
 /** The network port on TCP sockets of this machine. */
-import { type AddressInfo, createServer, type Server, type Socket, connect as tcpConnect } from "node:net";
+import { type AddressInfo, createServer, type Server, Socket } from "node:net";
 import { SynodError } from "../../errors.ts";
 import type { CloseReason, Connection, ConnectionEvents, Listener, Network } from "../../ports/network.ts";
 import { formatAddress, loopbackAddress } from "./address.ts";
 
-/** What a socket holds before `send` says to stop. */
-const sendBufferBytes = 64 * 1024;
+/** The high water mark is what a socket holds before `send` says to stop. */
+const socketOptions = { allowHalfOpen: true, highWaterMark: 64 * 1024 } as const;
 
 /** A network on TCP. */
 export function tcpNetwork(): Network {
@@ -15,13 +15,16 @@ export function tcpNetwork(): Network {
 function listen(address: string, onConnection: (connection: Connection) => void): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const { host, port } = loopbackAddress(address);
-    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true, highWaterMark: sendBufferBytes });
+    const server = createServer({ ...socketOptions, noDelay: true, pauseOnConnect: true });
     server.on("connection", (socket) => onConnection(new TcpConnection(socket)));
     server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(address, cause)));
     server.listen({ host, port, exclusive: true }, () => {
       // From here on an error concerns one connection that could not be taken; the peer dials again.
       server.removeAllListeners("error").on("error", () => {});
-      resolve({ address: formatAddress(host, (server.address() as AddressInfo).port), close: () => closeServer(server) });
+      resolve({
+        address: formatAddress(host, (server.address() as AddressInfo).port),
+        close: () => closeServer(server),
+      });
     });
   });
 }
@@ -40,7 +43,7 @@ function listenError(address: string, cause: NodeJS.ErrnoException): SynodError 
 function connect(address: string, timeoutMs: number): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const { host, port } = loopbackAddress(address);
-    const socket = tcpConnect({ host, port, allowHalfOpen: true, noDelay: true, highWaterMark: sendBufferBytes });
+    const socket = new Socket(socketOptions).setNoDelay(true).connect({ host, port });
     // Nothing may be delivered before the holder says who listens.
     socket.pause();
     const fail = (message: string, cause?: Error) => {
