@@ -1,8 +1,8 @@
-/** Small sets of integers as bits of 32-bit words; a set never changes once made. */
-export type Bits = Uint32Array;
+/** Small sets of integers as bits of 32-bit words; a set never changes once made. Arrays, as typed ones take thrice the memory. */
+export type Bits = readonly number[];
 
 export function emptyBits(size: number): Bits {
-  return new Uint32Array(Math.ceil(size / 32));
+  return new Array<number>(Math.ceil(size / 32)).fill(0);
 }
 
 export function hasBit(bits: Bits, bit: number): boolean {

@@ -9,14 +9,13 @@
  */
 import type { Operation } from "../operations.ts";
 import type { Model } from "./model.ts";
+import type { Configuration, Start } from "./moves.ts";
 import { type Item, isIdle, layOut, type Problem } from "./problem.ts";
-import { type Configuration, orderOf, type SearchLimits, type SearchResult, type Start, search } from "./search.ts";
+import { orderOf, reachingPositions, type SearchLimits, type SearchResult, search } from "./search.ts";
 import { describe, indent } from "./verdict.ts";
 
-/** Returns that the explanation looks back over. */
-const windowPositions = 40;
 /** Bound of each search for a smaller explanation; one that hits it keeps its operation. */
-const trialConfigurationsMax = 5_000;
+const trialMax = 5_000;
 /** States, operations and the like that are listed before "and N more". */
 const listedMax = 8;
 
@@ -45,7 +44,7 @@ export function explain<State>(
   expired: SearchLimits["expired"],
 ): Explanation {
   const window = chooseWindow(problem, model, result);
-  const core = shrink(window, model, { configurationsMax: trialConfigurationsMax, expired });
+  const core = shrink(window, model, { configurationsMax: trialMax, configurationsTotalMax: trialMax, expired });
   const others = window.items.length - core.length;
   const lines = [
     describeProgress(problem, model, result),
@@ -63,7 +62,7 @@ export function explain<State>(
 function chooseWindow<State>(problem: Problem, model: Model<State>, result: Impossible<State>): Window<State> {
   const last = result.deepest.position;
   let best = { from: last, reaching: result.reaching(last) };
-  for (let from = last - 1; from >= Math.max(0, last - windowPositions); from--) {
+  for (let from = last - 1; from >= Math.max(0, last - reachingPositions); from--) {
     const reaching = result.reaching(from);
     if (reaching.length <= best.reaching.length) best = { from, reaching };
   }

@@ -12,13 +12,14 @@ import { type SearchLimits, search } from "./search.ts";
 import { type Finding, findingsMax, indent, type Verdict } from "./verdict.ts";
 
 export interface LinearizabilityOptions {
-  /** Bound of the search for one key; about 300 bytes of memory each. */
+  /** Bounds of the search for one key: configurations kept at a time (about 300 bytes each), and seen in all. */
   readonly configurationsMax?: number | undefined;
+  readonly configurationsTotalMax?: number | undefined;
   /** Asked now and then; true ends the check: `() => performance.now() > end`. */
   readonly expired?: (() => boolean) | undefined;
 }
 
-const configurationsMaxDefault = 2_000_000;
+const limitsDefault: SearchLimits = { configurationsMax: 1_000_000, configurationsTotalMax: 20_000_000 };
 
 /** Checks operations against a model, key by key; operations in the order of their invocations. */
 export function checkLinearizability<State>(
@@ -26,7 +27,11 @@ export function checkLinearizability<State>(
   model: Model<State>,
   options: LinearizabilityOptions = {},
 ): Verdict {
-  const limits = { configurationsMax: options.configurationsMax ?? configurationsMaxDefault, expired: options.expired };
+  const limits: SearchLimits = {
+    configurationsMax: options.configurationsMax ?? limitsDefault.configurationsMax,
+    configurationsTotalMax: options.configurationsTotalMax ?? limitsDefault.configurationsTotalMax,
+    expired: options.expired,
+  };
   const findings: Finding[] = [];
   let [broken, undecided] = [false, false];
   for (const [key, ofKey] of Map.groupBy(operations, (operation) => operation.key)) {

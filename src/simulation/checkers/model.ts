@@ -39,6 +39,7 @@ export function unknownOperation(model: string, call: Call): SynodError {
 
 /** JSON text with the members of objects in one order, so that equal values give equal texts. */
 export function canonical(value: unknown): string {
+  if (typeof value === "number") return String(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   const members = Object.entries(value).filter(([, member]) => member !== undefined);

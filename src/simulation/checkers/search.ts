@@ -4,46 +4,26 @@
  *
  * After Wing and Gong ("Testing and Verifying Concurrent Objects", 1993) with the two improvements of Lowe
  * ("Testing for Linearizability", 2017): operations take effect as late as they can, just before a return
- * that needs it, and a configuration that was met before is not searched again. Three more cuts keep real
- * histories small, each safe because any order found without it can be rearranged into one found with it:
- * - an operation that changes nothing takes effect as soon as its reply is right;
- * - of interchangeable operations, the one that returns first goes first;
- * - a configuration is skipped if a known one has the same state and has used up less.
+ * that needs it, and a configuration is not searched again if a known one has the same state and has used up
+ * no more.
  *
- * Depth first and iterative, since a history is longer than a call stack.
+ * It looks in two ways, both iterative. Depth first finds an order quickly where there is one. Where there
+ * is none it must see everything, and would remember everything; then a sweep, position by position, needs
+ * to remember only the last few.
  */
-import type { Reply } from "../operations.ts";
-import { type Bits, emptyBits, hasBit, isSubset, withBit, withoutBit } from "./bits.ts";
+import { isSubset } from "./bits.ts";
 import type { Model } from "./model.ts";
-import type { Item, Problem } from "./problem.ts";
+import { type Choice, type Configuration, Moves, type Start } from "./moves.ts";
+import type { Problem } from "./problem.ts";
 
 /** How far the search may go. */
 export interface SearchLimits {
-  /** Configurations that are kept in memory, about 300 bytes each. */
+  /** Configurations that are kept at a time, about 300 bytes each. */
   readonly configurationsMax: number;
+  /** Configurations that are looked at in all. */
+  readonly configurationsTotalMax: number;
   /** Asked now and then; true ends the search. */
   readonly expired?: (() => boolean) | undefined;
-}
-
-/** A point of the search: what has taken effect when the return at `position` comes up. */
-export interface Configuration<State> {
-  readonly position: number;
-  /** Of the pending items that return, those that have taken effect. */
-  readonly placed: Bits;
-  /** Of the optional items, those that have taken effect. */
-  readonly used: Bits;
-  readonly state: State;
-  readonly parent: Configuration<State> | undefined;
-  /** What took effect on the way from the parent: first what changed the state, then what read it. */
-  readonly items: readonly number[];
-  /** Whether it is the first at its position on its way. */
-  arrival: boolean;
-}
-
-/** Where a search starts: items of the problem that have taken effect, and the state after them. */
-export interface Start<State> {
-  readonly state: State;
-  readonly placed: ReadonlySet<Item["operation"]>;
 }
 
 export type SearchResult<State> =
@@ -53,10 +33,23 @@ export type SearchResult<State> =
       readonly status: "impossible";
       /** A configuration at the farthest position that any order reaches. */
       readonly deepest: Configuration<State>;
-      /** All configurations (but for those that can do no more than a listed one) that reach a position. */
+      /**
+       * All configurations that reach a position, but for those that can do no more than a listed one. Known
+       * for the farthest position and {@link reachingPositions} before it.
+       */
       readonly reaching: (position: number) => readonly Configuration<State>[];
     }
   | { readonly status: "undecided"; readonly reason: string };
+
+/** Positions before the farthest one of which an impossible search knows what reaches them. */
+export const reachingPositions = 40;
+
+/** Configurations per item that the search by depth may see before the sweep takes over, and a base for small problems. */
+const depthFirstPerItem = 16;
+const depthFirstBase = 20_000;
+
+/** Configurations between two looks at the clock. */
+const expiryInterval = 1_024;
 
 export function search<State>(
   problem: Problem,
@@ -64,10 +57,15 @@ export function search<State>(
   starts: readonly Start<State>[],
   limits: SearchLimits,
 ): SearchResult<State> {
-  return new Search(problem, model, limits).run(starts);
+  const moves = new Moves(problem, model);
+  const first = starts.map((start) => moves.start(start));
+  const depthMax = Math.min(limits.configurationsMax, depthFirstBase + depthFirstPerItem * problem.items.length);
+  const found = depthFirst(problem, moves, first, new Known(model, { ...limits, configurationsMax: depthMax }));
+  if (found.status !== "undecided" || depthMax === limits.configurationsMax) return found;
+  return sweep(problem, moves, first, new Known(model, limits));
 }
 
-/** One branching point of the depth-first search. */
+/** One branching point of the search by depth. */
 interface Frame<State> {
   readonly configuration: Configuration<State>;
   /** What to try from here, the likeliest last. */
@@ -76,180 +74,76 @@ interface Frame<State> {
   complete: boolean;
 }
 
-interface Choice<State> {
-  readonly item: number;
-  readonly state: State;
+function depthFirst<State>(
+  problem: Problem,
+  moves: Moves<State>,
+  starts: readonly Configuration<State>[],
+  known: Known<State>,
+): SearchResult<State> {
+  const stack: Frame<State>[] = [];
+  let deepest = starts[0]!;
+  let waiting: readonly Configuration<State>[] = starts;
+  for (;;) {
+    for (let configuration of waiting) {
+      let isNew = known.isNew(configuration);
+      while (isNew && configuration.position < problem.returns.length && moves.canAdvance(configuration)) {
+        configuration = moves.advance(configuration);
+        isNew = known.isNew(configuration);
+      }
+      if (!isNew) continue;
+      if (configuration.position === problem.returns.length) return linearizable(configuration);
+      if (configuration.position > deepest.position) deepest = configuration;
+      stack.push({ configuration, choices: moves.neededChoice(configuration), complete: false });
+    }
+    if (known.full !== undefined) return { status: "undecided", reason: known.full };
+    const top = stack.at(-1);
+    if (top === undefined) return { status: "impossible", deepest, reaching: (position) => known.reaching(position) };
+    waiting = nextOf(top, moves);
+    if (waiting.length === 0) stack.pop();
+  }
 }
 
-/** Turns of the search between two looks at the clock. */
-const expiryInterval = 1_024;
-
-class Search<State> {
-  readonly #problem: Problem;
-  readonly #model: Model<State>;
-  readonly #limits: SearchLimits;
-  /** By position, then by what has been placed and the state. */
-  readonly #known: Map<string, Configuration<State>[]>[] = [];
-  readonly #stack: Frame<State>[] = [];
-  #deepest: Configuration<State> | undefined;
-  #configurations = 0;
-  #turns = 0;
-
-  constructor(problem: Problem, model: Model<State>, limits: SearchLimits) {
-    this.#problem = problem;
-    this.#model = model;
-    this.#limits = limits;
+/** The next configuration to try from a branching point, in a list; an empty one when there is none left. */
+function nextOf<State>(frame: Frame<State>, moves: Moves<State>): Configuration<State>[] {
+  if (frame.choices.length === 0 && !frame.complete) {
+    frame.choices = moves.otherChoices(frame.configuration);
+    frame.complete = true;
   }
+  const choice = frame.choices.pop();
+  return choice === undefined ? [] : [moves.take(frame.configuration, choice)];
+}
 
-  run(starts: readonly Start<State>[]): SearchResult<State> {
-    for (const start of starts) {
-      const found = this.#visit(this.#root(start));
-      if (found !== undefined) return found;
+function sweep<State>(
+  problem: Problem,
+  moves: Moves<State>,
+  starts: readonly Configuration<State>[],
+  known: Known<State>,
+): SearchResult<State> {
+  let arrived = starts.filter((configuration) => known.isNew(configuration));
+  for (;;) {
+    const [deepest] = arrived;
+    const next: Configuration<State>[] = [];
+    for (const stack = arrived; stack.length > 0; ) {
+      const from = stack.pop()!;
+      if (from.position === problem.returns.length) return linearizable(from);
+      const followers = moves.canAdvance(from)
+        ? [moves.advance(from)]
+        : [...moves.neededChoice(from), ...moves.otherChoices(from)].map((choice) => moves.take(from, choice));
+      for (const follower of followers) {
+        if (known.isNew(follower)) (follower.position > from.position ? next : stack).push(follower);
+      }
+      if (known.full !== undefined) return { status: "undecided", reason: known.full };
     }
-    while (this.#stack.length > 0) {
-      const stop = this.#stopReason();
-      if (stop !== undefined) return { status: "undecided", reason: stop };
-      const choice = this.#nextChoice();
-      if (choice === undefined) continue;
-      const found = this.#visit(this.#take(choice.from, choice.item, choice.state));
-      if (found !== undefined) return found;
+    if (next.length === 0) {
+      return { status: "impossible", deepest: deepest!, reaching: (position) => known.reaching(position) };
     }
-    return { status: "impossible", deepest: this.#deepest!, reaching: (position) => this.#reaching(position) };
+    arrived = next;
+    known.forget(next[0]!.position - reachingPositions - 1);
   }
+}
 
-  #stopReason(): string | undefined {
-    const { configurationsMax, expired } = this.#limits;
-    if (this.#configurations > configurationsMax) return `gave up after ${configurationsMax} configurations`;
-    this.#turns += 1;
-    if (this.#turns % expiryInterval === 0 && expired?.() === true) return "gave up at its deadline";
-    return undefined;
-  }
-
-  /** The next thing to try from the top of the stack; undefined when that is exhausted and popped. */
-  #nextChoice(): (Choice<State> & { readonly from: Configuration<State> }) | undefined {
-    const frame = this.#stack.at(-1)!;
-    if (frame.choices.length === 0 && !frame.complete) {
-      frame.choices = this.#otherChoices(frame.configuration);
-      frame.complete = true;
-    }
-    const choice = frame.choices.pop();
-    if (choice === undefined) this.#stack.pop();
-    return choice && { ...choice, from: frame.configuration };
-  }
-
-  /** Goes on from a configuration for as long as there is no choice; then it waits on the stack. */
-  #visit(from: Configuration<State>): SearchResult<State> | undefined {
-    const { returns, bit } = this.#problem;
-    for (let configuration = from; this.#isNew(configuration); configuration = this.#advance(configuration)) {
-      const item = returns[configuration.position];
-      if (item === undefined) return { status: "linearizable", order: orderOf(configuration) };
-      if (hasBit(configuration.placed, bit[item]!)) continue;
-      if (configuration.position > (this.#deepest?.position ?? -1)) this.#deepest = configuration;
-      this.#stack.push({ configuration, choices: this.#neededChoice(configuration, item), complete: false });
-      return undefined;
-    }
-    return undefined;
-  }
-
-  /** Remembers a configuration, unless a known one can do all that it can. */
-  #isNew(configuration: Configuration<State>): boolean {
-    const { position, placed, used, state } = configuration;
-    this.#known[position] ??= new Map();
-    const key = `${placed.join()} ${this.#model.stateKey(state)}`;
-    const alike = this.#known[position].get(key) ?? [];
-    const better = alike.find((known) => isSubset(known.used, used));
-    if (better !== undefined) {
-      better.arrival ||= configuration.arrival;
-      return false;
-    }
-    const kept = alike.filter((known) => !isSubset(used, known.used));
-    if (kept.length < alike.length) configuration.arrival ||= alike.some((known) => known.arrival);
-    this.#known[position].set(key, [...kept, configuration]);
-    this.#configurations += 1 + kept.length - alike.length;
-    return true;
-  }
-
-  /** Taking effect right now of the very operation that is about to return. */
-  #neededChoice(configuration: Configuration<State>, item: number): Choice<State>[] {
-    // One that changes nothing would have taken effect already.
-    if (!this.#problem.writers[configuration.position]!.includes(item)) return [];
-    const step = this.#step(configuration.state, item);
-    return step.ok ? [{ item, state: step.state }] : [];
-  }
-
-  /** All other pending operations; at the end of the list those after which the returning one fits. */
-  #otherChoices(configuration: Configuration<State>): Choice<State>[] {
-    const { returns, writers, optional, optionalInvoked, bit, classOf } = this.#problem;
-    const { position, placed, used, state } = configuration;
-    const needed = returns[position]!;
-    const classesTried = new Set<number>([classOf[needed]!]);
-    const [helpful, others]: [Choice<State>[], Choice<State>[]] = [[], []];
-    const consider = (item: number, mustChange: boolean): void => {
-      if (classesTried.has(classOf[item]!)) return;
-      classesTried.add(classOf[item]!);
-      const step = this.#step(state, item);
-      if (!step.ok) return;
-      if (mustChange && this.#model.stateKey(step.state) === this.#model.stateKey(state)) return;
-      (this.#step(step.state, needed).ok ? helpful : others).push({ item, state: step.state });
-    };
-    for (const item of writers[position]!) if (!hasBit(placed, bit[item]!)) consider(item, false);
-    for (let index = 0; index < optionalInvoked[position]!; index++) {
-      if (!hasBit(used, index)) consider(optional[index]!, true);
-    }
-    return [...others.reverse(), ...helpful.reverse()];
-  }
-
-  #take(from: Configuration<State>, item: number, state: State): Configuration<State> {
-    const { items, bit } = this.#problem;
-    const isOptional = items[item]!.returnsAt === Number.POSITIVE_INFINITY;
-    const placed = isOptional ? from.placed : withBit(from.placed, bit[item]!);
-    const used = isOptional ? withBit(from.used, bit[item]!) : from.used;
-    const taken = { position: from.position, placed, used, state, parent: from, items: [item], arrival: false };
-    return this.#withReads(taken);
-  }
-
-  /** The operation at the position has returned; its bit is free for another. */
-  #advance(from: Configuration<State>): Configuration<State> {
-    const returned = this.#problem.bit[this.#problem.returns[from.position]!]!;
-    const placed = withoutBit(from.placed, returned);
-    return this.#withReads({ ...from, position: from.position + 1, placed, parent: from, items: [], arrival: true });
-  }
-
-  /** Lets all pending operations that change nothing, and whose reply is right, take effect. */
-  #withReads(configuration: Configuration<State>): Configuration<State> {
-    const { readers, bit } = this.#problem;
-    let placed = configuration.placed;
-    const items = [...configuration.items];
-    for (const item of readers[configuration.position] ?? []) {
-      if (hasBit(placed, bit[item]!) || !this.#step(configuration.state, item).ok) continue;
-      placed = withBit(placed, bit[item]!);
-      items.push(item);
-    }
-    return items.length === configuration.items.length ? configuration : { ...configuration, placed, items };
-  }
-
-  #root(start: Start<State>): Configuration<State> {
-    const { items, bit, bitsOfReturning, bitsOfOptional } = this.#problem;
-    let placed = emptyBits(bitsOfReturning);
-    let used = emptyBits(bitsOfOptional);
-    for (const [item, { operation, returnsAt }] of items.entries()) {
-      if (!start.placed.has(operation)) continue;
-      if (returnsAt === Number.POSITIVE_INFINITY) used = withBit(used, bit[item]!);
-      else placed = withBit(placed, bit[item]!);
-    }
-    const { state } = start;
-    return this.#withReads({ position: 0, placed, used, state, parent: undefined, items: [], arrival: true });
-  }
-
-  #step(state: State, item: number): ReturnType<Model<State>["step"]> {
-    const { operation, reply }: { operation: Item["operation"]; reply: Reply | undefined } = this.#problem.items[item]!;
-    return this.#model.step(state, operation, reply);
-  }
-
-  #reaching(position: number): Configuration<State>[] {
-    const known = [...(this.#known[position]?.values() ?? [])];
-    return known.flat().filter((configuration) => configuration.arrival);
-  }
+function linearizable<State>(configuration: Configuration<State>): SearchResult<State> {
+  return { status: "linearizable", order: orderOf(configuration) };
 }
 
 /** What took effect on the way to a configuration, in order. */
@@ -257,4 +151,78 @@ export function orderOf<State>(configuration: Configuration<State>): number[] {
   const parts: (readonly number[])[] = [];
   for (let at: Configuration<State> | undefined = configuration; at !== undefined; at = at.parent) parts.push(at.items);
   return parts.reverse().flat();
+}
+
+/** The configurations met so far. */
+class Known<State> {
+  readonly #model: Model<State>;
+  readonly #limits: SearchLimits;
+  /** By position, then by what has been placed and the state. */
+  readonly #byPosition = new Map<number, Map<string, Configuration<State>>>();
+  #kept = 0;
+  #total = 0;
+  #expired = false;
+
+  constructor(model: Model<State>, limits: SearchLimits) {
+    this.#model = model;
+    this.#limits = limits;
+  }
+
+  /** Why the search must end, if it must. */
+  get full(): string | undefined {
+    const { configurationsMax, configurationsTotalMax } = this.#limits;
+    if (this.#kept > configurationsMax) return `gave up with ${configurationsMax} configurations at once`;
+    if (this.#total > configurationsTotalMax) return `gave up after ${configurationsTotalMax} configurations`;
+    return this.#expired ? "gave up at its deadline" : undefined;
+  }
+
+  /** Remembers a configuration, unless a known one can do all that it can. */
+  isNew(configuration: Configuration<State>): boolean {
+    this.#total += 1;
+    if (this.#total % expiryInterval === 0 && this.#limits.expired?.() === true) this.#expired = true;
+    const known = this.#at(configuration.position);
+    const key = `${configuration.placed.join()} ${this.#model.stateKey(configuration.state)}`;
+    if (isCovered(configuration, known.get(key))) return false;
+    // An unnoticed one has fewer moves, which depend on the state before; it covers only its like.
+    const { unnoticed } = configuration;
+    const ownKey = unnoticed === undefined ? key : `${key} after ${this.#model.stateKey(unnoticed.before)}`;
+    configuration.alike = known.get(ownKey);
+    if (unnoticed !== undefined && isCovered(configuration, configuration.alike)) return false;
+    known.set(ownKey, configuration);
+    this.#kept += 1;
+    return true;
+  }
+
+  reaching(position: number): Configuration<State>[] {
+    const reaching: Configuration<State>[] = [];
+    for (const known of this.#at(position).values()) {
+      for (let each: typeof known | undefined = known; each !== undefined; each = each.alike) {
+        if (each.arrival) reaching.push(each);
+      }
+    }
+    return reaching;
+  }
+
+  forget(position: number): void {
+    for (const known of this.#at(position).values()) {
+      for (let each: typeof known | undefined = known; each !== undefined; each = each.alike) this.#kept -= 1;
+    }
+    this.#byPosition.delete(position);
+  }
+
+  #at(position: number): Map<string, Configuration<State>> {
+    const known = this.#byPosition.get(position) ?? new Map<string, Configuration<State>>();
+    this.#byPosition.set(position, known);
+    return known;
+  }
+}
+
+/** Whether one of the known configurations with the same state has used up no more. */
+function isCovered<State>(configuration: Configuration<State>, first: Configuration<State> | undefined): boolean {
+  for (let known = first; known !== undefined; known = known.alike) {
+    if (!isSubset(known.used, configuration.used)) continue;
+    known.arrival ||= configuration.arrival;
+    return true;
+  }
+  return false;
 }
