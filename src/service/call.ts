@@ -44,7 +44,11 @@ export interface Call<Input, Output, Errors> {
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: void is what an operation without input has in place of a type.
-type InputArguments<Input> = [Input] extends [void] ? [] : [input: Frozen<Input>];
+type InputArguments<Input> = [Input] extends [void]
+  ? []
+  : undefined extends Input
+    ? [input?: Frozen<Input>]
+    : [input: Frozen<Input>];
 
 /**
  * The outcome of a `.safe` call.
