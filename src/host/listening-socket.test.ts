@@ -16,11 +16,11 @@ test("an address in use is refused before any node is started", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  assert.throws(
-    () => bindSocket("127.0.0.1", port),
-    /^SynodError: The address 127\.0\.0\.1:\d+ is in use by another program/,
-  );
-  server.close();
+  try {
+    await assert.rejects(bindSocket("127.0.0.1", port), /The address 127\.0\.0\.1:\d+ is in use by another program/);
+  } finally {
+    server.close();
+  }
 });
 
 test("an address of another machine, or none at all, is refused in one sentence", async () => {

@@ -10,8 +10,8 @@
  * has it open. node:cluster itself would close the socket together with the last node.
  */
 
-import * as net from "node:net";
 import { lookup } from "node:dns/promises";
+import * as net from "node:net";
 import { createServer, type Server } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { SynodError } from "../errors.ts";
@@ -57,20 +57,25 @@ async function addressOf(host: string, port: number): Promise<string> {
 type CreateServerHandle = (host: string, port: number, family: 4 | 6) => RawSocket | number;
 
 /** Brings a socket from the supervisor to listen, and gives this process's copy back. */
-export function holdSocket(handle: object): Promise<void> {
+export function holdSocket(handle: object, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", reject);
+    server.once("error", (error: NodeJS.ErrnoException) => reject(explainListenError(host, port, error.code ?? "")));
     server.listen(handle);
-    server.close((error) => (error ? reject(error) : resolve()));
+    server.close((error) => {
+      if (!error) resolve();
+    });
   });
+}
+
+export function listenAddress(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Why nobody can listen at an address. */
 export function explainListenError(host: string, port: number, errorName: string): SynodError {
-  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   const reason = listenErrors[errorName] ?? `cannot be listened at (${errorName})`;
-  return new SynodError("failed_precondition", `The address ${address} ${reason}.`);
+  return new SynodError("failed_precondition", `The address ${listenAddress(host, port)} ${reason}.`);
 }
 
 const listenErrors: Record<string, string> = {

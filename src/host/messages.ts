@@ -36,12 +36,6 @@ export interface ErrorFacts extends Pick<SynodErrorOptions, "outcome" | "retryab
   readonly stack: string | undefined;
 }
 
-/** Where an adapter answers. */
-export interface AdapterUrl {
-  readonly name: string;
-  readonly url: string;
-}
-
 /** A question to a node, with its answer's type. */
 export interface Questions {
   status: { readonly ask: undefined; readonly answer: NodeStatus };
@@ -53,9 +47,9 @@ export type Question = keyof Questions;
 
 export type ToNode =
   /** Comes with a listening socket: bring it to listen, so that connections queue until an adapter takes them. */
-  | { readonly type: "hold" }
-  /** Comes with a listening socket, the one for the adapter of that name. */
-  | { readonly type: "listen"; readonly adapter: string; readonly host: string; readonly port: number }
+  | { readonly type: "hold"; readonly host: string; readonly port: number }
+  /** Comes with a listening socket, the one for the adapter of that index. */
+  | { readonly type: "listen"; readonly adapter: number; readonly host: string; readonly port: number }
   | { readonly type: "start"; readonly store: string }
   | { readonly type: "ask"; readonly id: number; readonly question: Question; readonly ask: unknown }
   | { readonly type: "drain"; readonly drainMs: number };
@@ -63,7 +57,7 @@ export type ToNode =
 export type FromNode =
   | { readonly type: "loaded"; readonly system: SystemFacts }
   | { readonly type: "joined"; readonly incarnation: number }
-  | { readonly type: "ready"; readonly adapters: readonly AdapterUrl[] }
+  | { readonly type: "ready"; readonly urls: readonly string[] }
   | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly type: "refusal"; readonly id: number; readonly error: ErrorFacts }
   /** Why the process is about to end. */

@@ -7,7 +7,6 @@
 /** Deaths in a row, without having served, after which a node is given up. */
 export const startFailuresMax = 6;
 const backoffFirstMs = 100;
-const backoffMaxMs = 5_000;
 
 /** Deaths of one node in a row since it last served. */
 export type StartFailures = number;
@@ -20,6 +19,6 @@ export type Restart =
 export function afterDeath(failures: StartFailures, served: boolean): Restart {
   const now = served ? 0 : failures + 1;
   if (now >= startFailuresMax) return { kind: "give-up", failures: now };
-  const delayMs = now <= 1 ? 0 : Math.min(backoffFirstMs * 2 ** (now - 2), backoffMaxMs);
+  const delayMs = now <= 1 ? 0 : backoffFirstMs * 2 ** (now - 2);
   return { kind: "start", delayMs, failures: now };
 }

@@ -5,7 +5,9 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { createMemoryDatabase, openMemoryStore } from "../adapters/memory/store.ts";
 import { openSqliteStore } from "../adapters/sqlite/store.ts";
+import { systemRandom } from "../adapters/system/random.ts";
 import { SynodError } from "../errors.ts";
+import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 
 export type StoreLocation = { readonly kind: "memory" } | { readonly kind: "sqlite"; readonly path: string };
@@ -31,9 +33,9 @@ export function storeUrl(location: StoreLocation): string {
 }
 
 /** A new connection to the store at that place; a `memory:` store is a new one each time. */
-export async function openStore(location: StoreLocation, system: string): Promise<Store> {
-  if (location.kind === "memory") return openMemoryStore(createMemoryDatabase({ system }));
-  return await openSqliteStore({ path: location.path, system });
+export async function openStore(location: StoreLocation, system: string, log?: Log): Promise<Store> {
+  if (location.kind === "memory") return openMemoryStore(createMemoryDatabase({ system, random: systemRandom }));
+  return await openSqliteStore({ path: location.path, system, ...(log && { log }) });
 }
 
 /** The path, without its ending, of the files that a supervisor keeps beside the store. */

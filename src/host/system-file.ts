@@ -3,11 +3,11 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SynodError } from "../errors.ts";
-import type { AnySystem } from "../service/model.ts";
+import { isSystem, type System } from "../service/system.ts";
 import { displayPath, explainLoadError } from "./load-errors.ts";
 
 /** The system that a file declares by `export default defineSystem({ … })`. */
-export async function loadSystem(path: string): Promise<AnySystem> {
+export async function loadSystem(path: string): Promise<System> {
   const file = resolve(path);
   const shown = displayPath(file);
   const found = await stat(file).catch(() => undefined);
@@ -30,13 +30,6 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
   } catch (thrown) {
     throw explainLoadError(file, thrown);
   }
-}
-
-/** By shape and not by class: a project may hold two copies of the package. */
-function isSystem(value: unknown): value is AnySystem {
-  if (typeof value !== "object" || value === null) return false;
-  const { name, services, adapters } = value as Partial<Record<string, unknown>>;
-  return typeof name === "string" && Array.isArray(services) && Array.isArray(adapters);
 }
 
 function refusal(sentence: string): SynodError {

@@ -1,0 +1,25 @@
+// The business logic of an account; the whole of it.
+import { implement } from "synod";
+import { Account } from "./account.interface.ts";
+import { Rates } from "./rates.interface.ts";
+
+export const account = implement(Account, {
+  calls: [Rates],
+  state: { version: 1, initial: () => ({ balance: 0 }) },
+  operations: {
+    deposit: (ctx, { amount }) => {
+      ctx.state.balance += amount;
+      return ctx.state;
+    },
+    withdraw: (ctx, { amount }) => {
+      if (ctx.state.balance < amount) throw ctx.fail("insufficientFunds", ctx.state);
+      ctx.state.balance -= amount;
+      return ctx.state;
+    },
+    balance: (ctx) => ctx.state,
+    balanceIn: async (ctx, { currency }) => {
+      const { rate } = await ctx.to(Rates).quote({ from: "EUR", to: currency });
+      return { balance: Math.round(ctx.state.balance * rate), currency };
+    },
+  },
+});

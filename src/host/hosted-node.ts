@@ -1,0 +1,95 @@
+/**
+ * One node with everything around it: its connection to the store before, its inbound adapters behind. The
+ * node process of a supervisor and a system inside somebody's own process are both this.
+ */
+import { systemClock } from "../adapters/system/clock.ts";
+import { systemRandom } from "../adapters/system/random.ts";
+import type { SynodError } from "../errors.ts";
+import type { InboundAdapter, ListenTarget, RunningAdapter } from "../ports/gateway.ts";
+import type { Log } from "../ports/log.ts";
+import type { Store } from "../ports/store.ts";
+import type { NodeLimits } from "../runtime/limits.ts";
+import { type RunningNode, startNode } from "../runtime/node.ts";
+import type { AnySystem } from "../service/model.ts";
+import { openStore, type StoreLocation } from "./store-location.ts";
+import { within } from "./within.ts";
+
+export interface HostedNodeOptions {
+  /** Name of the node, unique in the system: `node-1`. */
+  readonly node: string;
+  readonly system: AnySystem;
+  readonly store: StoreLocation;
+  readonly log: Log;
+  readonly adapters: readonly InboundAdapter[];
+  /** Where adapters listen instead of at their own addresses, in the order of the adapters. */
+  readonly listen?: readonly ListenTarget[];
+  readonly limits?: Partial<NodeLimits>;
+  readonly onJoined?: (incarnation: number) => void;
+}
+
+export interface HostedNode {
+  readonly node: RunningNode;
+  /** Where the adapters answer, in the order of the adapters. */
+  readonly urls: readonly string[];
+  /** Takes no new calls, finishes what it accepted (for `drainMs` at the most) and frees everything. */
+  stop(drainMs: number): Promise<void>;
+  /** Resolves when the node has stopped: with the reason when it had to. */
+  readonly stopped: Promise<SynodError | undefined>;
+}
+
+/** Of the time for a drain, the part that is kept for the node to flush and to leave. */
+const leavePart = 0.2;
+
+/** Resolves when the node serves and all adapters answer; otherwise frees what it had opened. */
+export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> {
+  const store = await openStore(options.store, options.system.name, options.log);
+  const node = await startNode({
+    node: options.node,
+    system: options.system,
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    log: options.log,
+    ...(options.limits && { limits: options.limits }),
+    ...(options.onJoined && { onJoined: options.onJoined }),
+  }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  const adapters: RunningAdapter[] = [];
+  const stop = once((drainMs: number) => stopAll(store, node, adapters, drainMs));
+  try {
+    for (const [index, adapter] of options.adapters.entries()) {
+      const listen = options.listen?.[index];
+      adapters.push(await adapter.start({ gateway: node.gateway, log: options.log, ...(listen && { listen }) }));
+    }
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  return { node, urls: adapters.map((adapter) => adapter.url), stop, stopped: node.stopped };
+}
+
+/**
+ * The doors first: what is inside is answered while the node still serves. What is not answered in time is
+ * abandoned by the node, which still answers it with a known outcome before the adapters cut the rest.
+ */
+async function stopAll(
+  store: Store,
+  node: RunningNode,
+  adapters: readonly RunningAdapter[],
+  drainMs: number,
+): Promise<void> {
+  const started = performance.now();
+  const drained = Promise.all(adapters.map((adapter) => adapter.drain()));
+  await within(drained, drainMs * (1 - leavePart));
+  await node.stop(Math.max(0, drainMs - (performance.now() - started)));
+  await Promise.all(adapters.map((adapter) => adapter.close()));
+  await store.close();
+}
+
+/** A stop that is asked for again is the same stop. */
+function once(stop: (drainMs: number) => Promise<void>): (drainMs: number) => Promise<void> {
+  let stopping: Promise<void> | undefined;
+  return (drainMs) => (stopping ??= stop(drainMs));
+}

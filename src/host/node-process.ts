@@ -1,0 +1,135 @@
+/**
+ * The main program of a node process, forked by a supervisor. It is the only process that runs the user's
+ * code. It does what the supervisor says (messages.ts), and should the supervisor be gone it drains on its
+ * own and ends, so that no node is left behind without anybody who knows of it.
+ */
+import type { Server } from "node:net";
+import { createLog, type LogOptions } from "../adapters/log/pino.ts";
+import { SynodError } from "../errors.ts";
+import type { ListenTarget } from "../ports/gateway.ts";
+import { describeService } from "../service/description.ts";
+import type { AnySystem } from "../service/model.ts";
+import { toErrorFacts } from "./error-facts.ts";
+import { type HostedNode, hostNode } from "./hosted-node.ts";
+import { holdSocket, listenAddress } from "./listening-socket.ts";
+import type { FromNode, Question, Questions, SystemFacts, ToNode } from "./messages.ts";
+import { parseStoreUrl } from "./store-location.ts";
+import { loadSystem } from "./system-file.ts";
+
+/** What the supervisor gives a node process on its command line, as JSON. */
+export interface NodeProcessArguments {
+  readonly node: string;
+  readonly systemFile: string;
+  /** For a drain that nobody asked for, because the supervisor is gone. */
+  readonly drainMs: number;
+  readonly log: Pick<LogOptions, "format" | "level">;
+}
+
+const settings = JSON.parse(process.argv[2] ?? "null") as NodeProcessArguments;
+const log = createLog({ ...settings.log, name: settings.node });
+const listen: ListenTarget[] = [];
+let system: AnySystem;
+let hosted: HostedNode | undefined;
+let stopping = false;
+
+// Ctrl-C reaches the whole process group: the supervisor decides what follows from it.
+process.on("SIGINT", () => {});
+process.on("SIGHUP", () => {});
+process.on("SIGTERM", () => void stop(settings.drainMs));
+process.on("disconnect", () => {
+  if (!stopping) log.warn("the supervisor is gone: draining");
+  void stop(settings.drainMs);
+});
+process.on("uncaughtException", (error) => fail(error));
+process.on("message", (message: ToNode, handle?: Server) => {
+  receive(message, handle).catch(fail);
+});
+
+await load().catch(fail);
+
+async function load(): Promise<void> {
+  system = await loadSystem(settings.systemFile);
+  tell({ type: "loaded", system: factsOf(system) });
+}
+
+async function receive(message: ToNode, handle: Server | undefined): Promise<void> {
+  switch (message.type) {
+    case "hold":
+      return await holdSocket(handle!, message.host, message.port);
+    case "listen": {
+      const url = `http://${listenAddress(message.host, message.port)}`;
+      listen[message.adapter] = { handle: handle!, url };
+      return;
+    }
+    case "start":
+      return await start(message.store);
+    case "ask":
+      return await answer(message.id, message.question, message.ask);
+    case "drain":
+      return await stop(message.drainMs);
+  }
+}
+
+async function start(store: string): Promise<void> {
+  hosted = await hostNode({
+    node: settings.node,
+    system,
+    store: parseStoreUrl(store, system.name),
+    log,
+    adapters: system.adapters,
+    listen,
+    onJoined: (incarnation) => tell({ type: "joined", incarnation }),
+  });
+  tell({ type: "ready", urls: hosted.urls });
+  const reason = await hosted.stopped;
+  if (!stopping) fail(reason ?? new SynodError("internal", `${settings.node} stopped on its own`));
+}
+
+/** Drains, then ends the process. A node that does not serve yet has accepted nothing. */
+async function stop(drainMs: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await hosted?.stop(drainMs);
+  process.exit(0);
+}
+
+async function answer(id: number, question: Question, ask: unknown): Promise<void> {
+  try {
+    tell({ type: "answer", id, answer: await answers[question](ask as never) });
+  } catch (thrown) {
+    tell({ type: "refusal", id, error: toErrorFacts(thrown) });
+  }
+}
+
+const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Questions[Q]["answer"]> } = {
+  status: async () => serving().node.status(),
+  inspect: ({ service, key }) => serving().node.inspect(service, key),
+  call: (call) => serving().node.gateway.call(call),
+};
+
+function serving(): HostedNode {
+  if (!hosted) throw new SynodError("unavailable", `${settings.node} does not serve yet`);
+  return hosted;
+}
+
+/** Says why, and ends the process: what is left is the supervisor's to clean up. */
+function fail(thrown: unknown): void {
+  const message: FromNode = { type: "failed", error: toErrorFacts(thrown) };
+  if (process.connected) process.send!(message, () => process.exit(1));
+  else process.exit(1);
+}
+
+function tell(message: FromNode): void {
+  if (process.connected) process.send!(message);
+}
+
+function factsOf({ name, adapters, services }: AnySystem): SystemFacts {
+  return {
+    name,
+    adapters: adapters.map((adapter) => ({ name: adapter.name, ...adapter.address })),
+    services: services.map((service) => {
+      const { name: serviceName, keyed, operations } = describeService(service);
+      return { name: serviceName, keyed, operations: operations.map((operation) => operation.name) };
+    }),
+  };
+}

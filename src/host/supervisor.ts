@@ -1,0 +1,240 @@
+/**
+ * The supervisor: a small process that runs none of the user's code and therefore outlives it. It holds what
+ * must not die with a node (the listening sockets, a store connection of its own, the lock that keeps a
+ * second supervisor away) and keeps the nodes running. It never answers a call itself.
+ *
+ *     const supervisor = new Supervisor(options);
+ *     const place = await supervisor.prepare();   // the system is loaded, its address and store are ours
+ *     const { urls } = await supervisor.start();  // it serves
+ *     await supervisor.stop(10_000);
+ */
+import { type FileLock, lockFile } from "../adapters/lock/file-lock.ts";
+import type { LogOptions } from "../adapters/log/pino.ts";
+import { SynodError } from "../errors.ts";
+import type { Log } from "../ports/log.ts";
+import type { Store } from "../ports/store.ts";
+import type { NodeStatus } from "../runtime/node.ts";
+import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
+import type { Question, Questions, SystemFacts } from "./messages.ts";
+import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeUrl } from "./store-location.ts";
+import { type NodeState, SupervisedNode } from "./supervised-node.ts";
+import { pause, within } from "./within.ts";
+
+export interface SupervisorOptions {
+  readonly systemFile: string;
+  /** Store URL; the system's own file in `.synod` when absent. */
+  readonly store?: string;
+  /** Port of the first adapter, instead of its own. */
+  readonly port?: number;
+  /** How long nodes drain that lose their supervisor. */
+  readonly drainMs: number;
+  readonly log: Log;
+  /** How the nodes log. */
+  readonly nodeLog: Pick<LogOptions, "format" | "level">;
+  /** Keeps what the user's code prints away from standard output. */
+  readonly quietStdout: boolean;
+}
+
+/** What a prepared supervisor has taken hold of. */
+export interface SupervisedPlace {
+  readonly system: SystemFacts;
+  readonly store: string;
+  /** The path, without its ending, of files beside the store. */
+  readonly beside: string;
+}
+
+export interface NodeFacts {
+  readonly id: string;
+  readonly pid: number | undefined;
+  /** Where other nodes reach it; a node alone has no such address. */
+  readonly address: string | null;
+}
+
+export interface NodeReport extends NodeFacts {
+  readonly state: NodeState;
+  readonly incarnation: number | undefined;
+  readonly restarts: number;
+  /** The node's own figures; absent when it does not answer. */
+  readonly status: NodeStatus | undefined;
+}
+
+/** How long the store may take to end a dead node's lease before the node is started all the same. */
+const endLeaseMaxMs = 2_000;
+/** How long the address may still be held by a node of a run whose supervisor was killed. */
+const formerRunMaxMs = 12_000;
+const bindRetryMs = 50;
+/** Of the time for a drain, what is kept to kill what did not end by itself. */
+const killReserveMs = 500;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #nodes: SupervisedNode[] = [];
+  readonly #loaded = Promise.withResolvers<SystemFacts>();
+  readonly #ready = Promise.withResolvers<readonly string[]>();
+  readonly #ended = Promise.withResolvers<SynodError | undefined>();
+  #sockets: ListeningSocket[] = [];
+  #lock: FileLock | undefined;
+  #store: Store | undefined;
+  #place: (SupervisedPlace & { readonly location: StoreLocation }) | undefined;
+  #started = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    // Each is waited for by one of `prepare` and `start`, and all by `ended`.
+    this.#loaded.promise.catch(() => {});
+    this.#ready.promise.catch(() => {});
+  }
+
+  /** Resolves when everything has ended: with the reason when a node had to be given up. */
+  get ended(): Promise<SynodError | undefined> {
+    return this.#ended.promise;
+  }
+
+  /** Loads the system in its first node, and takes hold of its store and its addresses. */
+  async prepare(): Promise<SupervisedPlace> {
+    this.#nodes.push(this.#supervise("node-1"));
+    try {
+      const system = await this.#loaded.promise;
+      const location = parseStoreUrl(this.#options.store, system.name);
+      const beside = besideStore(location, system.name);
+      this.#place = { system, store: storeUrl(location), beside, location };
+      if (location.kind === "memory") {
+        this.#options.log.warn("the store is in memory: everything is lost when the node ends, crashes included");
+      } else {
+        this.#lock = lockFile(`${beside}.lock`);
+        if (!this.#lock) throw alreadyRunning(this.#place);
+        this.#store = await openStore(location, system.name, this.#options.log);
+      }
+      await this.#bind(system);
+      return this.#place;
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+  }
+
+  /** Lets the nodes serve; resolves with the URLs of the adapters when they do. */
+  async start(): Promise<readonly string[]> {
+    this.#started = true;
+    for (const node of this.#nodes) this.#startNode(node);
+    return await this.#ready.promise;
+  }
+
+  get nodes(): readonly NodeFacts[] {
+    return this.#nodes.map(({ id, child }) => ({ id, pid: child.pid, address: null }));
+  }
+
+  async report(): Promise<readonly NodeReport[]> {
+    return await Promise.all(
+      this.#nodes.map(async ({ id, child, state, incarnation, restarts }) => {
+        const status = state === "ready" ? await child.ask("status", undefined).catch(() => undefined) : undefined;
+        return { id, pid: child.pid, address: null, state, incarnation, restarts, status };
+      }),
+    );
+  }
+
+  /** Asks any node that serves. */
+  async ask<Q extends Question>(
+    question: Q,
+    ask: Questions[Q]["ask"],
+    waitMs?: number,
+  ): Promise<Questions[Q]["answer"]> {
+    const node = this.#nodes.find(({ state }) => state === "ready");
+    if (!node) throw new SynodError("unavailable", "no node serves at the moment: try again", { retryAfterMs: 500 });
+    return await node.child.ask(question, ask, waitMs);
+  }
+
+  /** Drains the nodes, kills what has not ended within `drainMs`, and frees everything. */
+  stop(drainMs: number, reason?: SynodError): Promise<void> {
+    this.#stopping ??= this.#stop(drainMs, reason);
+    return this.#stopping;
+  }
+
+  /** Ends the nodes at once. What they have acknowledged is durable. */
+  kill(): void {
+    for (const { child } of this.#nodes) child.kill();
+  }
+
+  #supervise(id: string): SupervisedNode {
+    const { systemFile, drainMs, nodeLog, quietStdout, log } = this.#options;
+    return new SupervisedNode({
+      settings: { node: id, systemFile, drainMs, log: nodeLog },
+      quietStdout,
+      log,
+      onLoaded: (node, system) => (this.#started ? this.#startNode(node) : this.#loaded.resolve(system)),
+      onReady: (node, urls) => this.#served(node, urls),
+      endLease: (node, incarnation) => this.#endLease(node, incarnation),
+      onGivenUp: (error) => {
+        this.#loaded.reject(error);
+        this.#ready.reject(error);
+        // A system that cannot be loaded fails `prepare`, which cleans up itself.
+        if (this.#started) void this.stop(this.#options.drainMs, error);
+      },
+    });
+  }
+
+  #startNode(node: SupervisedNode): void {
+    for (const [adapter, { host, port, handle }] of this.#sockets.entries()) {
+      node.child.tell({ type: "hold", host, port }, handle);
+      node.child.tell({ type: "listen", adapter, host, port }, handle);
+    }
+    node.start(this.#place!.store);
+  }
+
+  #served(node: SupervisedNode, urls: readonly string[]): void {
+    if (node.restarts > 0) this.#options.log.info(`${node.id} serves again`, { incarnation: node.incarnation });
+    this.#ready.resolve(urls);
+  }
+
+  async #bind({ adapters, name }: SystemFacts): Promise<void> {
+    if (this.#options.port !== undefined && adapters.length === 0) {
+      throw new SynodError("invalid_argument", `System ${name} has no adapter that could take the port.`);
+    }
+    const patienceMs = ((await this.#store?.view())?.members.length ?? 0) > 0 ? formerRunMaxMs : 0;
+    for (const [index, { host, port }] of adapters.entries()) {
+      const wanted = index === 0 ? (this.#options.port ?? port) : port;
+      this.#sockets.push(await this.#bindPatiently(host, wanted, patienceMs));
+    }
+  }
+
+  /** A node that drains because its supervisor was killed frees its address soon. */
+  async #bindPatiently(host: string, port: number, patienceMs: number): Promise<ListeningSocket> {
+    const started = performance.now();
+    for (;;) {
+      try {
+        return await bindSocket(host, port);
+      } catch (error) {
+        if (performance.now() - started > patienceMs || this.#stopping) throw error;
+        await pause(bindRetryMs);
+      }
+    }
+  }
+
+  async #endLease(node: string, incarnation: number): Promise<void> {
+    try {
+      if (this.#store) await within(this.#store.endLease({ node, incarnation }), endLeaseMaxMs);
+    } catch (error) {
+      this.#options.log.warn(`the lease of ${node} could not be ended: it has to run out`, { error: String(error) });
+    }
+  }
+
+  async #stop(drainMs: number, reason: SynodError | undefined): Promise<void> {
+    const drained = Promise.all(this.#nodes.map((node) => node.drain(Math.max(0, drainMs - killReserveMs))));
+    if (!(await within(drained, drainMs))) {
+      this.kill();
+      await drained;
+    }
+    for (const socket of this.#sockets) socket.close();
+    await this.#store?.close();
+    this.#lock?.release();
+    this.#ended.resolve(reason);
+  }
+}
+
+function alreadyRunning({ system, store }: SupervisedPlace): SynodError {
+  return new SynodError(
+    "failed_precondition",
+    `System ${system.name} is already running on ${store}: stop that one, look at it with \`synod status\`, or choose another store with --store.`,
+  );
+}
