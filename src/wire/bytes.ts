@@ -24,6 +24,14 @@ export function utf8Bytes(text: string): number {
   return Buffer.byteLength(text);
 }
 
+/** Throws a `SynodError` for a text that a frame does not carry. */
+export function checkText(text: string, bytesMax: number, field: string): void {
+  if (text.length * utf8BytesPerUnitMax <= bytesMax) return;
+  const bytes = utf8Bytes(text);
+  if (bytes <= bytesMax) return;
+  throw new SynodError("invalid_argument", `the ${field} has ${bytes} bytes, and a link carries at most ${bytesMax}`);
+}
+
 export class ByteWriter {
   #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes);
   #start = 0;
@@ -77,13 +85,7 @@ export class ByteWriter {
 
   /** A text with its length before it. */
   text(text: string, bytesMax: number, field: string): void {
-    const bytes = text.length * utf8BytesPerUnitMax <= bytesMax ? text.length : utf8Bytes(text);
-    if (bytes > bytesMax) {
-      throw new SynodError(
-        "invalid_argument",
-        `the ${field} has ${bytes} bytes, and a link carries at most ${bytesMax}`,
-      );
-    }
+    checkText(text, bytesMax, field);
     // Nearly every text is short: its length takes one byte, whatever its characters turn out to need.
     if (text.length * utf8BytesPerUnitMax < 0x80) {
       this.#reserve(0x80);

@@ -3,8 +3,8 @@
  * rest of the frame. A flag says which optional fields follow; an unknown flag is refused, because it
  * would stand for a field that this version cannot skip.
  */
-import { isStatusCode } from "../errors.ts";
-import { type ByteReader, type ByteWriter, protocolError } from "./bytes.ts";
+import { invariant, isStatusCode, SynodError } from "../errors.ts";
+import { type ByteReader, type ByteWriter, checkText, protocolError } from "./bytes.ts";
 import type { CallBody, CallFrame, CallIdentity, ReplyBody, ReplyFrame } from "./frames.ts";
 import * as limit from "./limits.ts";
 
@@ -18,6 +18,28 @@ const replyFlagsOf: readonly number[] = [1 | 2, 1 | 2, 1 | 4 | 8 | 16, 32 | 64];
 
 /** Priorities fit into a byte. */
 const priorityMax = 255;
+
+/** Throws unless `writeCall` can write this, so that a call is refused before it gets a number. */
+export function checkCall(body: CallBody): void {
+  checkText(body.service, limit.nameBytesMax, "service");
+  checkText(body.operation, limit.nameBytesMax, "operation");
+  checkText(body.principal, limit.principalBytesMax, "principal");
+  if (body.key !== undefined) checkText(body.key, limit.keyBytesMax, "key");
+  if (body.traceparent !== undefined) checkText(body.traceparent, limit.traceparentBytesMax, "traceparent");
+  if (body.identity !== undefined) checkIdentity(body.identity);
+}
+
+function checkIdentity({ session, floor, open }: CallIdentity): void {
+  checkText(session, limit.sessionBytesMax, "session");
+  if (open.length > limit.openNumbersMax) {
+    throw new SynodError(
+      "resource_exhausted",
+      `${open.length} numbers of session ${session} are open, and ${limit.openNumbersMax} may be`,
+    );
+  }
+  const ascending = open.every((number, index) => index === 0 || open[index - 1]! < number);
+  invariant(ascending && (open.at(-1) ?? -1) < floor, "open numbers ascend and are below the floor");
+}
 
 export function writeCall(writer: ByteWriter, frame: CallFrame): void {
   const { body } = frame;
@@ -68,9 +90,6 @@ function writeIdentity(writer: ByteWriter, identity: CallIdentity): void {
   writer.text(identity.session, limit.sessionBytesMax, "session");
   writer.varint(identity.number);
   writer.varint(identity.floor);
-  if (identity.open.length > limit.openNumbersMax) {
-    throw new RangeError(`${identity.open.length} open numbers, and a call carries at most ${limit.openNumbersMax}`);
-  }
   writer.varint(identity.open.length);
   // Ascending, so the distances are small numbers.
   let previous = 0;

@@ -4,25 +4,25 @@
  */
 
 /** A frame before the peer has proved who it is; a hello needs a few hundred bytes. */
-export const helloFrameBytesMax = 4 * 1024;
+export const helloFrameBytesMax: number = 4 * 1024;
 /** The least that a node may announce as its longest frame. */
-export const frameBytesMaxLeast = 64 * 1024;
+export const frameBytesMaxLeast: number = 64 * 1024;
 /** Everything of a call or a reply but its payload: see the field bounds below. */
-export const headBytesMax = 32 * 1024;
+export const headBytesMax: number = 32 * 1024;
 
 /** System, node, service and operation. */
-export const nameBytesMax = 256;
-export const keyBytesMax = 4 * 1024;
-export const principalBytesMax = 1024;
-export const traceparentBytesMax = 256;
-export const sessionBytesMax = 256;
+export const nameBytesMax: number = 256;
+export const keyBytesMax: number = 4 * 1024;
+export const principalBytesMax: number = 1024;
+export const traceparentBytesMax: number = 256;
+export const sessionBytesMax: number = 256;
 /** Numbers below the floor's number that are still open. */
-export const openNumbersMax = 1_000;
-export const codeBytesMax = 256;
+export const openNumbersMax: number = 1_000;
+export const codeBytesMax: number = 256;
 /** Messages are for people; longer ones are cut. */
-export const messageBytesMax = 4 * 1024;
-export const nonceBytes = 32;
-export const proofBytes = 32;
+export const messageBytesMax: number = 4 * 1024;
+export const nonceBytes: number = 32;
+export const proofBytes: number = 32;
 
 /** The longest payload (input or reply, as UTF-8) that surely fits into a frame of a peer that announced `frameBytesMax`. */
 export function payloadBytesMax(frameBytesMax: number): number {

@@ -4,6 +4,7 @@
  * Nothing but a hello, a proof and a goodbye is taken before both sides have proved that they hold the
  * system's secret; anything else closes the connection. The picture is in `wire/handshake.ts`.
  */
+import { sendQueued } from "./calls.ts";
 import { breach, close, takeGoodbye } from "./closing.ts";
 import type { Hello, LinkCause, LinkTypes, ReceivedFrame } from "./messages.ts";
 import type { LinkConfig, LinkSession } from "./state.ts";
@@ -83,6 +84,7 @@ function takeProof<T extends LinkTypes>(session: LinkSession<T>, peer: Hello, pr
   session.phaseDeadline = Number.POSITIVE_INFINITY;
   session.nextPingAt = now + limits.pingIntervalMs;
   session.effects.push({ kind: "opened", peer, version: session.version });
+  sendQueued(session, now);
 }
 
 function proofBy<T extends LinkTypes>(

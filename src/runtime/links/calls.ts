@@ -1,0 +1,101 @@
+/** Calls as the runtime makes and gets them over links. */
+import type { CallFailure, OutboundCall } from "../../core/link/messages.ts";
+import { SynodError } from "../../errors.ts";
+import { utf8Bytes } from "../../wire/bytes.ts";
+import { checkCall } from "../../wire/calls.ts";
+import type { CallBody, CallFrame, ReplyBody } from "../../wire/frames.ts";
+
+/** A call to another node. */
+export interface LinkRequest {
+  readonly body: CallBody;
+  /** Instant of the monotonic clock after which nobody waits. */
+  readonly deadline: number;
+  /** 0 goes first, 3 last. */
+  readonly priority: number;
+  /** Fires when nobody waits any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Who is at the other end of a link. */
+export interface LinkPeerIdentity {
+  readonly node: string;
+  readonly incarnation: number;
+}
+
+/** An outgoing call until it is settled. */
+export class PendingCall implements OutboundCall {
+  readonly body: CallBody;
+  readonly deadline: number;
+  readonly priority: number;
+  readonly bytes: number;
+  readonly reply: Promise<ReplyBody>;
+  readonly #resolvers: PromiseWithResolvers<ReplyBody>;
+  #release: (() => void) | undefined;
+
+  /** Throws a `SynodError` for a call that no link can carry. */
+  constructor({ body, deadline, priority }: LinkRequest) {
+    checkCall(body);
+    this.body = body;
+    this.deadline = deadline;
+    this.priority = priority;
+    this.bytes = body.input === undefined ? 0 : utf8Bytes(body.input);
+    this.#resolvers = Promise.withResolvers();
+    this.reply = this.#resolvers.promise;
+  }
+
+  /** Calls `cancel` when the signal fires while the call is not settled. */
+  watch(signal: AbortSignal, cancel: () => void): void {
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#release = () => signal.removeEventListener("abort", cancel);
+  }
+
+  settle(body: ReplyBody): void {
+    this.#release?.();
+    this.#resolvers.resolve(body);
+  }
+
+  fail({ code, sent, message }: CallFailure, retryAfterMs?: number): void {
+    this.#release?.();
+    const outcome = sent ? "unknown" : "not-happened";
+    this.#resolvers.reject(
+      new SynodError(code, message, { outcome, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }),
+    );
+  }
+}
+
+/** A call from another node, to be answered exactly once. */
+export class InboundCall {
+  /** Who is at the other end of the link; the incarnation is the one that dialled it. */
+  readonly from: LinkPeerIdentity;
+  /** The caller's incarnation when it made the call. */
+  readonly incarnation: number;
+  readonly body: CallBody;
+  /** 0 goes first. */
+  readonly priority: number;
+  /** Instant of this node's monotonic clock after which nobody waits. */
+  readonly deadline: number;
+  #abort: AbortController | undefined;
+  #withdrawn = false;
+
+  constructor(from: LinkPeerIdentity, frame: CallFrame, deadline: number) {
+    this.from = from;
+    this.incarnation = frame.incarnation;
+    this.body = frame.body;
+    this.priority = frame.priority;
+    this.deadline = deadline;
+  }
+
+  /** Fires when the caller gave up or its link closed. Made when it is first asked for. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#withdrawn) this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  withdraw(): void {
+    this.#withdrawn = true;
+    this.#abort?.abort();
+  }
+}

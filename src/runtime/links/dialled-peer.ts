@@ -1,0 +1,123 @@
+/**
+ * One other node as this one calls it: keeps a link to it, dials again after a failure, and counts what went
+ * wrong. While a link is being made, calls wait in it; between attempts they fail at once and certainly did
+ * not happen, so that the caller can go elsewhere or come back.
+ */
+import { createDialling, type Dialling, noteEnded, noteOpened } from "../../core/link/dialling.ts";
+import type { LinkCause } from "../../core/link/messages.ts";
+import { toSynodError } from "../../errors.ts";
+import type { Timer } from "../../ports/clock.ts";
+import type { LinkPeerIdentity, PendingCall } from "./calls.ts";
+import { type LinkEnvironment, linkConfig } from "./environment.ts";
+import { Link, type LinkOwner } from "./link.ts";
+
+export class DialledPeer {
+  readonly identity: LinkPeerIdentity;
+  readonly address: string;
+  readonly dialling: Dialling = createDialling();
+  readonly #environment: LinkEnvironment;
+  readonly #incarnation: number;
+  /** The one that takes calls, and those that finish theirs. */
+  #link: Link | undefined;
+  readonly #links: Set<Link> = new Set();
+  #timer: Timer | undefined;
+  #wanted = true;
+  #allClosed: (() => void) | undefined;
+
+  /** `incarnation` is this node's own. */
+  constructor(environment: LinkEnvironment, incarnation: number, identity: LinkPeerIdentity, address: string) {
+    this.#environment = environment;
+    this.#incarnation = incarnation;
+    this.identity = identity;
+    this.address = address;
+    this.#dial();
+  }
+
+  /** Every link that is not closed yet. */
+  get links(): Iterable<Link> {
+    return this.#links;
+  }
+
+  /** Sends the call, or fails it. */
+  call(call: PendingCall): void {
+    if (this.#link !== undefined) {
+      this.#link.step({ kind: "call", call });
+      return;
+    }
+    const message = `there is no link to node ${this.identity.node} (${this.dialling.lastCause})`;
+    const waitMs = Math.max(0, this.dialling.waitUntil - this.#environment.clock.monotonic());
+    call.fail({ code: "unavailable", sent: false, message }, Math.ceil(waitMs));
+  }
+
+  cancel(call: PendingCall): void {
+    for (const link of this.#links) link.step({ kind: "cancel", call });
+  }
+
+  /** Takes no calls any more and dials no more; resolves when every link is closed. */
+  drain(message: string): Promise<void> {
+    return this.#leave(() => {
+      for (const link of this.#links) link.step({ kind: "drain", message });
+    });
+  }
+
+  close(message: string): Promise<void> {
+    return this.#leave(() => {
+      for (const link of this.#links) link.step({ kind: "close", cause: "stopped", message });
+    });
+  }
+
+  async #leave(part: () => void): Promise<void> {
+    this.#wanted = false;
+    this.#timer?.cancel();
+    const closed = new Promise<void>((resolve) => {
+      const before = this.#allClosed;
+      this.#allClosed = () => {
+        before?.();
+        resolve();
+      };
+    });
+    part();
+    if (this.#links.size === 0) this.#allClosed?.();
+    await closed;
+  }
+
+  #dial(): void {
+    this.#timer = undefined;
+    this.dialling.dials++;
+    const { network, clock, limits } = this.#environment;
+    const config = linkConfig(this.#environment, "dialler", this.#incarnation, this.dialling.dials, this.identity);
+    const link = new Link(config, clock, this.#owner);
+    this.#link = link;
+    this.#links.add(link);
+    network.connect(this.address, limits.helloMs).then(
+      (connection) => link.attach(connection),
+      (error: unknown) => link.step({ kind: "gone", message: toSynodError(error).message }),
+    );
+  }
+
+  readonly #owner: LinkOwner = {
+    onOpened: () => {
+      noteOpened(this.dialling, this.#environment.clock.monotonic());
+      this.#environment.log.debug("link opened", { peer: this.identity.node, address: this.address });
+    },
+    // The session delivers no calls to the side that dialled.
+    onCall: () => Promise.reject(toSynodError("a call came to the dialler of its link")),
+    onClosing: (link, { cause, message }) => {
+      if (this.#link === link) this.#link = undefined;
+      this.#dialLater(cause, message);
+    },
+    onClosed: (link) => {
+      this.#links.delete(link);
+      if (this.#links.size === 0) this.#allClosed?.();
+    },
+  };
+
+  #dialLater(cause: LinkCause, message: string): void {
+    if (!this.#wanted) return;
+    const { clock, random, limits, log } = this.#environment;
+    const now = clock.monotonic();
+    const waitMs = noteEnded(this.dialling, cause, random.number(), now, limits) - now;
+    log.info("link closed", { peer: this.identity.node, address: this.address, cause, reason: message });
+    this.#timer = clock.setTimer(waitMs, () => this.#dial());
+  }
+}
