@@ -27,8 +27,11 @@ export interface StoreIdentity {
 
 export interface HostedService {
   readonly service: string;
-  /** The state version that this node's code writes; shards that hold a newer one are not for it. */
-  readonly stateVersion: number;
+  /**
+   * The state version that this node's code writes; shards that hold a newer one are not for it. Null for a
+   * stateless service, which has no shards.
+   */
+  readonly stateVersion: number | null;
 }
 
 /** A process admitted to the membership. */
@@ -63,7 +66,7 @@ export interface View {
 export interface JoinRequest {
   readonly node: string;
   readonly address: string | null;
-  /** The keyed services that the node hosts; their shards are created when they are new. */
+  /** The services that the node hosts; the shards of keyed ones are created when they are new. */
   readonly hosts: readonly HostedService[];
 }
 
@@ -93,6 +96,8 @@ export interface ClaimedShard {
   readonly stateVersion: number;
   /** Timed keys at or below this instant (ms since 1970) are forgotten and refused. */
   readonly watermark: number;
+  /** What callers promised about their sessions. */
+  readonly floors: readonly SessionFloor[];
 }
 
 export type ClaimResult =
@@ -107,16 +112,33 @@ export type ClaimResult =
     }
   | { readonly status: "ended" };
 
+/**
+ * What the caller of a session promised: no number below `floor` is ever repeated, except those in `open`. The
+ * records of the others are removed in the transaction that stores the floor, and the calls are refused.
+ */
+export interface SessionFloor {
+  readonly session: string;
+  readonly floor: number;
+  /** Ascending, all below `floor`. */
+  readonly open: readonly number[];
+}
+
 /** The recorded reply of a command, by which a repeat is answered (guarantee G4). */
 export interface CallRecord {
-  /** Scoped id of the call: a hash over principal, service, key, operation and the caller's key. */
+  /**
+   * Id of the call: a hash over principal, service, key, operation and the caller's key; or `sessionRecordId`
+   * of values/ids.ts for a call of a session.
+   */
   readonly id: string;
   /** Hash of the input, so that the same id with another input can be told. */
   readonly inputHash: string;
   /** The recorded reply, as JSON text. */
   readonly reply: string;
-  /** When the command finished, ms since 1970 by the owner's wall clock. */
-  readonly finishedAt: number;
+  /**
+   * When the command finished, ms since 1970 by the owner's wall clock. Null for a call of a session: its
+   * record stays until a floor passes it, however long that takes.
+   */
+  readonly finishedAt: number | null;
   /** For timed keys the key's own time, ms since 1970; null for opaque keys. */
   readonly keyTime: number | null;
 }
@@ -139,6 +161,8 @@ export interface ShardChanges {
   readonly shard: ShardId;
   readonly epoch: number;
   readonly entities: readonly EntityChange[];
+  /** Floors that rose; each replaces the one that the store has for the session. */
+  readonly floors: readonly SessionFloor[];
 }
 
 /**
@@ -205,6 +229,8 @@ export interface TrimRequest {
   readonly timedCap: number;
   /** How many timed records may stay, however young. */
   readonly timedRowsMax: number;
+  /** Sessions whose caller is gone for good: their floors and records go. */
+  readonly endedSessions: readonly string[];
   /** How many rows one call removes at the most. */
   readonly removeMax: number;
 }

@@ -21,7 +21,7 @@ import type { AnyService } from "../service/model.ts";
 import { CommandTurn, type TurnResult } from "./command-turn.ts";
 import type { Committer } from "./committer.ts";
 import type { Passivable } from "./entity-memory.ts";
-import type { Environment } from "./environment.ts";
+import { type Environment, within } from "./environment.ts";
 import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
@@ -83,6 +83,7 @@ export class Activation implements Passivable {
   #dropped: SynodError | null = null;
   #rollback: SynodError | null = null;
   readonly #loaded: Promise<void>;
+  #isLoaded = false;
 
   constructor(options: ActivationOptions) {
     this.options = options;
@@ -120,14 +121,14 @@ export class Activation implements Passivable {
     const { environment, shard } = this.options;
     const token = ++this.#lastToken;
     return new Promise((settle) => {
-      const remainingMs = Math.max(0, invocation.deadline - environment.clock.monotonic());
-      const timer = environment.clock.setTimer(remainingMs, () => this.#expire(token));
+      const timer = environment.clock.setTimer(this.#remainingMs(invocation), () => this.#expire(token));
       this.#calls.set(token, { invocation, settle, timer, stopListening: this.#listen(invocation, token) });
       const { id } = invocation;
       const payload: Pending = { invocation, record: null, result: null };
       if (id === null) {
         return this.#drive({ kind: "arrive", token, id: null, inputHash: null, lookup: false, payload });
       }
+      if (!shard.mayExecute(id)) return this.#settle(token, this.#failedAttempt("forgotten"));
       const record = environment.records.get(shard.nameOfRecord(id.hash));
       if (record !== undefined) return this.#replay([token], record);
       this.#drive({ kind: "arrive", token, id: id.hash, inputHash: id.inputHash, lookup: true, payload });
@@ -138,11 +139,12 @@ export class Activation implements Passivable {
   async query(invocation: Invocation): Promise<Attempt> {
     this.#queries += 1;
     try {
-      await this.#loaded;
-      if (this.#dropped !== null) return lost(this.#dropped, true);
       const { environment, outgoing } = this.options;
+      const inTime = this.#isLoaded || (await within(environment.clock, this.#remainingMs(invocation), this.#loaded));
+      if (this.#dropped !== null) return lost(this.#dropped, true);
+      if (!inTime) return this.#failedAttempt("expired");
       const reply = await runQuery({ environment, outgoing, invocation, snapshot: this.#durable });
-      return await this.#throughGate(reply);
+      return await this.#throughGate(reply, invocation);
     } finally {
       this.#queries -= 1;
     }
@@ -193,6 +195,7 @@ export class Activation implements Passivable {
       this.#durable = loadSnapshot(service, key, result);
       this.#executed = this.#durable;
       shard.noteVersion(this.#durable.version);
+      this.#isLoaded = true;
       environment.memory.touch(this);
       this.#drive({ kind: "loaded" });
     } catch (error) {
@@ -255,15 +258,16 @@ export class Activation implements Passivable {
 
   async #findRecord(pending: Pending): Promise<LookupAnswer> {
     const { environment, shard } = this.options;
-    const { hash, keyTime } = pending.invocation.id!;
+    const id = pending.invocation.id!;
     try {
-      const result = await environment.reader.read({ kind: "record", shard: shard.id, id: hash });
+      const result = await environment.reader.read({ kind: "record", shard: shard.id, id: id.hash });
       if (result.kind === "corrupt") throw result.error;
       if (result.kind === "record" && result.record !== null) {
         pending.record = result.record;
         return "found";
       }
-      return keyTime !== null && (await shard.forgot(keyTime)) ? "forgotten" : "absent";
+      // What became settled meanwhile has no record any more, and must not be executed.
+      return (await shard.forgot(id)) ? "forgotten" : "absent";
     } catch (error) {
       environment.log.warn(`the store did not say whether a command on ${this.name} is a repeat`, { error });
       return "failed";
@@ -324,6 +328,7 @@ export class Activation implements Passivable {
       stateVersion: service.state!.version,
       state,
       record,
+      floors: shard.takeRisenFloors(),
     };
     const bytes = key.length + (state?.length ?? 0) + (record?.reply.length ?? 0);
     this.#ahead.push({ position, snapshot: this.#executed, record, bytes });
@@ -349,14 +354,20 @@ export class Activation implements Passivable {
   /** The lease's part of the exit gate. */
   #leave(token: number, reply: GatewayReply): void {
     if (this.options.environment.lease.valid) return this.#settle(token, { reply });
-    void this.#throughGate(reply).then((attempt) => this.#settle(token, attempt));
+    const call = this.#calls.get(token);
+    if (call === undefined) return;
+    void this.#throughGate(reply, call.invocation).then((attempt) => this.#settle(token, attempt));
   }
 
-  async #throughGate(reply: GatewayReply): Promise<Attempt> {
+  async #throughGate(reply: GatewayReply, invocation: Invocation): Promise<Attempt> {
     const { lease } = this.options.environment;
-    const valid = lease.valid || (await lease.whenValid());
+    const valid = lease.valid || (await lease.whenValid(this.#remainingMs(invocation)));
     if (valid && this.#dropped === null) return { reply };
     return lost(this.#dropped ?? new SynodError("unavailable", "this node's lease has run out"), false);
+  }
+
+  #remainingMs({ deadline }: Invocation): number {
+    return Math.max(0, deadline - this.options.environment.clock.monotonic());
   }
 
   #settle(token: number, attempt: Attempt): void {

@@ -110,7 +110,7 @@ export class CommandTurn {
       id: id.hash,
       inputHash: id.inputHash,
       reply: encodeRecorded(reply),
-      finishedAt: environment.clock.wall(),
+      finishedAt: id.call === undefined ? environment.clock.wall() : null,
       keyTime: id.keyTime,
     };
   }

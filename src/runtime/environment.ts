@@ -25,6 +25,18 @@ export interface Environment {
   readonly counters: Counters;
 }
 
+/** Waits for `work`, for `ms` at the most; says whether it was done by then. Rejections of `work` count as done. */
+export async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(Math.max(0, ms), () => resolve(false));
+    const done = (): void => {
+      timer.cancel();
+      resolve(true);
+    };
+    work.then(done, done);
+  });
+}
+
 /** What a node has done since its start, and what it holds now. */
 export interface Counters {
   commands: number;

@@ -1,4 +1,5 @@
 /** One call of an operation, as it travels through a node: what is asked, by whom, and until when. */
+import type { Floor } from "../core/sessions/caller.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
 
@@ -30,8 +31,12 @@ export interface Invocation {
 export interface CommandId {
   readonly hash: string;
   readonly inputHash: string;
-  /** The instant in a timed key, ms since 1970; null for opaque keys. */
+  /** The instant in a timed key, ms since 1970; null for opaque keys and for calls of a session. */
   readonly keyTime: number | null;
+  /** For a command that got its id from Synod: its place in the session of the node where it came in. */
+  readonly call?: { readonly session: string; readonly number: number };
+  /** What came along with it: which calls of that session are settled. */
+  readonly floor?: Floor;
 }
 
 /** How one attempt on an activation ended. */

@@ -36,8 +36,8 @@ export class LeaseGuard {
     this.#wake();
   }
 
-  /** Waits for a valid lease, for one TTL at the most; says whether there is one. */
-  async whenValid(): Promise<boolean> {
+  /** Waits for a valid lease, for `ms` and one TTL at the most; says whether there is one. */
+  async whenValid(ms: number): Promise<boolean> {
     if (this.valid) return true;
     await new Promise<void>((resolve) => {
       const done = (): void => {
@@ -45,7 +45,7 @@ export class LeaseGuard {
         this.#waiters.delete(done);
         resolve();
       };
-      const timer = this.#clock.setTimer(this.#patienceMs, done);
+      const timer = this.#clock.setTimer(Math.max(0, Math.min(ms, this.#patienceMs)), done);
       this.#waiters.add(done);
     });
     return this.valid;

@@ -39,6 +39,16 @@ export interface NodeLimits {
   readonly timeoutDefaultMs: number;
   /** The longest timeout that a call may ask for. */
   readonly timeoutMaxMs: number;
+  /** Shards that are handed over at a time. */
+  readonly handoffsMax: number;
+  /** How long a shard that is handed over waits for what it admitted; handlers are abandoned after that. */
+  readonly handoffDrainMs: number;
+  /** How long a call from another node waits here for a shard that this node is about to own. */
+  readonly ownershipWaitMs: number;
+  /** On a start, how long to wait for the expected number of members before shards are claimed. */
+  readonly expectedMembersWaitMs: number;
+  /** How often a call may be cut by a node that goes away in the middle of it before its caller is told. */
+  readonly cutsMax: number;
   /** Calls that one handler may have waiting at once. */
   readonly callsPerHandlerMax: number;
 }
@@ -63,5 +73,10 @@ export const defaultLimits: NodeLimits = {
   timedKeyAheadMaxMs: 5 * 60 * 1_000,
   timeoutDefaultMs: 10_000,
   timeoutMaxMs: 5 * 60 * 1_000,
+  handoffsMax: 16,
+  handoffDrainMs: 2_000,
+  ownershipWaitMs: 1_000,
+  expectedMembersWaitMs: 1_000,
+  cutsMax: 2,
   callsPerHandlerMax: 1_000,
 };

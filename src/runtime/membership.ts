@@ -5,20 +5,35 @@
 import { Expiry } from "../core/membership/expiry.ts";
 import { shardsToClaim } from "../core/ownership/placement.ts";
 import { SynodError } from "../errors.ts";
-import type { ClaimRequest, HostedService, Member, ShardId, View } from "../ports/store.ts";
+import type { ClaimRequest, HostedService, Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
+import type { MovedHint } from "../wire/frames.ts";
 import type { Environment } from "./environment.ts";
+import { sessionNameOf } from "./peer-calls.ts";
 import type { Shards } from "./shards.ts";
+import { ViewTable } from "./view-table.ts";
 
 /** Heartbeats in one TTL. */
 const heartbeatsPerTtl = 4;
 /** How often the log says what a start is waiting for, ms. */
 const patienceLogIntervalMs = 1_000;
+/** How often a start looks for the members that it expects, ms. */
+const memberPollMs = 20;
 
 export interface MembershipEvents {
   /** The store has admitted the node: everything of an earlier incarnation is void. */
   joined(incarnation: number): void;
   /** The lease was ended by somebody else; the membership joins again by itself. */
   ended(): void;
+  /** Members or owners have changed. */
+  changed(view: View): void;
+}
+
+export interface MembershipOptions {
+  readonly environment: Environment;
+  readonly shards: Shards;
+  readonly events: MembershipEvents;
+  /** How many members a start waits for before it claims, for a bounded time. */
+  readonly expectedMembers: number;
 }
 
 export class Membership {
@@ -27,7 +42,11 @@ export class Membership {
   readonly #events: MembershipEvents;
   readonly #hosts: readonly HostedService[];
   #incarnation = 0;
-  #view: View = { revision: 0, members: [], shards: [] };
+  #address: string | null = null;
+  readonly #expectedMembers: number;
+  #table = new ViewTable();
+  #mayClaim = false;
+  #beats: (() => void)[] = [];
   #expiry: Expiry;
   #draining = false;
   #stopped = false;
@@ -35,14 +54,15 @@ export class Membership {
   #poked = false;
   #lastPatienceLog = Number.NEGATIVE_INFINITY;
 
-  constructor(environment: Environment, shards: Shards, events: MembershipEvents) {
+  constructor({ environment, shards, events, expectedMembers }: MembershipOptions) {
     this.#environment = environment;
     this.#shards = shards;
     this.#events = events;
+    this.#expectedMembers = expectedMembers;
     this.#expiry = new Expiry(0, environment.limits);
-    this.#hosts = environment.system.services.flatMap((service) =>
-      service.state === undefined ? [] : [{ service: service.interface.name, stateVersion: service.state.version }],
-    );
+    this.#hosts = environment.system.services.map((service) => {
+      return { service: service.interface.name, stateVersion: service.state?.version ?? null };
+    });
   }
 
   get incarnation(): number {
@@ -50,12 +70,53 @@ export class Membership {
   }
 
   get view(): View {
-    return this.#view;
+    return this.#table.view;
   }
 
-  /** Joins, and resolves when every shard that this node hosts has an owner that is alive. */
-  async start(): Promise<void> {
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  member(incarnation: number): Member | undefined {
+    return this.#table.member(incarnation);
+  }
+
+  /** Live members, this one included, that host a service. */
+  hosting(service: string): readonly Member[] {
+    return this.view.members.filter(({ hosts }) => hosts.some((host) => host.service === service));
+  }
+
+  ownership(shard: ShardId): ShardOwnership | undefined {
+    return this.#table.ownership(shard);
+  }
+
+  destination(shard: ShardId): Member | undefined {
+    return this.#table.destination(shard);
+  }
+
+  hint(shard: ShardId): MovedHint {
+    return this.#table.hint(shard);
+  }
+
+  learn(shard: ShardId, hint: MovedHint): void {
+    this.#table.learn(shard, hint);
+  }
+
+  mayCall(incarnation: number): boolean {
+    return this.#table.mayCall(incarnation);
+  }
+
+  /** Whether the caller of this session is gone for good. */
+  hasEnded(session: string): boolean {
+    return !this.view.members.some(({ incarnation }) => sessionNameOf(incarnation) === session);
+  }
+
+  /** Joins under an address where others reach the node (null: on its own), and resolves when every shard that this node hosts has an owner that is alive. */
+  async start(address: string | null): Promise<void> {
+    this.#address = address;
     await this.#join();
+    await this.#awaitExpectedMembers();
+    this.#mayClaim = true;
     while (!this.#stopped) {
       await this.#beat();
       this.#refuseDouble();
@@ -65,7 +126,15 @@ export class Membership {
     }
   }
 
-  /** Beats at once, because something was lost. */
+  /** Resolves when a heartbeat that began after this call is over, well or not. */
+  refresh(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    const over = new Promise<void>((resolve) => this.#beats.push(resolve));
+    this.poke();
+    return over;
+  }
+
+  /** Beats at once, because something was lost or has moved. */
   poke(): void {
     this.#poked = true;
     this.#poke?.();
@@ -74,12 +143,14 @@ export class Membership {
   /** From now on nothing is claimed, and others see that the node is leaving. */
   drain(): void {
     this.#draining = true;
+    this.poke();
   }
 
   /** Ends the own lease, which frees every shard. */
   async leave(): Promise<void> {
     this.#stopped = true;
     this.#poke?.();
+    for (const wake of this.#beats.splice(0)) wake();
     const { node, store } = this.#environment;
     if (this.#incarnation > 0) await store.endLease({ node, incarnation: this.#incarnation });
   }
@@ -87,11 +158,11 @@ export class Membership {
   async #join(): Promise<void> {
     const { node, store, lease, limits } = this.#environment;
     const sentAt = lease.now();
-    const { incarnation, view } = await store.join({ node, address: null, hosts: this.#hosts });
+    const { incarnation, view } = await store.join({ node, address: this.#address, hosts: this.#hosts });
     this.#incarnation = incarnation;
-    this.#view = view;
     this.#expiry = new Expiry(incarnation, limits);
     this.#events.joined(incarnation);
+    this.#apply(view);
     lease.renewed(sentAt);
   }
 
@@ -99,11 +170,13 @@ export class Membership {
     while (!this.#stopped) {
       await this.#pause();
       if (this.#stopped) return;
+      const waiting = this.#beats.splice(0);
       try {
         await this.#beat();
       } catch (error) {
         this.#environment.log.warn("a heartbeat failed", { error });
       }
+      for (const wake of waiting) wake();
     }
   }
 
@@ -127,12 +200,12 @@ export class Membership {
     const result = await store.renew({
       incarnation: this.#incarnation,
       draining: this.#draining,
-      knownRevision: this.#view.revision,
+      knownRevision: this.view.revision,
     });
     if (this.#stopped) return;
     if (result.status === "ended") return this.#rejoin();
     // The view counts before the renewal does.
-    if (result.view !== undefined) this.#view = result.view;
+    if (result.view !== undefined) this.#apply(result.view);
     const { renewals } = result;
     this.#expiry.observe({ sentAt: sentAt.monotonic, answeredAt: clock.monotonic(), renewals });
     lease.renewed(sentAt);
@@ -148,15 +221,15 @@ export class Membership {
   }
 
   async #claim(): Promise<void> {
-    if (this.#draining) return;
+    if (this.#draining || !this.#mayClaim) return;
     const request = this.#claimRequest();
     if (request.shards.length === 0 && request.expired.length === 0) return;
     const result = await this.#environment.store.claim(request);
     if (this.#stopped) return;
     if (result.status === "ended") return this.#rejoin();
-    this.#view = result.view;
     // Whatever this node owned of these was dropped before: only shards without an epoch are asked for.
     this.#shards.own(result.claimed);
+    this.#apply(result.view);
     for (const { incarnation } of request.expired) {
       this.#environment.log.info(`the lease of incarnation ${incarnation} has run out and was ended`);
     }
@@ -165,20 +238,42 @@ export class Membership {
   #claimRequest(): ClaimRequest {
     const incarnation = this.#incarnation;
     const expired = this.#expiry.expired();
-    const free = shardsToClaim(this.#view, incarnation, new Set(expired.map((lease) => lease.incarnation)));
+    const free = shardsToClaim(this.view, incarnation, new Set(expired.map((lease) => lease.incarnation)));
     // The store says that they are this node's, but it dropped them: they need a new epoch.
-    const lost = this.#view.shards.filter(({ owner, shard }) => owner === incarnation && !this.#owns(shard));
-    return { incarnation, expired, shards: [...free, ...lost.map(({ shard }) => shard)] };
+    const lost = this.view.shards.filter(({ owner, shard }) => owner === incarnation && !this.#owns(shard));
+    const shards = [...free, ...lost.map(({ shard }) => shard)].filter((shard) => this.#table.isBelievable(shard));
+    return { incarnation, expired, shards };
   }
 
   #owns(shard: ShardId): boolean {
     return this.#shards.find(shard)?.owned ?? false;
   }
 
+  #apply(view: View): void {
+    const backwards = this.#table.apply(view);
+    for (const shard of backwards) {
+      const name = `${shard.service}/${shard.number}`;
+      this.#environment.log.error(
+        `the store shows an older epoch of shard ${name} than was seen before: it has lost commits`,
+      );
+    }
+    this.#events.changed(view);
+  }
+
+  /** On a start of several nodes at once, each takes its own part instead of all and giving most of it away. */
+  async #awaitExpectedMembers(): Promise<void> {
+    const { clock, limits } = this.#environment;
+    const until = clock.monotonic() + limits.expectedMembersWaitMs;
+    while (!this.#stopped && this.view.members.length < this.#expectedMembers && clock.monotonic() < until) {
+      await new Promise<void>((resolve) => clock.setTimer(memberPollMs, resolve));
+      await this.#beat();
+    }
+  }
+
   /** Two processes under one node name would take each other's place again and again. */
   #refuseDouble(): void {
     const { node } = this.#environment;
-    const double = this.#view.members.find(
+    const double = this.view.members.find(
       (member) => member.node === node && this.#isOther(member) && this.#expiry.hasRenewed(member.incarnation),
     );
     if (double === undefined) return;
@@ -186,8 +281,8 @@ export class Membership {
   }
 
   #everyShardServed(): boolean {
-    const alive = new Set(this.#view.members.map((member) => member.incarnation));
-    return this.#view.shards.every(({ shard, owner }) => {
+    const alive = new Set(this.view.members.map((member) => member.incarnation));
+    return this.view.shards.every(({ shard, owner }) => {
       if (this.#shards.find(shard) === undefined) return true;
       if (owner === this.#incarnation) return this.#owns(shard);
       return owner !== null && alive.has(owner) && this.#expiry.hasRenewed(owner);
@@ -202,7 +297,7 @@ export class Membership {
     const { clock, log } = this.#environment;
     if (clock.monotonic() - this.#lastPatienceLog < patienceLogIntervalMs) return;
     this.#lastPatienceLog = clock.monotonic();
-    for (const member of this.#view.members) {
+    for (const member of this.view.members) {
       if (!this.#isOther(member) || this.#expiry.hasRenewed(member.incarnation)) continue;
       const seconds = (Math.max(0, this.#expiry.remainingMs(member.incarnation)) / 1_000).toFixed(1);
       log.info(`waiting for the lease of ${member.node} (did it crash?) to run out: ${seconds} s`);

@@ -3,17 +3,24 @@ import { invariant, SynodError, toSynodError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Gateway } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
+import type { Network } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
 import type { Store } from "../ports/store.ts";
 import type { AnySystem } from "../service/model.ts";
+import { hashParts } from "../values/hash.ts";
 import { Committer } from "./committer.ts";
 import { EntityMemory } from "./entity-memory.ts";
-import { type Environment, newCounters } from "./environment.ts";
+import { type Environment, newCounters, within } from "./environment.ts";
 import { NodeGateway } from "./gateway.ts";
+import { Handoffs } from "./handoffs.ts";
+import { InboundCalls } from "./inbound-calls.ts";
 import { inspectEntity } from "./inspection.ts";
 import { LeaseGuard } from "./lease-guard.ts";
 import { defaultLimits, type NodeLimits } from "./limits.ts";
+import { Links } from "./links/links.ts";
+import type { LinkStatistics } from "./links/statistics.ts";
 import { Membership } from "./membership.ts";
+import { PeerCalls } from "./peer-calls.ts";
 import { Reader } from "./reader.ts";
 import { RecordCache } from "./record-cache.ts";
 import { Retention } from "./retention.ts";
@@ -30,8 +37,20 @@ export interface NodeOptions {
   readonly random: Random;
   readonly log: Log;
   readonly limits?: Partial<NodeLimits>;
+  /** How other nodes are reached; absent for a node on its own. */
+  readonly network?: NodeNetwork;
+  /** How many members a start waits for (about a second at the most) before shards are claimed. */
+  readonly expectedMembers?: number;
   /** Called as soon as the store has admitted the node, so that a supervisor can end its lease. */
   readonly onJoined?: (incarnation: number) => void;
+}
+
+export interface NodeNetwork {
+  readonly network: Network;
+  /** `HOST:PORT` to listen on; port 0 takes a free one. */
+  readonly listen: string;
+  /** The address that other nodes are told, where it is another one than that of `listen`. */
+  readonly advertise?: string;
 }
 
 /** A node's own figures, for `synod status`. */
@@ -48,6 +67,19 @@ export interface NodeStatus {
   readonly queries: number;
   readonly commits: number;
   readonly commandsPerCommit: number;
+  /** Where other nodes reach it; null for a node on its own. */
+  readonly address: string | null;
+  readonly members: readonly MemberStatus[];
+  readonly links: readonly LinkStatistics[];
+}
+
+/** A member as this node sees it. */
+export interface MemberStatus {
+  readonly node: string;
+  readonly incarnation: number;
+  readonly address: string | null;
+  readonly draining: boolean;
+  readonly shardsOwned: number;
 }
 
 /** One entity, for `synod inspect`. */
@@ -70,6 +102,10 @@ export interface RunningNode {
   readonly gateway: Gateway;
   status(): NodeStatus;
   inspect(service: string, key: string): Promise<EntityInspection>;
+  /** Looks at the membership now, because somebody knows that it has changed. */
+  refresh(): void;
+  /** Hands its shards to other members, if there are any, for `drainMs` at the most; goes on serving meanwhile. */
+  drain(drainMs: number): Promise<void>;
   /** Finishes what it accepted (for `drainMs` at the most), flushes, gives its shards up and leaves. */
   stop(drainMs: number): Promise<void>;
   /** Resolves when the node has stopped: with the reason when it had to. */
@@ -83,6 +119,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   return node;
 }
 
+/** After calls have ended: how long what they left may take to become durable. */
+const flushMs = 1_000;
+
 class Node implements RunningNode {
   readonly #environment: Environment;
   readonly #onJoined: ((incarnation: number) => void) | undefined;
@@ -90,6 +129,12 @@ class Node implements RunningNode {
   readonly #membership: Membership;
   readonly #router: Router;
   readonly #retention: Retention;
+  readonly #links: Links | null;
+  readonly #peers: PeerCalls;
+  readonly #handoffs: Handoffs;
+  readonly #inbound: InboundCalls;
+  readonly #network: NodeNetwork | undefined;
+  #address: string | null = null;
   readonly gateway: NodeGateway;
   #committer: Committer | null = null;
   #stopping: Promise<void> | null = null;
@@ -118,11 +163,31 @@ class Node implements RunningNode {
       this.#reportStopped = resolve;
     });
     this.#shards = new Shards(system, store.identity.shardsPerService);
-    this.#membership = new Membership(this.#environment, this.#shards, {
-      joined: (incarnation) => this.#joined(incarnation),
-      ended: () => this.#disownAll("this node's lease was ended"),
+    const shards = this.#shards;
+    const environment = this.#environment;
+    const membership = new Membership({
+      environment,
+      shards,
+      expectedMembers: options.expectedMembers ?? 1,
+      events: {
+        joined: (incarnation) => this.#joined(incarnation),
+        ended: () => this.#disownAll("this node's lease was ended"),
+        changed: ({ members }) => {
+          this.#links?.connectTo(members);
+          this.#handoffs.consider();
+        },
+      },
     });
-    this.#router = new Router(this.#environment, this.#shards, () => this.#currentCommitter());
+    this.#membership = membership;
+    this.#network = options.network;
+    this.#links = options.network === undefined ? null : this.#makeLinks(options.network);
+    const peers = new PeerCalls(this.#links, options.clock);
+    this.#peers = peers;
+    const committer = (): Committer => this.#currentCommitter();
+    this.#router = new Router({ environment, shards, membership, peers, committer });
+    this.#inbound = new InboundCalls({ environment, membership, router: this.#router });
+    const tell = (incarnation: number): void => void peers.tellReleased(incarnation);
+    this.#handoffs = new Handoffs({ environment, shards, membership, committer, tell });
     this.#retention = new Retention(this.#environment, this.#shards, this.#membership, {
       uncertain: (shard) => this.#reclaim(shard),
     });
@@ -135,7 +200,8 @@ class Node implements RunningNode {
 
   async start(): Promise<void> {
     try {
-      await this.#membership.start();
+      this.#address = await this.#listen();
+      await this.#membership.start(this.#address);
     } catch (error) {
       await this.#abort();
       throw toSynodError(error, "not-happened");
@@ -159,7 +225,31 @@ class Node implements RunningNode {
       queries,
       commits,
       commandsPerCommit: commits === 0 ? 0 : committedCommands / commits,
+      address: this.#address,
+      members: this.#memberStatus(),
+      links: this.#links?.statistics() ?? [],
     };
+  }
+
+  #memberStatus(): readonly MemberStatus[] {
+    const { members, shards } = this.#membership.view;
+    return members.map(({ node, incarnation, address, draining }) => {
+      const shardsOwned = shards.filter(({ owner }) => owner === incarnation).length;
+      return { node, incarnation, address, draining, shardsOwned };
+    });
+  }
+
+  refresh(): void {
+    this.#membership.poke();
+  }
+
+  async drain(drainMs: number): Promise<void> {
+    if (this.gateway.state === "ready") this.gateway.state = "draining";
+    const { clock } = this.#environment;
+    const until = clock.monotonic() + drainMs;
+    this.#membership.drain();
+    await within(clock, drainMs, this.#membership.refresh());
+    await within(clock, until - clock.monotonic(), this.#handoffs.settled());
   }
 
   inspect(service: string, key: string): Promise<EntityInspection> {
@@ -173,21 +263,50 @@ class Node implements RunningNode {
 
   /** Finish, flush, release: calls end, what they left becomes durable, then the lease is given up. */
   async #stop(drainMs: number, reason: SynodError | undefined): Promise<void> {
-    this.gateway.state = "draining";
-    this.#membership.drain();
+    const { clock } = this.#environment;
+    const until = clock.monotonic() + drainMs;
+    const leftMs = (): number => until - clock.monotonic();
     this.#retention.stop();
-    await this.#atMost(drainMs, this.gateway.idle());
+    await this.drain(drainMs);
+    this.#handoffs.stop();
+    await within(clock, leftMs(), this.gateway.idle());
     this.gateway.state = "stopped";
     this.#router.close();
-    await this.#atMost(drainMs, this.#committer?.whenIdle() ?? Promise.resolve());
+    await within(clock, leftMs(), this.#links?.drain("the node is stopping") ?? Promise.resolve());
+    await within(clock, flushMs, this.#committer?.whenIdle() ?? Promise.resolve());
     this.#disownAll("this node has stopped");
-    await this.gateway.idle();
+    await within(clock, flushMs, this.gateway.idle());
     try {
       await this.#membership.leave();
     } catch (error) {
       this.#environment.log.warn("the lease could not be given up: others wait until it runs out", { error });
     }
+    await this.#links?.close("the node has stopped");
     this.#reportStopped(reason);
+  }
+
+  async #listen(): Promise<string | null> {
+    if (this.#network === undefined || this.#links === null) return null;
+    const address = await this.#links.listen(this.#network.listen);
+    return this.#network.advertise ?? address;
+  }
+
+  #makeLinks({ network }: NodeNetwork): Links {
+    const { node, system, store, clock, random, log } = this.#environment;
+    // Whoever may open the store is one of us: its secret is what nodes prove to each other that they have.
+    const secret = new TextEncoder().encode(
+      hashParts("links", Buffer.from(store.identity.secret).toString("base64url")),
+    );
+    return new Links({
+      system: system.name,
+      node,
+      secret,
+      network,
+      clock,
+      random,
+      log,
+      onCall: (call) => this.#inbound.answer(call),
+    });
   }
 
   /** The start failed: nothing was served, and nothing of this node stays behind. */
@@ -203,6 +322,8 @@ class Node implements RunningNode {
   }
 
   #joined(incarnation: number): void {
+    this.#links?.identify(incarnation);
+    this.#peers.identify(incarnation);
     this.#committer?.close();
     this.#environment.records.clear();
     this.#committer = new Committer(this.#environment, incarnation, {
@@ -231,16 +352,5 @@ class Node implements RunningNode {
   #reclaim(shard: Shard): void {
     this.#committer?.disown(shard, new SynodError("unavailable", "the shard is claimed again", { retryAfterMs: 100 }));
     this.#membership.poke();
-  }
-
-  async #atMost(ms: number, work: Promise<void>): Promise<void> {
-    const { clock } = this.#environment;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimer(ms, resolve);
-      void work.then(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
   }
 }

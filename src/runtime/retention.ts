@@ -56,6 +56,7 @@ export class Retention {
     const now = clock.wall();
     const { epoch } = shard;
     const cap = now - timedAgeMinMs;
+    const endedSessions = shard.sessions.filter((session) => this.#membership.hasEnded(session));
     try {
       await shard.trim(cap, async () => {
         const result = await store.trim({
@@ -65,9 +66,11 @@ export class Retention {
           finishedBefore: now - limits.retentionMs,
           timedCap: cap,
           timedRowsMax: limits.timedRecordsPerShardMax,
+          endedSessions,
           removeMax: limits.trimRowsMax,
         });
         if (result.status === "fenced") throw new Error("the shard has another owner");
+        shard.forgetSessions(endedSessions);
         if (result.more) this.#rest.push(shard);
         return result.watermark;
       });

@@ -1,136 +1,242 @@
 /**
- * Gets a call to the entity, or the stateless service, that answers it, and repeats it unseen when the
- * entity was lost on the way and a repeat is harmless: the attempt certainly did nothing, or carried an id.
+ * Gets a call to the entity, or the stateless service, that answers it, on this node or another one, and repeats
+ * it unseen when it was lost on the way and a repeat is harmless: the attempt certainly did nothing, or carried
+ * an id by which its effect is found again.
  */
+import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
+import type { Member } from "../ports/store.ts";
+import type { MovedHint } from "../wire/frames.ts";
 import { Activation } from "./activation.ts";
 import type { Committer } from "./committer.ts";
 import type { Environment } from "./environment.ts";
-import { type Attempt, type Invocation, nameOfTarget } from "./invocation.ts";
+import { type Attempt, type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
+import type { Membership } from "./membership.ts";
 import { Outgoing } from "./outgoing.ts";
+import type { PeerCalls } from "./peer-calls.ts";
 import { runQuery } from "./query-run.ts";
-import { failure, withOutcome } from "./replies.ts";
+import { failed, failure, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
+import { Sleepers } from "./sleepers.ts";
 
 /** The first wait before a repeat, and the longest, ms. */
 const backoffBaseMs = 5;
 const backoffMaxMs = 250;
 
-export class Router {
-  readonly #environment: Environment;
-  readonly #shards: Shards;
-  readonly #committer: () => Committer;
-  readonly #outgoing: Outgoing;
-  #closed = false;
-  /** Calls that wait for something: each is woken when the node stops. */
-  readonly #sleepers = new Set<() => void>();
+export interface RouterOptions {
+  readonly environment: Environment;
+  readonly shards: Shards;
+  readonly membership: Membership;
+  readonly peers: PeerCalls;
+  readonly committer: () => Committer;
+}
 
-  constructor(environment: Environment, shards: Shards, committer: () => Committer) {
-    this.#environment = environment;
-    this.#shards = shards;
-    this.#committer = committer;
+/** What a call from another node comes to here. */
+export type HereAnswer =
+  | { readonly kind: "reply"; readonly reply: GatewayReply }
+  | { readonly kind: "moved"; readonly hint: MovedHint };
+
+/** What is known about a call while it is repeated. */
+interface Progress {
+  invocation: Invocation;
+  /** An id that was opened for it in this node's session. */
+  opened: CommandId | null;
+  /** Some attempt was cut after it was sent (guarantee G7). */
+  unknown: boolean;
+  /** How often a node went away in the middle of it. */
+  cuts: number;
+}
+
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #outgoing: Outgoing;
+  readonly #sleepers: Sleepers;
+  #closed = false;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    const { environment } = options;
+    this.#sleepers = new Sleepers(environment.clock);
     this.#outgoing = new Outgoing(environment.system.services, (invocation) => this.dispatch(invocation));
   }
 
   /** Nothing is repeated any more: what is lost from now on is said to its caller. */
   close(): void {
     this.#closed = true;
-    for (const wake of [...this.#sleepers]) wake();
+    this.#sleepers.close();
   }
 
-  /** Never rejects. */
+  /** For calls that came in at this node, or that its handlers make. Never rejects. */
   async dispatch(invocation: Invocation): Promise<GatewayReply> {
-    const { counters, clock } = this.#environment;
-    const { target, deadline } = invocation;
-    if (target.operation.kind === "query") counters.queries += 1;
-    if (target.key === null) return this.#runStateless(invocation);
-    let unknown = false;
-    for (let attempts = 1; ; attempts++) {
-      const { reply, lost } = await this.#attempt(invocation, target.key);
-      if (lost === undefined) return this.#final(reply, unknown);
-      unknown ||= !lost.certain;
-      const repeatable = target.operation.kind === "query" || invocation.id !== null || !unknown;
-      if (!repeatable || this.#closed || clock.monotonic() >= deadline) return this.#final(reply, unknown);
-      await this.#sleep(this.#backoffMs(attempts), invocation);
+    const { counters } = this.#options.environment;
+    if (invocation.target.operation.kind === "query") counters.queries += 1;
+    if (invocation.target.key === null) return this.#runStateless(invocation);
+    const shard = this.#options.shards.ofKey(invocation.target.service, invocation.target.key);
+    const progress: Progress = { invocation, opened: null, unknown: false, cuts: 0 };
+    try {
+      return await this.#dispatchKeyed(progress, shard);
+    } finally {
+      if (progress.opened !== null) this.#options.peers.settle(progress.opened);
     }
   }
 
-  #runStateless(invocation: Invocation): Promise<GatewayReply> {
-    if (invocation.target.operation.kind === "command") this.#environment.counters.commands += 1;
-    return runQuery({ environment: this.#environment, outgoing: this.#outgoing, invocation, snapshot: null });
-  }
-
-  async #attempt(invocation: Invocation, key: string): Promise<Attempt> {
+  /** For calls of other nodes: answered here, or sent elsewhere. Never rejects. */
+  async dispatchHere(invocation: Invocation): Promise<HereAnswer> {
+    const { shards, environment } = this.#options;
     const { target } = invocation;
-    const { lease } = this.#environment;
-    if (!lease.valid && !(await lease.whenValid())) {
-      const message = "this node cannot reach the store: its lease has run out";
-      return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }) };
+    if (target.operation.kind === "query") environment.counters.queries += 1;
+    if (target.key === null) return { kind: "reply", reply: await this.#runStateless(invocation) };
+    const shard = shards.ofKey(target.service, target.key);
+    const waitMs = environment.limits.ownershipWaitMs;
+    for (let attempts = 1; ; attempts++) {
+      if (!shard.admits && !(await this.#ownedSoon(shard, invocation, waitMs))) return this.#moved(shard);
+      const { reply, lost } = await this.#attemptHere(invocation, shard, target.key);
+      // The caller repeats what was cut under its id; what did nothing is repeated here while this is the place.
+      if (lost === undefined || !lost.certain || this.#isOver(invocation)) return { kind: "reply", reply };
+      await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
     }
-    const shard = this.#shards.ofKey(target.service, key);
-    if (!shard.owned && !(await this.#ownedInTime(shard, invocation))) {
-      const message = `${nameOfTarget(target)} has no owner at the moment`;
-      return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }) };
-    }
-    const activation = this.activate(shard, key);
-    if (activation === undefined) {
-      const message = "the memory for entities is used up by entities at work";
-      return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
-    }
-    return target.operation.kind === "query" ? activation.query(invocation) : activation.command(invocation);
   }
 
   /** Undefined when there is no room in memory. The caller has seen that the shard is owned. */
   activate(shard: Shard, key: string): Activation | undefined {
     const active = shard.activations.get(key);
     if (active !== undefined) return active;
-    if (!this.#environment.memory.hasRoom) return undefined;
-    const activation = new Activation({
-      environment: this.#environment,
-      committer: this.#committer(),
-      outgoing: this.#outgoing,
-      service: shard.service,
-      shard,
-      key,
-    });
+    const { environment, committer } = this.#options;
+    if (!environment.memory.hasRoom) return undefined;
+    const { service } = shard;
+    const outgoing = this.#outgoing;
+    const activation = new Activation({ environment, committer: committer(), outgoing, service, shard, key });
     shard.activations.set(key, activation);
     return activation;
   }
 
-  /** Waits while the shard has no owner (a claim is on its way), until nobody waits for the call. */
-  async #ownedInTime(shard: Shard, invocation: Invocation): Promise<boolean> {
-    const owned = shard.whenOwned();
-    await this.#sleep(Number.POSITIVE_INFINITY, invocation, owned.promise);
-    owned.stop();
-    return shard.owned;
+  async #dispatchKeyed(progress: Progress, shard: Shard): Promise<GatewayReply> {
+    const { environment, peers } = this.#options;
+    for (let attempts = 1; ; attempts++) {
+      const { reply, lost } = await this.#attempt(progress, shard);
+      if (lost === undefined) return this.#final(reply, progress);
+      progress.unknown ||= !lost.certain;
+      const { target, id } = progress.invocation;
+      const repeatable = target.operation.kind === "query" || !progress.unknown || (id !== null && peers.isCurrent(id));
+      const cutTooOften = progress.cuts >= environment.limits.cutsMax;
+      if (!repeatable || cutTooOften || this.#isOver(progress.invocation)) return this.#final(reply, progress);
+      await this.#sleepers.sleep(attempts === 1 ? 0 : this.#backoffMs(attempts), progress.invocation);
+    }
   }
 
-  /** Waits so long, or until nobody waits for the call any more, the node stops, or `event` resolves. */
-  async #sleep(ms: number, { deadline, signal }: Invocation, event?: Promise<void>): Promise<void> {
-    const { clock } = this.#environment;
-    if (this.#closed || signal?.aborted) return;
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        timer.cancel();
-        signal?.removeEventListener("abort", wake);
-        this.#sleepers.delete(wake);
-        resolve();
-      };
-      const timer = clock.setTimer(Math.max(0, Math.min(ms, deadline - clock.monotonic())), wake);
-      signal?.addEventListener("abort", wake);
-      this.#sleepers.add(wake);
-      void event?.then(wake);
-    });
+  /** One try, where the owner is believed to be. */
+  async #attempt(progress: Progress, shard: Shard): Promise<Attempt> {
+    if (shard.admits) return this.#attemptHere(progress.invocation, shard, progress.invocation.target.key!);
+    const destination = this.#destination(shard);
+    if (destination !== undefined) return this.#attemptThere(progress, shard, destination);
+    const { environment } = this.#options;
+    if (await this.#ownedSoon(shard, progress.invocation, environment.limits.ownershipWaitMs)) {
+      return this.#attemptHere(progress.invocation, shard, progress.invocation.target.key!);
+    }
+    const message = `${nameOfTarget(progress.invocation.target)} has no owner at the moment`;
+    return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }), lost: { certain: true } };
+  }
+
+  /** Another member that owns the shard, is about to, or should. Undefined: this node, or nobody. */
+  #destination(shard: Shard): Member | undefined {
+    const { membership } = this.#options;
+    const next = shard.nextOwner === null ? undefined : membership.member(shard.nextOwner);
+    const member = next ?? membership.destination(shard.id);
+    return member?.incarnation === membership.incarnation ? undefined : member;
+  }
+
+  async #attemptThere(progress: Progress, shard: Shard, { incarnation }: Member): Promise<Attempt> {
+    const { peers, membership } = this.#options;
+    if (progress.invocation.target.operation.kind === "command" && progress.invocation.id === null) {
+      progress.opened = peers.openId(progress.invocation.input);
+      progress.invocation = { ...progress.invocation, id: progress.opened };
+    }
+    const epoch = membership.ownership(shard.id)?.epoch;
+    const answer = await peers.call(incarnation, progress.invocation, epoch);
+    switch (answer.kind) {
+      case "reply":
+        return { reply: answer.reply };
+      case "moved": {
+        membership.learn(shard.id, answer.hint);
+        if (answer.hint.revision > membership.view.revision) membership.poke();
+        const message = `the owner of ${nameOfTarget(progress.invocation.target)} is being looked for`;
+        return { reply: failure("unavailable", message, { retryAfterMs: 100 }), lost: { certain: true } };
+      }
+      case "lost":
+        if (!answer.certain) progress.cuts += 1;
+        membership.poke();
+        return { reply: failed(answer.error), lost: { certain: answer.certain } };
+    }
+  }
+
+  /** One try on this node, which owns the shard. */
+  async #attemptHere(invocation: Invocation, shard: Shard, key: string): Promise<Attempt> {
+    const { lease, clock } = this.#options.environment;
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline - clock.monotonic()))) {
+      const message = "this node cannot reach the store: its lease has run out";
+      return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }) };
+    }
+    if (!shard.admits) return this.#gone();
+    const activation = this.activate(shard, key);
+    if (activation === undefined) {
+      const message = "the memory for entities is used up by entities at work";
+      return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
+    }
+    const query = invocation.target.operation.kind === "query";
+    return shard.during(() =>
+      query ? activation.query(invocation) : activation.command(this.#withOwnFloor(invocation)),
+    );
+  }
+
+  /** An id of this node's own session brings its floor along on this node too. */
+  #withOwnFloor(invocation: Invocation): Invocation {
+    const { id } = invocation;
+    const floor = id === null || id.floor !== undefined ? undefined : this.#options.peers.floorOf(id);
+    return id === null || floor === undefined ? invocation : { ...invocation, id: { ...id, floor } };
+  }
+
+  #gone(): Attempt {
+    const error = new SynodError("unavailable", "the shard has moved", { retryAfterMs: 100 });
+    return { reply: failed(error), lost: { certain: true } };
+  }
+
+  #runStateless(invocation: Invocation): Promise<GatewayReply> {
+    const { environment } = this.#options;
+    if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
+    return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
+  }
+
+  /** Waits for a claim that is on its way to this node; gives up when the shard is known to be elsewhere. */
+  async #ownedSoon(shard: Shard, invocation: Invocation, ms: number): Promise<boolean> {
+    if (shard.nextOwner !== null || this.#destination(shard) !== undefined) return false;
+    const owned = shard.whenOwned();
+    await this.#sleepers.sleep(ms, invocation, owned.promise);
+    owned.stop();
+    return shard.admits;
+  }
+
+  #moved(shard: Shard): HereAnswer {
+    const { membership } = this.#options;
+    const hint = membership.hint(shard.id);
+    if (shard.nextOwner === null) return { kind: "moved", hint };
+    const node = membership.member(shard.nextOwner)?.node;
+    // The next owner claims the epoch after this one.
+    return { kind: "moved", hint: { ...hint, owner: shard.nextOwner, node } };
+  }
+
+  #isOver({ deadline, signal }: Invocation): boolean {
+    return this.#closed || signal?.aborted === true || this.#options.environment.clock.monotonic() >= deadline;
   }
 
   /** Exponential with full jitter: a lost entity is not hammered by everybody who waits for it. */
   #backoffMs(attempts: number): number {
-    return Math.min(backoffMaxMs, backoffBaseMs * 2 ** (attempts - 1)) * this.#environment.random.number();
+    const { random } = this.#options.environment;
+    return Math.min(backoffMaxMs, backoffBaseMs * 2 ** (attempts - 1)) * random.number();
   }
 
   /** Once an attempt was cut, only a recorded reply or a value says more than "unknown" (guarantee G7). */
-  #final(reply: GatewayReply, unknown: boolean): GatewayReply {
+  #final(reply: GatewayReply, { unknown }: Progress): GatewayReply {
     return unknown ? withOutcome(reply, "unknown") : reply;
   }
 }

@@ -1,8 +1,11 @@
 /** One shard at this node: whether the node owns it, at which epoch, and the entities of it in memory. */
+
+import { SessionFloors } from "../core/sessions/receiver.ts";
 import { invariant, SynodError } from "../errors.ts";
-import type { ClaimedShard, ShardId } from "../ports/store.ts";
+import type { ClaimedShard, SessionFloor, ShardId } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
 import type { Activation } from "./activation.ts";
+import type { CommandId } from "./invocation.ts";
 
 export class Shard {
   readonly id: ShardId;
@@ -14,6 +17,13 @@ export class Shard {
   #trimming: { readonly cap: number; readonly done: Promise<void> } | null = null;
   #versionMax = 0;
   #waiters: (() => void)[] = [];
+  /** Which calls of which sessions are settled, and which of these floors the store does not have yet. */
+  readonly #floors = new SessionFloors();
+  readonly #risen = new Map<string, SessionFloor>();
+  /** The incarnation that this shard is being handed to; nothing is admitted any more. */
+  #nextOwner: number | null = null;
+  #calls = 0;
+  #whenQuiet: (() => void)[] = [];
 
   constructor(id: ShardId, service: AnyService) {
     this.id = id;
@@ -38,18 +48,85 @@ export class Shard {
     return `${this.id.service}/${this.id.number}/${id}`;
   }
 
-  own({ epoch, watermark }: ClaimedShard): void {
+  /** Whether the node owns the shard and takes calls for it. */
+  get admits(): boolean {
+    return this.#epoch !== null && this.#nextOwner === null;
+  }
+
+  /** Where calls should go while the shard is being handed over. */
+  get nextOwner(): number | null {
+    return this.#nextOwner;
+  }
+
+  /** The sessions of which the shard remembers something. */
+  get sessions(): readonly string[] {
+    return this.#floors.sessions;
+  }
+
+  /** Stops admitting: the shard is about to be released for that incarnation. */
+  leaveTo(nextOwner: number): void {
+    if (this.#epoch !== null) this.#nextOwner = nextOwner;
+  }
+
+  /** Counts a call from its admission to its answer. */
+  async during<T>(call: () => Promise<T>): Promise<T> {
+    this.#calls += 1;
+    try {
+      return await call();
+    } finally {
+      this.#calls -= 1;
+      if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
+    }
+  }
+
+  /** Resolves when every admitted call is answered, and so everything they left is durable. */
+  whenQuiet(): Promise<void> {
+    if (this.#calls === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenQuiet.push(resolve));
+  }
+
+  /** Takes the promise over that came with a call; says whether the call itself may still be executed. */
+  mayExecute({ call, floor }: CommandId): boolean {
+    if (call === undefined) return true;
+    if (floor !== undefined) {
+      const risen = this.#floors.raise(call.session, floor);
+      if (risen !== null) this.#risen.set(call.session, { session: call.session, ...risen });
+    }
+    return !this.#floors.isSettled(call.session, call.number);
+  }
+
+  /** The floors that rose since this was last asked: the next change makes them durable. */
+  takeRisenFloors(): readonly SessionFloor[] {
+    if (this.#risen.size === 0) return [];
+    const risen = [...this.#risen.values()];
+    this.#risen.clear();
+    return risen;
+  }
+
+  forgetSessions(sessions: readonly string[]): void {
+    for (const session of sessions) {
+      this.#floors.forget(session);
+      this.#risen.delete(session);
+    }
+  }
+
+  own({ epoch, watermark, floors }: ClaimedShard): void {
     invariant(this.activations.size === 0, "a shard is claimed with nothing of an earlier epoch in memory");
     this.#epoch = epoch;
     this.#watermark = watermark;
     this.#trimming = null;
     this.#versionMax = 0;
+    this.#nextOwner = null;
+    this.#floors.clear();
+    this.#risen.clear();
+    for (const { session, ...floor } of floors) this.#floors.raise(session, floor);
     for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
   /** Gives the shard up: every entity in memory is dropped. Positions that `unknown` names may be durable. */
   disown(reason: SynodError, unknown: (key: string) => number): void {
     this.#epoch = null;
+    this.#nextOwner = null;
     for (const activation of [...this.activations.values()]) {
       activation.drop(reason, unknown(activation.options.key));
     }
@@ -90,10 +167,12 @@ export class Shard {
   }
 
   /**
-   * Whether the record of a timed key may have been removed. While a trim that could remove it is under way
-   * nobody knows, so the answer waits for it.
+   * Whether the record of this id may have been removed, so that it must not be executed. While a trim that
+   * could remove it is under way nobody knows, so the answer waits for it.
    */
-  async forgot(keyTime: number): Promise<boolean> {
+  async forgot({ keyTime, call }: CommandId): Promise<boolean> {
+    if (call !== undefined) return this.#floors.isSettled(call.session, call.number);
+    if (keyTime === null) return false;
     while (this.#trimming !== null && keyTime <= this.#trimming.cap) await this.#trimming.done;
     if (!this.owned) throw new SynodError("unavailable", "the shard was given up");
     return keyTime <= this.#watermark;

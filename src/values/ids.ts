@@ -13,6 +13,8 @@ const timedKeyForm = /^synod-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9
 const timedKeyRandomBytes = 10;
 /** A UUIDv7 has 48 bits for its instant: until the year 10889. */
 const instantMax = 2 ** 48 - 1;
+/** Base 36 digits that hold every safe integer. */
+const sessionNumberDigits = 11;
 
 /** When a timed key was made, in ms since 1970; null when the key is opaque. */
 export function timedKeyTime(key: string): number | null {
@@ -32,6 +34,14 @@ export function makeTimedKey(now: number, randomBytes: Uint8Array): string {
   const variant = hex(0x8 | (Number.parseInt(random.charAt(3), 16) & 0x3), 1);
   const groups = [time.slice(0, 8), time.slice(8), `7${random.slice(0, 3)}`, `${variant}${random.slice(4, 7)}`];
   return `${timedKeyPrefix}${groups.join("-")}-${random.slice(7, 19)}`;
+}
+
+/**
+ * The id of the record of a session's call. Ids of one session sort by their numbers, so that a floor removes
+ * a range of them.
+ */
+export function sessionRecordId(session: string, number: number): string {
+  return `${session}#${number.toString(36).padStart(sessionNumberDigits, "0")}`;
 }
 
 /** Whether a text can name a system, a service, an operation, a declared error or a node. */

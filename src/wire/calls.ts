@@ -8,8 +8,8 @@ import { type ByteReader, type ByteWriter, checkText, protocolError } from "./by
 import type { CallBody, CallFrame, CallIdentity, ReplyBody, ReplyFrame } from "./frames.ts";
 import * as limit from "./limits.ts";
 
-const callFlags = { key: 1, epoch: 2, identity: 4, traceparent: 8, input: 16 } as const;
-const callFlagsAll = 31;
+const callFlags = { key: 1, epoch: 2, identity: 4, traceparent: 8, input: 16, command: 32, keyTime: 64 } as const;
+const callFlagsAll = 127;
 
 const replyCodes = { ok: 0, declared: 1, status: 2, moved: 3 } as const;
 /** Flags of replies; a reply of one kind may carry only its own. */
@@ -27,6 +27,8 @@ export function checkCall(body: CallBody): void {
   if (body.key !== undefined) checkText(body.key, limit.keyBytesMax, "key");
   if (body.traceparent !== undefined) checkText(body.traceparent, limit.traceparentBytesMax, "traceparent");
   if (body.identity !== undefined) checkIdentity(body.identity);
+  if (body.command !== undefined) checkText(body.command.id, limit.commandIdBytesMax, "command id");
+  checkText(body.request, limit.requestBytesMax, "request");
 }
 
 function checkIdentity({ session, floor, open }: CallIdentity): void {
@@ -49,7 +51,9 @@ export function writeCall(writer: ByteWriter, frame: CallFrame): void {
       (body.epoch === undefined ? 0 : callFlags.epoch) |
       (body.identity === undefined ? 0 : callFlags.identity) |
       (body.traceparent === undefined ? 0 : callFlags.traceparent) |
-      (body.input === undefined ? 0 : callFlags.input),
+      (body.input === undefined ? 0 : callFlags.input) |
+      (body.command === undefined ? 0 : callFlags.command) |
+      (body.command === undefined || body.command.keyTime === null ? 0 : callFlags.keyTime),
   );
   writer.varint(Math.max(0, Math.ceil(frame.remainingMs)));
   writer.byte(Math.min(frame.priority, priorityMax));
@@ -57,10 +61,15 @@ export function writeCall(writer: ByteWriter, frame: CallFrame): void {
   writer.text(body.service, limit.nameBytesMax, "service");
   writer.text(body.operation, limit.nameBytesMax, "operation");
   writer.text(body.principal, limit.principalBytesMax, "principal");
+  writer.text(body.request, limit.requestBytesMax, "request");
   if (body.key !== undefined) writer.text(body.key, limit.keyBytesMax, "key");
   if (body.epoch !== undefined) writer.varint(body.epoch);
   if (body.identity !== undefined) writeIdentity(writer, body.identity);
   if (body.traceparent !== undefined) writer.text(body.traceparent, limit.traceparentBytesMax, "traceparent");
+  if (body.command !== undefined) {
+    writer.text(body.command.id, limit.commandIdBytesMax, "command id");
+    if (body.command.keyTime !== null) writer.varint(body.command.keyTime);
+  }
   if (body.input !== undefined) writer.rest(body.input);
 }
 
@@ -74,16 +83,28 @@ export function readCall(reader: ByteReader): CallFrame {
   const service = reader.text(limit.nameBytesMax, "service");
   const operation = reader.text(limit.nameBytesMax, "operation");
   const principal = reader.text(limit.principalBytesMax, "principal");
+  const request = reader.text(limit.requestBytesMax, "request");
   const key = (flags & callFlags.key) === 0 ? undefined : reader.text(limit.keyBytesMax, "key");
   const epoch = (flags & callFlags.epoch) === 0 ? undefined : reader.varint("epoch");
   const identity = (flags & callFlags.identity) === 0 ? undefined : readIdentity(reader);
   const traceparent =
     (flags & callFlags.traceparent) === 0 ? undefined : reader.text(limit.traceparentBytesMax, "traceparent");
+  const command = readCommand(reader, flags);
   const bytes = reader.left;
   const input = (flags & callFlags.input) === 0 ? undefined : reader.rest("input");
   reader.end();
-  const body: CallBody = { service, key, operation, epoch, identity, principal, traceparent, input };
+  const body: CallBody = { service, key, operation, epoch, identity, command, request, principal, traceparent, input };
   return { kind: "call", number, remainingMs, priority, incarnation, body, bytes };
+}
+
+function readCommand(reader: ByteReader, flags: number): CallBody["command"] {
+  const timed = (flags & callFlags.keyTime) !== 0;
+  if ((flags & callFlags.command) === 0) {
+    if (timed) throw protocolError("a call has the instant of an id without the id");
+    return undefined;
+  }
+  const id = reader.text(limit.commandIdBytesMax, "command id");
+  return { id, keyTime: timed ? reader.varint("instant of the command id") : null };
 }
 
 function writeIdentity(writer: ByteWriter, identity: CallIdentity): void {

@@ -54,6 +54,10 @@ export interface CallBody {
   /** The epoch that the caller knows of the key's shard. */
   readonly epoch: number | undefined;
   readonly identity: CallIdentity | undefined;
+  /** The scoped id of a command that carries an idempotency key, and the instant in a timed key. */
+  readonly command: { readonly id: string; readonly keyTime: number | null } | undefined;
+  /** Names the request in logs, on every node that it passes. */
+  readonly request: string;
   readonly principal: string;
   /** W3C trace context, carried along. */
   readonly traceparent: string | undefined;

@@ -16,6 +16,9 @@ export const keyBytesMax: number = 4 * 1024;
 export const principalBytesMax: number = 1024;
 export const traceparentBytesMax: number = 256;
 export const sessionBytesMax: number = 256;
+/** The scoped id of a command, and the name of a request. */
+export const commandIdBytesMax: number = 256;
+export const requestBytesMax: number = 512;
 /** Numbers below the floor's number that are still open. */
 export const openNumbersMax: number = 1_000;
 export const codeBytesMax: number = 256;

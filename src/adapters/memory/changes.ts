@@ -11,13 +11,15 @@ import type {
   EntityChange,
   Read,
   ReadResult,
+  SessionFloor,
   ShardChanges,
   ShardId,
   TrimRequest,
   TrimResult,
 } from "../../ports/store.ts";
+import { sessionRecordId } from "../../values/ids.ts";
 import type { MemoryDatabase, ShardRow } from "./database.ts";
-import { shardRow } from "./membership.ts";
+import { copyOfFloor, shardRow } from "./membership.ts";
 
 type Target = { readonly changes: ShardChanges; readonly row: ShardRow };
 
@@ -75,6 +77,26 @@ function write(database: MemoryDatabase, { changes, row }: Target): void {
       database.revision++;
     }
   }
+  for (const floor of changes.floors) raise(row, floor);
+}
+
+/** The floor and the removal of what it settles belong together: what is gone is refused from then on. */
+function raise(row: ShardRow, floor: SessionFloor): void {
+  row.floors.set(floor.session, copyOfFloor(floor));
+  const open = new Set(floor.open.map((number) => sessionRecordId(floor.session, number)));
+  const end = sessionRecordId(floor.session, floor.floor);
+  for (const id of row.records.keys()) {
+    if (isOfSession(id, floor.session) && id < end && !open.has(id)) row.records.delete(id);
+  }
+}
+
+function isOfSession(id: string, session: string): boolean {
+  return id.startsWith(`${session}#`);
+}
+
+function endSession(row: ShardRow, session: string): void {
+  row.floors.delete(session);
+  for (const id of row.records.keys()) if (isOfSession(id, session)) row.records.delete(id);
 }
 
 export function read(database: MemoryDatabase, reads: readonly Read[]): ReadResult[] {
@@ -98,7 +120,8 @@ export function trim(database: MemoryDatabase, request: TrimRequest): TrimResult
   if (row === undefined || row.owner !== request.incarnation || row.epoch !== request.epoch) {
     return { status: "fenced" };
   }
-  const records = [...row.records.values()];
+  for (const session of request.endedSessions) endSession(row, session);
+  const records = [...row.records.values()].filter(isKept);
   const opaque = records
     .filter(({ keyTime, finishedAt }) => keyTime === null && finishedAt < request.finishedBefore)
     .sort((a, b) => a.finishedAt - b.finishedAt)
@@ -114,7 +137,13 @@ export function trim(database: MemoryDatabase, request: TrimRequest): TrimResult
   return { status: "trimmed", removed, more: removed >= request.removeMax, watermark: row.watermark };
 }
 
-type TimedRecord = CallRecord & { readonly keyTime: number };
+/** A record with an age, as opposed to one that a floor removes. */
+type KeptRecord = CallRecord & { readonly finishedAt: number };
+type TimedRecord = KeptRecord & { readonly keyTime: number };
+
+function isKept(record: CallRecord): record is KeptRecord {
+  return record.finishedAt !== null;
+}
 
 /**
  * Timed records go in the order of their keys' own time, all of one instant together: when each of them is

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Random } from "../../ports/random.ts";
-import type { CallRecord, EntityRow, HostedService, StoreIdentity } from "../../ports/store.ts";
+import type { CallRecord, EntityRow, HostedService, SessionFloor, StoreIdentity } from "../../ports/store.ts";
 
 export interface MemberRow {
   readonly node: string;
@@ -23,6 +23,8 @@ export interface ShardRow {
   readonly entities: Map<string, EntityRow>;
   /** In the order in which they were committed. */
   readonly records: Map<string, CallRecord>;
+  /** By session. */
+  readonly floors: Map<string, SessionFloor>;
 }
 
 export interface MemoryDatabase {

@@ -9,6 +9,7 @@ import {
   compareShards,
   type JoinRequest,
   type RenewResult,
+  type SessionFloor,
   type ShardId,
   type ShardOwnership,
   type Store,
@@ -19,8 +20,8 @@ import type { MemberRow, MemoryDatabase, ShardRow } from "./database.ts";
 export function join(database: MemoryDatabase, request: JoinRequest): Awaited<ReturnType<Store["join"]>> {
   const { node, address } = request;
   const hosts = request.hosts.map(({ service, stateVersion }) => ({ service, stateVersion }));
-  for (const { service } of hosts) {
-    if (database.services.has(service)) continue;
+  for (const { service, stateVersion } of hosts) {
+    if (stateVersion === null || database.services.has(service)) continue;
     database.services.set(service, Array.from({ length: database.identity.shardsPerService }, newShard));
   }
   const incarnation = ++database.incarnations;
@@ -30,7 +31,15 @@ export function join(database: MemoryDatabase, request: JoinRequest): Awaited<Re
 }
 
 function newShard(): ShardRow {
-  return { owner: null, epoch: 0, stateVersion: 0, watermark: 0, entities: new Map(), records: new Map() };
+  return {
+    owner: null,
+    epoch: 0,
+    stateVersion: 0,
+    watermark: 0,
+    entities: new Map(),
+    records: new Map(),
+    floors: new Map(),
+  };
 }
 
 export function renew(
@@ -65,7 +74,8 @@ export function claim(database: MemoryDatabase, { incarnation, shards, expired }
     if (row === undefined || !mayClaim(member, shard, row)) continue;
     row.owner = incarnation;
     row.epoch++;
-    claimed.push({ shard, epoch: row.epoch, stateVersion: row.stateVersion, watermark: row.watermark });
+    const { epoch, stateVersion, watermark } = row;
+    claimed.push({ shard, epoch, stateVersion, watermark, floors: Array.from(row.floors.values(), copyOfFloor) });
   }
   if (claimed.length > 0) database.revision++;
   return { status: "claimed", claimed, view: view(database) };
@@ -74,7 +84,11 @@ export function claim(database: MemoryDatabase, { incarnation, shards, expired }
 function mayClaim(member: MemberRow, shard: ShardId, row: ShardRow): boolean {
   const hosted = member.hosts.find(({ service }) => service === shard.service);
   const free = row.owner === null || row.owner === member.incarnation;
-  return free && hosted !== undefined && hosted.stateVersion >= row.stateVersion;
+  return free && hosted !== undefined && hosted.stateVersion !== null && hosted.stateVersion >= row.stateVersion;
+}
+
+export function copyOfFloor({ session, floor, open }: SessionFloor): SessionFloor {
+  return { session, floor, open: [...open] };
 }
 
 /** Own copies of the shards, in ascending order, each once. */

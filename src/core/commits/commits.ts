@@ -16,6 +16,7 @@ import {
   type CommitResult,
   compareShards,
   type EntityChange,
+  type SessionFloor,
   type ShardChanges,
   type ShardId,
 } from "../../ports/store.ts";
@@ -35,6 +36,8 @@ export interface Change {
   /** The new state; null when the row goes away, undefined when the state is as it was. */
   readonly state: string | null | undefined;
   readonly record: CallRecord | null;
+  /** Floors of sessions that rose in the shard since its last change. */
+  readonly floors: readonly SessionFloor[];
 }
 
 export type CommitsInput =
@@ -80,6 +83,8 @@ interface Load {
   readonly shard: ShardId;
   readonly epoch: number;
   readonly seats: Map<string, Seat>;
+  /** The newest floor of each session. */
+  readonly floors: Map<string, SessionFloor>;
 }
 
 type Loads = Map<string, Load>;
@@ -138,10 +143,11 @@ export class Commits {
     const name = nameOf(change.shard);
     let load = this.#boarding.get(name);
     if (load === undefined) {
-      load = { shard: change.shard, epoch: change.epoch, seats: new Map() };
+      load = { shard: change.shard, epoch: change.epoch, seats: new Map(), floors: new Map() };
       this.#boarding.set(name, load);
     }
     invariant(load.epoch === change.epoch, "a dropped shard leaves nothing behind in the committer");
+    for (const floor of change.floors) load.floors.set(floor.session, floor);
     this.#seat(load, change);
     this.#boardingCommands += 1;
     this.#boardingBytes += bytes;
@@ -294,8 +300,8 @@ export class Commits {
 
 function toBatch(incarnation: number, loads: Loads): CommitBatch {
   const shards: ShardChanges[] = [];
-  for (const { shard, epoch, seats } of loads.values()) {
-    shards.push({ shard, epoch, entities: [...seats.values()].map(toEntityChange) });
+  for (const { shard, epoch, seats, floors } of loads.values()) {
+    shards.push({ shard, epoch, entities: [...seats.values()].map(toEntityChange), floors: [...floors.values()] });
   }
   shards.sort((a, b) => compareShards(a.shard, b.shard));
   return { incarnation, shards };

@@ -27,7 +27,9 @@ export function placeShard(ownership: ShardOwnership, members: readonly Member[]
 /** A member owns only what it hosts, in a state version that it knows, and nothing new while it drains. */
 function mayOwn(member: Member, { shard, stateVersion }: ShardOwnership): boolean {
   if (member.draining) return false;
-  return member.hosts.some((host) => host.service === shard.service && host.stateVersion >= stateVersion);
+  return member.hosts.some(
+    (host) => host.service === shard.service && host.stateVersion !== null && host.stateVersion >= stateVersion,
+  );
 }
 
 /**
@@ -43,4 +45,24 @@ export function shardsToClaim(view: View, incarnation: number, expired: Readonly
     if (placeShard(ownership, members)?.incarnation === incarnation) claims.push(ownership.shard);
   }
   return claims;
+}
+
+/** A shard that should move, and the member that should own it next. */
+export interface Move {
+  readonly shard: ShardId;
+  readonly to: Member;
+}
+
+/**
+ * The shards that this member owns and should hand to another one. A shard for which nobody else is there
+ * stays where it is, even on a member that drains.
+ */
+export function shardsToHandOff(view: View, incarnation: number): readonly Move[] {
+  const moves: Move[] = [];
+  for (const ownership of view.shards) {
+    if (ownership.owner !== incarnation) continue;
+    const to = placeShard(ownership, view.members);
+    if (to !== undefined && to.incarnation !== incarnation) moves.push({ shard: ownership.shard, to });
+  }
+  return moves;
 }

@@ -1,0 +1,108 @@
+/**
+ * Calls of other nodes: they were checked where they came in, so what is asked here is only whether their
+ * caller is still a member, whether this node owns the entity, and whether the call may still be executed.
+ */
+import { SynodError } from "../errors.ts";
+import type { GatewayReply } from "../ports/gateway.ts";
+import type { AnyService } from "../service/model.ts";
+import { hashParts } from "../values/hash.ts";
+import { sessionRecordId } from "../values/ids.ts";
+import type { CallBody, ReplyBody } from "../wire/frames.ts";
+import type { Environment } from "./environment.ts";
+import type { CommandId, Invocation, Target } from "./invocation.ts";
+import type { InboundCall } from "./links/calls.ts";
+import type { Membership } from "./membership.ts";
+import { clusterService } from "./peer-calls.ts";
+import { failed } from "./replies.ts";
+import type { Router } from "./router.ts";
+
+export interface InboundCallsOptions {
+  readonly environment: Environment;
+  readonly membership: Membership;
+  readonly router: Router;
+}
+
+export class InboundCalls {
+  readonly #options: InboundCallsOptions;
+  readonly #services: ReadonlyMap<string, AnyService>;
+
+  constructor(options: InboundCallsOptions) {
+    this.#options = options;
+    const { services } = options.environment.system;
+    this.#services = new Map(services.map((service) => [service.interface.name, service]));
+  }
+
+  async answer(call: InboundCall): Promise<ReplyBody> {
+    const { membership, router } = this.#options;
+    if (call.body.service === clusterService) return this.#notice();
+    if (!membership.mayCall(call.incarnation)) {
+      const message = `incarnation ${call.incarnation} of ${call.from.node} is not a member any more`;
+      return statusOf(failed(new SynodError("aborted", message, { retryable: false })));
+    }
+    const target = this.#target(call.body);
+    if (target === undefined) {
+      const { service, operation } = call.body;
+      const message = `this node does not host ${service}.${operation}: its system file differs`;
+      return statusOf(failed(new SynodError("unimplemented", message)));
+    }
+    const answer = await router.dispatchHere(invocationOf(call, target));
+    return answer.kind === "moved" ? { kind: "moved", ...answer.hint } : replyBodyOf(answer.reply);
+  }
+
+  /** Shards were released for this node: its next heartbeat is due now. */
+  #notice(): ReplyBody {
+    this.#options.membership.poke();
+    return { kind: "ok", output: undefined, replayed: false };
+  }
+
+  #target({ service: name, key, operation: operationName }: CallBody): Target | undefined {
+    const service = this.#services.get(name);
+    const operations = service?.interface.operations;
+    if (service === undefined || operations === undefined || !Object.hasOwn(operations, operationName))
+      return undefined;
+    if ((service.interface.key === undefined) !== (key === undefined)) return undefined;
+    return { service, key: key ?? null, name: operationName, operation: operations[operationName]! };
+  }
+}
+
+function invocationOf({ body, deadline, signal }: InboundCall, target: Target): Invocation {
+  return {
+    target,
+    input: body.input,
+    requestId: body.request,
+    principal: body.principal,
+    id: target.operation.kind === "command" ? commandIdOf(body) : null,
+    deadline,
+    signal,
+    traceparent: body.traceparent,
+  };
+}
+
+function commandIdOf({ identity, command, input }: CallBody): CommandId | null {
+  const inputHash = hashParts(input ?? "");
+  if (identity !== undefined) {
+    const { session, number, floor, open } = identity;
+    return {
+      hash: sessionRecordId(session, number),
+      inputHash,
+      keyTime: null,
+      call: { session, number },
+      floor: { floor, open },
+    };
+  }
+  return command === undefined ? null : { hash: command.id, inputHash, keyTime: command.keyTime };
+}
+
+function replyBodyOf(reply: GatewayReply): ReplyBody {
+  if (reply.ok) return { kind: "ok", output: reply.output, replayed: reply.replayed };
+  const { code, message, data } = reply.error;
+  if (reply.error.declared) return { kind: "declared", code, message, data, replayed: reply.replayed };
+  return statusOf(reply);
+}
+
+function statusOf(reply: GatewayReply): ReplyBody {
+  if (reply.ok) throw new SynodError("internal", "only failures have a status");
+  const { code, message, outcome, retryable, retryAfterMs, violations } = reply.error;
+  const data = violations === undefined ? undefined : JSON.stringify({ violations });
+  return { kind: "status", code, message, outcome, retryable, retryAfterMs, data };
+}

@@ -1,0 +1,161 @@
+/**
+ * Calls to other nodes: from an invocation to a call on a link, and from what came back to what it means for
+ * the call: a reply, "go there instead", or lost on the way.
+ */
+import { CallerSession } from "../core/sessions/caller.ts";
+import { SynodError, toSynodError } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { GatewayReply } from "../ports/gateway.ts";
+import { hashParts } from "../values/hash.ts";
+import { sessionRecordId } from "../values/ids.ts";
+import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
+import type { CommandId, Invocation } from "./invocation.ts";
+import type { Links } from "./links/links.ts";
+import { declared, failed, succeeded } from "./replies.ts";
+
+/** Open calls that every call of the session names besides its floor. */
+const openLengthMax = 8;
+/** What keeps the cluster running goes ahead of calls of users. */
+const clusterPriority = 0;
+const callPriority = 1;
+/** How long a notice may take; it is only a hint. */
+const noticeTimeoutMs = 1_000;
+
+/** The service name of what nodes tell each other; a user's service cannot have it. */
+export const clusterService = "$cluster";
+
+const releasedNotice: CallBody = {
+  service: clusterService,
+  key: undefined,
+  operation: "released",
+  epoch: undefined,
+  identity: undefined,
+  command: undefined,
+  request: "",
+  principal: "",
+  traceparent: undefined,
+  input: undefined,
+};
+
+export type PeerAnswer =
+  | { readonly kind: "reply"; readonly reply: GatewayReply }
+  | { readonly kind: "moved"; readonly hint: MovedHint }
+  /** No answer. `certain`: the call certainly did nothing. */
+  | { readonly kind: "lost"; readonly certain: boolean; readonly error: SynodError };
+
+export class PeerCalls {
+  /** Null for a node that has no network. */
+  readonly #links: Links | null;
+  readonly #clock: Clock;
+  #session = new CallerSession({ openLengthMax });
+  #sessionName = "";
+
+  constructor(links: Links | null, clock: Clock) {
+    this.#links = links;
+    this.#clock = clock;
+  }
+
+  /** A new incarnation starts a new session; the calls of the old one are settled by its end. */
+  identify(incarnation: number): void {
+    this.#session = new CallerSession({ openLengthMax });
+    this.#sessionName = sessionNameOf(incarnation);
+  }
+
+  /** An id for a command that has none, so that it can be repeated when an answer is lost. */
+  openId(input: string | undefined): CommandId {
+    const session = this.#sessionName;
+    const number = this.#session.open();
+    return {
+      hash: sessionRecordId(session, number),
+      inputHash: hashParts(input ?? ""),
+      keyTime: null,
+      call: { session, number },
+    };
+  }
+
+  /** The command will not be repeated any more. */
+  settle({ call }: CommandId): void {
+    if (call?.session === this.#sessionName) this.#session.settle(call.number);
+  }
+
+  /** Whether the id can still be used: the session that it belongs to has not ended. */
+  isCurrent({ call }: CommandId): boolean {
+    return call === undefined || call.session === this.#sessionName;
+  }
+
+  /** Floor of the own session, for an id that stays on this node. */
+  floorOf({ call }: CommandId): { readonly floor: number; readonly open: readonly number[] } | undefined {
+    return call?.session === this.#sessionName ? this.#session.floor() : undefined;
+  }
+
+  async call(to: number, invocation: Invocation, epoch: number | undefined): Promise<PeerAnswer> {
+    const { deadline, signal } = invocation;
+    if (this.#links === null) {
+      const error = new SynodError("unavailable", "this node has no links to others");
+      return { kind: "lost", certain: true, error };
+    }
+    try {
+      const body = this.#body(invocation, epoch);
+      const reply = await this.#links.call(to, { body, deadline, priority: callPriority, signal });
+      return answerOf(invocation, reply);
+    } catch (error) {
+      return lostOf(toSynodError(error));
+    }
+  }
+
+  /** Tells a node that shards were released for it. Its next heartbeat says so too. */
+  async tellReleased(to: number): Promise<void> {
+    const deadline = this.#clock.monotonic() + noticeTimeoutMs;
+    try {
+      await this.#links?.call(to, { body: releasedNotice, deadline, priority: clusterPriority });
+    } catch {
+      // The heartbeat will do.
+    }
+  }
+
+  #body({ target, input, requestId, principal, id, traceparent }: Invocation, epoch: number | undefined): CallBody {
+    const floor = id === null ? undefined : this.floorOf(id);
+    return {
+      service: target.service.interface.name,
+      key: target.key ?? undefined,
+      operation: target.name,
+      epoch,
+      identity: id?.call === undefined || floor === undefined ? undefined : { ...id.call, ...floor },
+      command: id === null || id.call !== undefined ? undefined : { id: id.hash, keyTime: id.keyTime },
+      request: requestId,
+      principal,
+      traceparent,
+      input,
+    };
+  }
+}
+
+export function sessionNameOf(incarnation: number): string {
+  return `n${incarnation}`;
+}
+
+function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
+  switch (body.kind) {
+    case "moved":
+      return { kind: "moved", hint: body };
+    case "ok":
+      return { kind: "reply", reply: { ...succeeded(body.output), replayed: body.replayed } };
+    case "declared":
+      return { kind: "reply", reply: { ...declared(body.code, body.message, body.data), replayed: body.replayed } };
+    case "status": {
+      const { code, message, outcome, retryable, retryAfterMs } = body;
+      const data: unknown = body.data === undefined ? undefined : JSON.parse(body.data);
+      const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
+      const error = new SynodError(code, message, { outcome, retryable, data, ...hint });
+      // A keyed command of unknown outcome was lost with its entity, as if the link had been cut.
+      const lost = code === "unavailable" && outcome === "unknown" && target.key !== null;
+      return lost ? { kind: "lost", certain: false, error } : { kind: "reply", reply: failed(error) };
+    }
+  }
+}
+
+/** Nobody waits any more, or the call cannot be carried: that is the answer. Otherwise another try may help. */
+function lostOf(error: SynodError): PeerAnswer {
+  if (error.code !== "unavailable") return { kind: "reply", reply: failed(error) };
+  return { kind: "lost", certain: error.outcome === "not-happened", error };
+}

@@ -1,0 +1,97 @@
+/**
+ * The view, looked up by shard and by member, and the memory of the highest epochs that this node has seen: a
+ * store that shows a lower one has lost commits that were acknowledged (rule S5), and is not believed.
+ */
+
+import { placeShard } from "../core/ownership/placement.ts";
+import type { Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
+import type { MovedHint } from "../wire/frames.ts";
+
+export class ViewTable {
+  #view: View = { revision: 0, members: [], shards: [] };
+  #members: ReadonlyMap<number, Member> = new Map();
+  #shards: ReadonlyMap<string, ShardOwnership> = new Map();
+  /** What other nodes answered about owners that are newer than the view. */
+  readonly #hints = new Map<string, MovedHint>();
+  readonly #epochs = new Map<string, number>();
+  #backwards: ReadonlySet<string> = new Set();
+  #incarnationMax = 0;
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** Takes a view over; returns the shards whose epoch went backwards. */
+  apply(view: View): readonly ShardId[] {
+    this.#view = view;
+    this.#members = new Map(view.members.map((member) => [member.incarnation, member]));
+    this.#shards = new Map(view.shards.map((ownership) => [nameOf(ownership.shard), ownership]));
+    for (const { incarnation } of view.members) this.#incarnationMax = Math.max(this.#incarnationMax, incarnation);
+    for (const [name, hint] of this.#hints) if (hint.revision <= view.revision) this.#hints.delete(name);
+    const backwards = view.shards.filter(({ shard, epoch }) => !this.#sawEpoch(shard, epoch)).map(({ shard }) => shard);
+    this.#backwards = new Set(backwards.map(nameOf));
+    return backwards;
+  }
+
+  /** Whether the store shows an epoch of this shard that is not lower than one that was seen. */
+  isBelievable(shard: ShardId): boolean {
+    return !this.#backwards.has(nameOf(shard));
+  }
+
+  member(incarnation: number): Member | undefined {
+    return this.#members.get(incarnation);
+  }
+
+  /** A call of an incarnation that is neither live here nor newer comes from the past: it is refused. */
+  mayCall(incarnation: number): boolean {
+    return this.#members.has(incarnation) || incarnation > this.#incarnationMax;
+  }
+
+  ownership(shard: ShardId): ShardOwnership | undefined {
+    return this.#shards.get(nameOf(shard));
+  }
+
+  /** Takes over what another node knows, unless it is older than what this one knows. */
+  learn(shard: ShardId, hint: MovedHint): void {
+    if (hint.owner === undefined || hint.revision < this.#view.revision || !this.#sawEpoch(shard, hint.epoch)) return;
+    this.#hints.set(nameOf(shard), hint);
+  }
+
+  /**
+   * The member to which a call for the shard should go: its owner, or the one that should own it next.
+   * Undefined when nobody is there.
+   */
+  destination(shard: ShardId): Member | undefined {
+    const hinted = this.#hints.get(nameOf(shard))?.owner;
+    const hintedMember = hinted === undefined ? undefined : this.#members.get(hinted);
+    if (hintedMember !== undefined) return hintedMember;
+    const ownership = this.ownership(shard);
+    if (ownership === undefined) return undefined;
+    const owner = ownership.owner === null ? undefined : this.#members.get(ownership.owner);
+    return owner ?? placeShard(ownership, this.#view.members);
+  }
+
+  /** What this node tells a caller who came to the wrong place. */
+  hint(shard: ShardId): MovedHint {
+    const destination = this.destination(shard);
+    return {
+      revision: this.#view.revision,
+      epoch: this.ownership(shard)?.epoch ?? 0,
+      owner: destination?.incarnation,
+      node: destination?.node,
+    };
+  }
+
+  /** False when a higher epoch was seen before. */
+  #sawEpoch(shard: ShardId, epoch: number): boolean {
+    const name = nameOf(shard);
+    const highest = this.#epochs.get(name) ?? 0;
+    if (epoch < highest) return false;
+    this.#epochs.set(name, epoch);
+    return true;
+  }
+}
+
+function nameOf(shard: ShardId): string {
+  return `${shard.service}/${shard.number}`;
+}
