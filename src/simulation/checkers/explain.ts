@@ -16,6 +16,7 @@ import { describe, indent } from "./verdict.ts";
 
 /** Bound of each search for a smaller explanation; one that hits it keeps its operation. */
 const trialMax = 5_000;
+const trialLimits = { depthFirstMax: trialMax, configurationsMax: trialMax, configurationsTotalMax: trialMax };
 /** States, operations and the like that are listed before "and N more". */
 const listedMax = 8;
 
@@ -25,6 +26,8 @@ type Impossible<State> = Extract<SearchResult<State>, { status: "impossible" }>;
 interface Window<State> {
   /** First position. */
   readonly from: number;
+  /** The event of the return before it. */
+  readonly since: number;
   readonly starts: readonly Start<State>[];
   readonly items: readonly Item[];
 }
@@ -34,6 +37,8 @@ export interface Explanation {
   readonly text: string;
   /** Operations that contradict each other, whatever the others did. */
   readonly core: readonly Operation[];
+  /** Event up to which all that returned is taken as it was: the others are those that returned later. */
+  readonly since: number;
 }
 
 /** Explains why a search found nothing. */
@@ -44,7 +49,7 @@ export function explain<State>(
   expired: SearchLimits["expired"],
 ): Explanation {
   const window = chooseWindow(problem, model, result);
-  const core = shrink(window, model, { configurationsMax: trialMax, configurationsTotalMax: trialMax, expired });
+  const core = shrink(window, model, { ...trialLimits, expired });
   const others = window.items.length - core.length;
   const lines = [
     describeProgress(problem, model, result),
@@ -52,7 +57,7 @@ export function explain<State>(
     indent(drawTimeline(core)),
   ];
   if (others > 0) lines.push(`(whatever the ${others} other operations of that time did)`);
-  return { text: lines.join("\n"), core };
+  return { text: lines.join("\n"), core, since: window.since };
 }
 
 /**
@@ -68,7 +73,13 @@ function chooseWindow<State>(problem: Problem, model: Model<State>, result: Impo
   }
   const starts = best.reaching.map((configuration) => startAt(problem, configuration));
   const items = itemsOfWindow(problem, model, best.from, last);
-  return { from: best.from, starts, items: items.filter((item) => !starts.every((s) => s.placed.has(item.operation))) };
+  const since = best.from === 0 ? -1 : problem.items[problem.returns[best.from - 1]!]!.returnsAt;
+  return {
+    from: best.from,
+    since,
+    starts,
+    items: items.filter((item) => !starts.every((s) => s.placed.has(item.operation))),
+  };
 }
 
 function startAt<State>(problem: Problem, configuration: Configuration<State>): Start<State> {
