@@ -1,10 +1,9 @@
 /** The admin API from the other side: what commands ask a running system with. */
 import { type Outcome, SynodError } from "../errors.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
-import type { EntityInspection } from "../runtime/node.ts";
 import type { AdminFile } from "./admin-file.ts";
 import { changeHeader } from "./server.ts";
-import type { AdminTarget, SystemReport } from "./target.ts";
+import type { AdminTarget, EntityReport, SystemReport } from "./target.ts";
 
 /** Nobody answers at the address of an admin file: the system that wrote it is gone. */
 export class NobodyAnswers extends Error {
@@ -39,7 +38,7 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
     report: async () => (await ask("/v1/status", questionMaxMs)) as SystemReport,
     inspect: async (service, key) => {
       const query = new URLSearchParams({ service, key });
-      return (await ask(`/v1/inspect?${query}`, questionMaxMs)) as EntityInspection;
+      return (await ask(`/v1/inspect?${query}`, questionMaxMs)) as EntityReport;
     },
     call: async (call) => {
       const { principal: _given, ...asked } = call satisfies Omit<GatewayCall, "signal">;

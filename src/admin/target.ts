@@ -33,8 +33,11 @@ export interface ServiceReport {
   readonly operations: readonly string[];
 }
 
+/** One entity. */
+export type EntityReport = EntityInspection;
+
 export interface AdminTarget {
   report(): Promise<SystemReport>;
-  inspect(service: string, key: string): Promise<EntityInspection>;
+  inspect(service: string, key: string): Promise<EntityReport>;
   call(call: Omit<GatewayCall, "signal">): Promise<GatewayReply>;
 }

@@ -1,6 +1,5 @@
 /** `synod status` and `synod inspect`: look at a running system. */
-import type { NodeReport, SystemReport } from "../admin/target.ts";
-import type { EntityInspection } from "../runtime/node.ts";
+import type { EntityReport, NodeReport, SystemReport } from "../admin/target.ts";
 import { findRunning, type WhichSystem } from "./running.ts";
 
 export interface LookOptions extends WhichSystem {
@@ -38,18 +37,7 @@ function nodeRow({ id, pid, state, restarts, status: own }: NodeReport): string[
   return [id, String(pid ?? "-"), shown, ...figures, own ? own.commandsPerCommit.toFixed(1) : "-"];
 }
 
-function entityText({
-  service,
-  key,
-  shard,
-  owner,
-  epoch,
-  version,
-  stateVersion,
-  state,
-  active,
-  queued,
-}: EntityInspection) {
+function entityText({ service, key, shard, owner, epoch, version, stateVersion, state, active, queued }: EntityReport) {
   return fieldLines({
     entity: `${service} ${JSON.stringify(key)}`,
     shard: `${shard}, owned by ${owner ?? "nobody"} in epoch ${epoch}`,
