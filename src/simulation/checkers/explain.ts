@@ -49,14 +49,13 @@ export function explain<State>(
   expired: SearchLimits["expired"],
 ): Explanation {
   const window = chooseWindow(problem, model, result);
-  const core = shrink(window, model, { ...trialLimits, expired });
-  const others = window.items.length - core.length;
+  const { core, weakened } = shrink(window, model, { ...trialLimits, expired });
   const lines = [
     describeProgress(problem, model, result),
     `${describeStart(window, model)}; no order explains what follows:`,
     indent(drawTimeline(core)),
   ];
-  if (others > 0) lines.push(`(whatever the ${others} other operations of that time did)`);
+  if (weakened.length > 0) lines.push(`whenever, if ever, these took effect: ${list(weakened)}`);
   return { text: lines.join("\n"), core, since: window.since };
 }
 
@@ -102,8 +101,15 @@ function inNoHurry(item: Item): Item {
   return { ...item, returnsAt: Number.POSITIVE_INFINITY };
 }
 
-/** Weakens one operation after the other, for as long as all stays impossible; returns those left as they were. */
-function shrink<State>(window: Window<State>, model: Model<State>, limits: SearchLimits): Operation[] {
+interface Shrunk {
+  /** The operations left as they were. */
+  readonly core: readonly Operation[];
+  /** Those that may take effect at any time, or never. Others, which change nothing, are dropped. */
+  readonly weakened: readonly Operation[];
+}
+
+/** Weakens one operation after the other, for as long as all stays impossible. */
+function shrink<State>(window: Window<State>, model: Model<State>, limits: SearchLimits): Shrunk {
   const isImpossible = (items: readonly Item[]): boolean =>
     search(layOut(items, model), model, window.starts, limits).status === "impossible";
   let items = window.items;
@@ -112,7 +118,16 @@ function shrink<State>(window: Window<State>, model: Model<State>, limits: Searc
     const weaker = items.flatMap((each) => (each !== item ? [each] : isIdle(weak, model) ? [] : [weak]));
     if (isImpossible(weaker)) items = weaker;
   }
-  return items.filter((item) => window.items.includes(item)).map((item) => item.operation);
+  const isWhole = (item: Item): boolean => window.items.includes(item);
+  return {
+    core: items.filter(isWhole).map((item) => item.operation),
+    weakened: items.filter((item) => !isWhole(item)).map((item) => item.operation),
+  };
+}
+
+function list(operations: readonly Operation[]): string {
+  const listed = operations.slice(0, listedMax).map((operation) => describe(operation));
+  return listed.join(", ") + (operations.length > listedMax ? ` and ${operations.length - listedMax} more` : "");
 }
 
 function describeProgress<State>(problem: Problem, model: Model<State>, { deepest }: Impossible<State>): string {
@@ -138,7 +153,7 @@ function describeStart<State>({ from, starts }: Window<State>, model: Model<Stat
 function drawTimeline(operations: readonly Operation[]): string {
   const ends = operations.flatMap((operation) => [operation.invokedAt, operation.completedAt]).filter(Number.isFinite);
   const columns = new Map(ends.toSorted((a, b) => a - b).map((event, column) => [event, column * 2]));
-  const width = columns.size * 2;
+  const width = columns.size * 2 - 1;
   const lines = operations.map((operation) => {
     const begin = columns.get(operation.invokedAt)!;
     const end = columns.get(operation.completedAt);
