@@ -5,6 +5,7 @@
  * ({@link implement}), a system is what runs ({@link defineSystem}).
  */
 export { type Outcome, type StatusCode, SynodError, type SynodErrorOptions, type Violation } from "./errors.ts";
+export { type RunningSystem, type StartOptions, startSystem } from "./host/start-system.ts";
 export type { InboundAdapter } from "./ports/gateway.ts";
 export type { Log } from "./ports/log.ts";
 export type { Address, Call, CallOptions, DeclaredError, Operations, Result, StatusError } from "./service/call.ts";

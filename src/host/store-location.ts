@@ -13,7 +13,7 @@ import type { Store } from "../ports/store.ts";
 export type StoreLocation = { readonly kind: "memory" } | { readonly kind: "sqlite"; readonly path: string };
 
 /** Where the files of a system lie that are not told to lie elsewhere. */
-const defaultFolder = ".synod";
+export const defaultFolder = ".synod";
 
 /** `sqlite:PATH` or `memory:`; without a URL `sqlite:.synod/NAME.db`. */
 export function parseStoreUrl(url: string | undefined, system: string): StoreLocation {

@@ -12,7 +12,7 @@ import type { NodeProcessArguments } from "./node-process.ts";
 import { afterDeath } from "./restarts.ts";
 import { pause } from "./within.ts";
 
-export type NodeState = "loading" | "starting" | "ready" | "draining" | "restarting" | "stopped";
+export type NodeState = "loading" | "loaded" | "starting" | "ready" | "draining" | "restarting" | "stopped";
 
 export interface SupervisedNodeOptions {
   readonly settings: NodeProcessArguments;
@@ -90,7 +90,10 @@ export class SupervisedNode {
     if (message.type === "joined") this.#incarnation = message.incarnation;
     if (message.type === "failed") this.#lastError = fromErrorFacts(message.error);
     if (this.#state === "draining") return;
-    if (message.type === "loaded") this.#options.onLoaded(this, message.system);
+    if (message.type === "loaded") {
+      this.#state = "loaded";
+      this.#options.onLoaded(this, message.system);
+    }
     if (message.type === "ready") {
       this.#state = "ready";
       this.#everServed = true;

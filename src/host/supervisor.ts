@@ -117,7 +117,8 @@ export class Supervisor {
   /** Lets the nodes serve; resolves with the URLs of the adapters when they do. */
   async start(): Promise<readonly string[]> {
     this.#started = true;
-    for (const node of this.#nodes) this.#startNode(node);
+    // One that is still loading, because it died in between, is started when it has loaded.
+    for (const node of this.#nodes) if (node.state === "loaded") this.#startNode(node);
     return await this.#ready.promise;
   }
 
@@ -220,6 +221,9 @@ export class Supervisor {
   }
 
   async #stop(drainMs: number, reason: SynodError | undefined): Promise<void> {
+    const stopped = new SynodError("cancelled", "the system was stopped before it served");
+    this.#loaded.reject(stopped);
+    this.#ready.reject(stopped);
     const drained = Promise.all(this.#nodes.map((node) => node.drain(Math.max(0, drainMs - killReserveMs))));
     if (!(await within(drained, drainMs))) {
       this.kill();

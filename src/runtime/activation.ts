@@ -284,12 +284,13 @@ export class Activation implements Passivable {
       service,
       key,
       snapshot: this.#executed,
-      departure: () => this.#depart(token),
+      departure: () => this.#depart(token, attempt),
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
+        this.#departures.clear();
         pending.result = result;
-        this.#drive({ kind: "finished", token, changed: result.changed });
+        this.#drive({ kind: "finished", token, attempt, changed: result.changed });
       },
     });
     this.#turn = turn;
@@ -303,11 +304,11 @@ export class Activation implements Passivable {
     this.#departures.clear();
   }
 
-  #depart(token: number): Promise<void> {
+  #depart(token: number, attempt: number): Promise<void> {
     const departure = ++this.#lastDeparture;
     return new Promise((resolve) => {
       this.#departures.set(departure, resolve);
-      this.#drive({ kind: "depart", token, departure });
+      this.#drive({ kind: "depart", token, attempt, departure });
     });
   }
 

@@ -2,7 +2,7 @@
 import type { StatusCode, SynodError } from "../errors.ts";
 import type { Duration } from "../values/durations.ts";
 import type { Frozen } from "./frozen.ts";
-import type { Interface, KeyOf, Operation, Returned, Taken } from "./interface.ts";
+import type { KeyOf, Operation, Returned, Taken } from "./interface.ts";
 import type { AnyInterface, AnyOperation, OperationKind } from "./model.ts";
 
 /**
@@ -141,9 +141,7 @@ type CallOf<O extends AnyOperation> =
     ? Call<Taken<Input>, Returned<Output>, { [Name in keyof Errors]: Returned<Errors[Name]> }>
     : never;
 
-/** An interface as the argument of `to`; or, if the service does not list it in `calls`, a type that says so. */
-export type Listed<I extends AnyInterface, Calls> = I extends Calls
+/** An interface as the argument of `to`; or, if `calls` does not name it, a type that says so. */
+export type Listed<I extends AnyInterface, Calls> = I["name"] extends Calls
   ? I
-  : I extends Interface<infer Name, unknown, I["operations"]>
-    ? `${Name} is missing from the calls of this service`
-    : never;
+  : `${I["name"]} is missing from the calls of this service`;

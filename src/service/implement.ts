@@ -27,9 +27,10 @@ export interface Service<I extends AnyInterface> extends AnyService {
   readonly interface: I;
 }
 
-interface Definition<Key, Operations, State, Calls extends AnyInterface> {
+/** `Calls` has the names of the interfaces that may be called: enough to tell them apart, and short in hovers. */
+interface Definition<Key, Operations, State, Calls extends string> {
   /** The interfaces whose operations the handlers may call. No two services may wait for each other. */
-  readonly calls?: readonly Calls[];
+  readonly calls?: readonly (AnyInterface & { readonly name: Calls })[];
   /** The state of one entity. Keyed services have one, stateless ones do not. */
   readonly state?: StateDefinition<Returned<Key>, State>;
   /** One handler for each operation of the interface. */
@@ -114,7 +115,7 @@ export function implement<
   Key,
   Operations extends Readonly<Record<string, AnyOperation>>,
   State,
-  Calls extends AnyInterface = never,
+  Calls extends string = never,
 >(
   implemented: Interface<Name, Key, Operations>,
   definition: Definition<Key, Operations, State, Calls> & StateIfKeyed<Key> & StateIsJson<State>,

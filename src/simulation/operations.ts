@@ -31,6 +31,12 @@ export interface Operation {
   readonly completedAt: number;
 }
 
+/**
+ * The input by which a workload marks a read as settled: made after the faults had ended and everything had
+ * converged, so that nothing may be missing from it.
+ */
+export const settled = "settled";
+
 /** All operations, in the order of their invocations. One that the history leaves open is `info`. */
 export function pairOperations(events: Iterable<HistoryEvent>): Operation[] {
   const operations: Operation[] = [];

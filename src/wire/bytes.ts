@@ -173,7 +173,7 @@ export class ByteReader {
     if (length > this.left) throw cutShort(field);
     const start = this.#position;
     this.#position += length;
-    return Uint8Array.prototype.slice.call(this.#bytes, start, start + length);
+    return new Uint8Array(this.#bytes.subarray(start, start + length));
   }
 
   /** Says that nothing may follow. */

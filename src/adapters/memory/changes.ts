@@ -68,16 +68,18 @@ function conflictsOf({ changes, row }: Target): { shard: ShardId; key: string }[
 }
 
 function write(database: MemoryDatabase, { changes, row }: Target): void {
+  let { stateVersion: highest } = row;
   for (const { key, version, stateVersion, state, records } of changes.entities) {
-    if (state !== null) row.entities.set(key, { version, stateVersion, state });
-    else if (version === 0) row.entities.delete(key);
+    if (state !== null) {
+      row.entities.set(key, { version, stateVersion, state });
+      highest = Math.max(highest, stateVersion);
+    } else if (version === 0) row.entities.delete(key);
     for (const record of records) row.records.set(record.id, copyOf(record));
-    if (state !== null && stateVersion > row.stateVersion) {
-      row.stateVersion = stateVersion;
-      database.revision++;
-    }
   }
   for (const floor of changes.floors) raise(row, floor);
+  if (highest === row.stateVersion) return;
+  row.stateVersion = highest;
+  database.revision++;
 }
 
 /** The floor and the removal of what it settles belong together: what is gone is refused from then on. */

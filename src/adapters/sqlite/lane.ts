@@ -53,8 +53,8 @@ export class Lane<Operations extends { readonly [Name in keyof Operations]: Oper
   }
 
   /** Ends the lane for everything that is asked from now on; what waits already is still answered. */
-  fail(error: SynodError): void {
-    this.#failed ??= error;
+  fail({ code, message }: SynodError): void {
+    this.#failed ??= new SynodError(code, message, { outcome: "not-happened" });
   }
 
   ask<Name extends keyof Operations & string>(

@@ -99,7 +99,7 @@ function takeFrame<T extends LinkTypes>(session: LinkSession<T>, frame: Received
   }
   if (!carriesFrames(session.phase)) return;
   if (!isExpected(session, frame)) {
-    breach(session, `a ${frame.kind}, which only the other side may send on an open link, if any`, now);
+    breach(session, `a ${frame.kind} came where none may come`, now);
     return;
   }
   const fault = takeExpected(session, frame, now);

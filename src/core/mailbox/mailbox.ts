@@ -28,10 +28,10 @@ export type MailboxInput<Payload> =
   /** The entity's durable state is in memory. */
   | { kind: "loaded" }
   | { kind: "looked"; token: Token; answer: LookupAnswer }
-  /** The handler settled. `changed`: it leaves something to commit (state, or a record). */
-  | { kind: "finished"; token: Token; changed: boolean }
-  /** A running handler wants to call somebody: a call leaves through the exit gate too. */
-  | { kind: "depart"; token: Token; departure: number }
+  /** The handler of this attempt settled. `changed`: it leaves something to commit (state, or a record). */
+  | { kind: "finished"; token: Token; attempt: number; changed: boolean }
+  /** The handler of this attempt wants to call somebody: a call leaves through the exit gate too. */
+  | { kind: "depart"; token: Token; attempt: number; departure: number }
   /** Everything up to this position is durable. */
   | { kind: "durable"; position: number }
   /**
@@ -53,7 +53,7 @@ export type LookupAnswer = "found" | "absent" | "failed" | "forgotten";
 export type MailboxEffect<Payload> =
   /** Ask the store for the record of this call, then say `looked`. */
   | { kind: "lookup"; token: Token; payload: Payload }
-  /** The record that was found answers these callers. */
+  /** The record answers these callers: with its reply whoever gave its input, the others with a mismatch. */
   | { kind: "replay"; tokens: readonly Token[]; payload: Payload }
   /** Give this command the turn: run its handler on the state that the last finished command left. */
   | { kind: "run"; token: Token; attempt: number; payload: Payload }
@@ -90,6 +90,8 @@ export type FailReason =
   /** The activation is over with a commit of unknown outcome under way. */
   | "dropped-unknown";
 
+type Arrival<Payload> = Extract<MailboxInput<Payload>, { kind: "arrive" }>;
+
 interface Ticket<Payload> {
   readonly payload: Payload;
   /** The first caller; names the ticket. */
@@ -98,6 +100,8 @@ interface Ticket<Payload> {
   readonly inputHash: string | null;
   /** Callers who wait for this command: the first one and copies that joined. Empty: all have gone. */
   waiters: Token[];
+  /** Arrivals with the same id and another input: until the lookup ends, nobody knows which input is the first. */
+  rivals: Arrival<Payload>[];
   stage: "looking" | "waiting" | "running" | "executed";
   attempt: number;
   /** Run with nothing undurable around, so that a refused change has one author. */
@@ -160,10 +164,10 @@ export class Mailbox<Payload> {
         this.#looked(input.token, input.answer);
         break;
       case "finished":
-        this.#finished(input.token, input.changed);
+        this.#finished(input.token, input.attempt, input.changed);
         break;
       case "depart":
-        this.#depart(input.token, input.departure);
+        this.#depart(input.token, input.attempt, input.departure);
         break;
       case "durable":
         this.#becameDurable(input.position);
@@ -182,23 +186,29 @@ export class Mailbox<Payload> {
     return this.#effects;
   }
 
-  #arrive(arrival: Extract<MailboxInput<Payload>, { kind: "arrive" }>): void {
-    const { token, id, inputHash, lookup, payload } = arrival;
+  #arrive(arrival: Arrival<Payload>): void {
+    const { token, id, inputHash } = arrival;
     const original = id === null ? undefined : this.#byId.get(id);
-    if (original !== undefined) {
-      if (original.inputHash !== inputHash) return this.#fail([token], "mismatch");
-      original.waiters.push(token);
-      this.#byToken.set(token, original);
+    if (original === undefined) {
+      if (this.queued >= this.#options.mailboxLengthMax) this.#fail([token], "full");
+      else this.#open(arrival);
       return;
     }
-    if (this.queued >= this.#options.mailboxLengthMax) return this.#fail([token], "full");
+    if (original.inputHash === inputHash) original.waiters.push(token);
+    else if (original.stage === "looking") original.rivals.push(arrival);
+    else return this.#fail([token], "mismatch");
+    this.#byToken.set(token, original);
+  }
+
+  #open({ token, id, inputHash, lookup, payload }: Arrival<Payload>): void {
     const ticket: Ticket<Payload> = {
       payload,
       token,
       id,
       inputHash,
       waiters: [token],
-      stage: "waiting",
+      rivals: [],
+      stage: lookup ? "looking" : "waiting",
       attempt: 0,
       alone: false,
       changed: false,
@@ -208,7 +218,6 @@ export class Mailbox<Payload> {
     this.#byToken.set(token, ticket);
     if (id !== null) this.#byId.set(id, ticket);
     if (lookup) {
-      ticket.stage = "looking";
       this.#looking.set(token, ticket);
       this.#effects.push({ kind: "lookup", token, payload });
     } else {
@@ -223,10 +232,13 @@ export class Mailbox<Payload> {
     if (answer === "absent") {
       ticket.stage = "waiting";
       this.#waiting.push(ticket);
-      return;
+      const rivals = ticket.rivals.splice(0).map((rival) => rival.token);
+      for (const rival of rivals) this.#byToken.delete(rival);
+      return this.#fail(rivals, "mismatch");
     }
-    if (answer === "found") this.#effects.push({ kind: "replay", tokens: ticket.waiters, payload: ticket.payload });
-    else this.#fail(ticket.waiters, answer === "forgotten" ? "forgotten" : "lookup-failed");
+    const tokens = callersOf(ticket);
+    if (answer === "found") this.#effects.push({ kind: "replay", tokens, payload: ticket.payload });
+    else this.#fail(tokens, answer === "forgotten" ? "forgotten" : "lookup-failed");
     this.#close(ticket);
   }
 
@@ -242,11 +254,18 @@ export class Mailbox<Payload> {
     this.#effects.push({ kind: "run", token: next.token, attempt: next.attempt, payload: next.payload });
   }
 
-  #finished(token: Token, changed: boolean): void {
+  /** An abandoned handler may settle later; by then its ticket is gone or has been given another attempt. */
+  #runningAs(token: Token, attempt: number): Ticket<Payload> | null {
     const ticket = this.#running;
-    // An abandoned handler may settle later; by then its ticket is gone or has been given another turn.
-    if (ticket === null || ticket.token !== token) return;
+    return ticket?.token === token && ticket.attempt === attempt ? ticket : null;
+  }
+
+  #finished(token: Token, attempt: number, changed: boolean): void {
+    const ticket = this.#runningAs(token, attempt);
+    if (ticket === null) return;
     this.#running = null;
+    // A call that the handler did not wait for never leaves, not even when the command runs again.
+    ticket.departures = [];
     ticket.stage = "executed";
     ticket.changed = changed;
     if (changed) this.#position += 1;
@@ -256,9 +275,9 @@ export class Mailbox<Payload> {
     else this.#executed.push(ticket);
   }
 
-  #depart(token: Token, departure: number): void {
-    const ticket = this.#running;
-    if (ticket === null || ticket.token !== token) return;
+  #depart(token: Token, attempt: number, departure: number): void {
+    const ticket = this.#runningAs(token, attempt);
+    if (ticket === null) return;
     // What the handler can have seen is whatever was executed before it got the turn.
     if (this.#position <= this.#durable) this.#effects.push({ kind: "departed", departure });
     else ticket.departures.push(departure);
@@ -323,6 +342,10 @@ export class Mailbox<Payload> {
     const ticket = this.#byToken.get(token);
     if (ticket === undefined) return;
     this.#byToken.delete(token);
+    if (ticket.rivals.some((rival) => rival.token === token)) {
+      ticket.rivals = ticket.rivals.filter((rival) => rival.token !== token);
+      return this.#fail([token], "expired");
+    }
     ticket.waiters = ticket.waiters.filter((waiter) => waiter !== token);
     const goesOn = ticket.waiters.length > 0 || ticket.stage === "executed";
     this.#fail([token], goesOn ? "expired-unknown" : "expired");
@@ -334,6 +357,9 @@ export class Mailbox<Payload> {
       this.#effects.push({ kind: "abandon" });
     }
     this.#close(ticket);
+    const [successor, ...others] = ticket.rivals;
+    if (successor !== undefined) this.#open(successor);
+    for (const other of others) this.#arrive(other);
   }
 
   #drop(unknownThrough: number): void {
@@ -341,7 +367,7 @@ export class Mailbox<Payload> {
     if (running !== null) this.#effects.push({ kind: "abandon" });
     for (const ticket of new Set(this.#byToken.values())) {
       const unknown = ticket.stage === "executed" && ticket.changed && ticket.position <= unknownThrough;
-      this.#fail(ticket.waiters, unknown ? "dropped-unknown" : "dropped");
+      this.#fail(callersOf(ticket), unknown ? "dropped-unknown" : "dropped");
     }
     this.#byToken.clear();
     this.#byId.clear();
@@ -353,11 +379,15 @@ export class Mailbox<Payload> {
   }
 
   #close(ticket: Ticket<Payload>): void {
-    for (const waiter of ticket.waiters) this.#byToken.delete(waiter);
+    for (const token of callersOf(ticket)) this.#byToken.delete(token);
     if (ticket.id !== null) this.#byId.delete(ticket.id);
   }
 
   #fail(tokens: readonly Token[], reason: FailReason): void {
     if (tokens.length > 0) this.#effects.push({ kind: "fail", tokens, reason });
   }
+}
+
+function callersOf<Payload>({ waiters, rivals }: Ticket<Payload>): Token[] {
+  return [...waiters, ...rivals.map(({ token }) => token)];
 }

@@ -6,6 +6,7 @@
 import { SynodError } from "../../errors.ts";
 import type { Operation } from "../operations.ts";
 import { canonical, type Model, refused, unknownOperation } from "./model.ts";
+import { withHighestBefore } from "./real-time.ts";
 import { Findings, locate, short, type Verdict } from "./verdict.ts";
 
 /** A list as the path from the root of a tree of all lists met so far: equal lists are one node. */
@@ -141,33 +142,21 @@ function checkElements({ appends, reads, positions, report }: List): void {
 /** A read has all that was acknowledged before it began, and is not shorter than a read that ended before. */
 function checkLost({ appends, reads, positions, report }: List): void {
   const known = [...reads, ...appends.filter((append) => append.outcome === "ok")];
-  known.sort((a, b) => a.completedAt - b.completedAt);
   const lengthNeeded = (operation: Operation): number => {
     if (operation.f === "read") return lengthOf(operation);
     return (positions.get(canonical(operation.value)) ?? Number.POSITIVE_INFINITY) + 1;
   };
-  let ended = 0;
-  let [needed, neededBy] = [0, undefined as Operation | undefined];
-  for (const read of reads) {
-    for (; known[ended]!.completedAt < read.invokedAt; ended++) {
-      const length = lengthNeeded(known[ended]!);
-      if (length > needed) [needed, neededBy] = [length, known[ended]!];
-    }
-    if (lengthOf(read) < needed) report(`${locate(read)} lacks what ${locate(neededBy!)} showed before`);
+  for (const [read, before] of withHighestBefore(reads, known, lengthNeeded)) {
+    if (lengthOf(read) < lengthNeeded(before)) report(`${locate(read)} lacks what ${locate(before)} showed before`);
   }
 }
 
 /** An append that was acknowledged before another began stands before it; so do they all if one is missing. */
 function checkOrder({ appends, positions, report }: List): void {
   const position = (append: Operation) => positions.get(canonical(append.value)) ?? Number.POSITIVE_INFINITY;
-  const byEnd = appends.filter((append) => append.outcome === "ok").toSorted((a, b) => a.completedAt - b.completedAt);
-  let ended = 0;
-  let farthest: Operation | undefined;
-  for (const append of appends) {
-    for (; ended < byEnd.length && byEnd[ended]!.completedAt < append.invokedAt; ended++) {
-      if (farthest === undefined || position(byEnd[ended]!) > position(farthest)) farthest = byEnd[ended]!;
-    }
-    if (farthest === undefined || position(append) >= position(farthest)) continue;
-    report(`${locate(append)} stands before ${locate(farthest)}, which ended before it began`);
+  const acknowledged = appends.filter((append) => append.outcome === "ok");
+  for (const [append, before] of withHighestBefore(appends, acknowledged, position)) {
+    if (position(append) >= position(before)) continue;
+    report(`${locate(append)} stands before ${locate(before)}, which ended before it began`);
   }
 }

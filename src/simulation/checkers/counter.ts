@@ -5,6 +5,7 @@
  */
 import type { Operation } from "../operations.ts";
 import { type Call, type Model, refused, unknownOperation } from "./model.ts";
+import { withHighestBefore } from "./real-time.ts";
 import { Findings, locate, type Verdict } from "./verdict.ts";
 
 export function counterModel(initial = 0): Model<number> {
@@ -76,15 +77,9 @@ function countBefore(ordered: readonly { readonly at: number }[], instant: numbe
 }
 
 function checkGrowing(key: string | null, reads: readonly Operation[], findings: Findings): void {
-  const byEnd = reads.toSorted((a, b) => a.completedAt - b.completedAt);
-  let ended = 0;
-  let highest: Operation | undefined;
-  for (const read of reads) {
-    for (; byEnd[ended]!.completedAt < read.invokedAt; ended++) {
-      if (highest === undefined || totalOf(byEnd[ended]!) > totalOf(highest)) highest = byEnd[ended]!;
-    }
-    if (highest !== undefined && totalOf(read) < totalOf(highest)) {
-      findings.add(key, `counter ${key}: ${locate(read)} goes back behind ${locate(highest)}`);
+  for (const [read, before] of withHighestBefore(reads, reads, totalOf)) {
+    if (totalOf(read) < totalOf(before)) {
+      findings.add(key, `counter ${key}: ${locate(read)} goes back behind ${locate(before)}`);
     }
   }
 }

@@ -16,6 +16,7 @@ import { describe, indent } from "./verdict.ts";
 
 /** Bound of each search for a smaller explanation; one that hits it keeps its operation. */
 const trialMax = 5_000;
+const trialLimits = { depthFirstMax: trialMax, configurationsMax: trialMax, configurationsTotalMax: trialMax };
 /** States, operations and the like that are listed before "and N more". */
 const listedMax = 8;
 
@@ -25,6 +26,8 @@ type Impossible<State> = Extract<SearchResult<State>, { status: "impossible" }>;
 interface Window<State> {
   /** First position. */
   readonly from: number;
+  /** The event of the return before it. */
+  readonly since: number;
   readonly starts: readonly Start<State>[];
   readonly items: readonly Item[];
 }
@@ -34,6 +37,8 @@ export interface Explanation {
   readonly text: string;
   /** Operations that contradict each other, whatever the others did. */
   readonly core: readonly Operation[];
+  /** Event up to which all that returned is taken as it was: the others are those that returned later. */
+  readonly since: number;
 }
 
 /** Explains why a search found nothing. */
@@ -44,15 +49,14 @@ export function explain<State>(
   expired: SearchLimits["expired"],
 ): Explanation {
   const window = chooseWindow(problem, model, result);
-  const core = shrink(window, model, { configurationsMax: trialMax, configurationsTotalMax: trialMax, expired });
-  const others = window.items.length - core.length;
+  const { core, weakened } = shrink(window, model, { ...trialLimits, expired });
   const lines = [
     describeProgress(problem, model, result),
     `${describeStart(window, model)}; no order explains what follows:`,
     indent(drawTimeline(core)),
   ];
-  if (others > 0) lines.push(`(whatever the ${others} other operations of that time did)`);
-  return { text: lines.join("\n"), core };
+  if (weakened.length > 0) lines.push(`whenever, if ever, these took effect: ${list(weakened)}`);
+  return { text: lines.join("\n"), core, since: window.since };
 }
 
 /**
@@ -68,7 +72,13 @@ function chooseWindow<State>(problem: Problem, model: Model<State>, result: Impo
   }
   const starts = best.reaching.map((configuration) => startAt(problem, configuration));
   const items = itemsOfWindow(problem, model, best.from, last);
-  return { from: best.from, starts, items: items.filter((item) => !starts.every((s) => s.placed.has(item.operation))) };
+  const since = best.from === 0 ? -1 : problem.items[problem.returns[best.from - 1]!]!.returnsAt;
+  return {
+    from: best.from,
+    since,
+    starts,
+    items: items.filter((item) => !starts.every((s) => s.placed.has(item.operation))),
+  };
 }
 
 function startAt<State>(problem: Problem, configuration: Configuration<State>): Start<State> {
@@ -91,8 +101,15 @@ function inNoHurry(item: Item): Item {
   return { ...item, returnsAt: Number.POSITIVE_INFINITY };
 }
 
-/** Weakens one operation after the other, for as long as all stays impossible; returns those left as they were. */
-function shrink<State>(window: Window<State>, model: Model<State>, limits: SearchLimits): Operation[] {
+interface Shrunk {
+  /** The operations left as they were. */
+  readonly core: readonly Operation[];
+  /** Those that may take effect at any time, or never. Others, which change nothing, are dropped. */
+  readonly weakened: readonly Operation[];
+}
+
+/** Weakens one operation after the other, for as long as all stays impossible. */
+function shrink<State>(window: Window<State>, model: Model<State>, limits: SearchLimits): Shrunk {
   const isImpossible = (items: readonly Item[]): boolean =>
     search(layOut(items, model), model, window.starts, limits).status === "impossible";
   let items = window.items;
@@ -101,7 +118,16 @@ function shrink<State>(window: Window<State>, model: Model<State>, limits: Searc
     const weaker = items.flatMap((each) => (each !== item ? [each] : isIdle(weak, model) ? [] : [weak]));
     if (isImpossible(weaker)) items = weaker;
   }
-  return items.filter((item) => window.items.includes(item)).map((item) => item.operation);
+  const isWhole = (item: Item): boolean => window.items.includes(item);
+  return {
+    core: items.filter(isWhole).map((item) => item.operation),
+    weakened: items.filter((item) => !isWhole(item)).map((item) => item.operation),
+  };
+}
+
+function list(operations: readonly Operation[]): string {
+  const listed = operations.slice(0, listedMax).map((operation) => describe(operation));
+  return listed.join(", ") + (operations.length > listedMax ? ` and ${operations.length - listedMax} more` : "");
 }
 
 function describeProgress<State>(problem: Problem, model: Model<State>, { deepest }: Impossible<State>): string {
@@ -127,7 +153,7 @@ function describeStart<State>({ from, starts }: Window<State>, model: Model<Stat
 function drawTimeline(operations: readonly Operation[]): string {
   const ends = operations.flatMap((operation) => [operation.invokedAt, operation.completedAt]).filter(Number.isFinite);
   const columns = new Map(ends.toSorted((a, b) => a - b).map((event, column) => [event, column * 2]));
-  const width = columns.size * 2;
+  const width = columns.size * 2 - 1;
   const lines = operations.map((operation) => {
     const begin = columns.get(operation.invokedAt)!;
     const end = columns.get(operation.completedAt);

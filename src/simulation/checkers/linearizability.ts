@@ -19,7 +19,11 @@ export interface LinearizabilityOptions {
   readonly expired?: (() => boolean) | undefined;
 }
 
-const limitsDefault: SearchLimits = { configurationsMax: 1_000_000, configurationsTotalMax: 20_000_000 };
+const configurationsMaxDefault = 1_000_000;
+const configurationsTotalMaxDefault = 20_000_000;
+/** What the search by depth may spend: plenty where there is an order, little where there is none. */
+const depthFirstBase = 20_000;
+const depthFirstPerOperation = 32;
 
 /** Checks operations against a model, key by key; operations in the order of their invocations. */
 export function checkLinearizability<State>(
@@ -27,9 +31,9 @@ export function checkLinearizability<State>(
   model: Model<State>,
   options: LinearizabilityOptions = {},
 ): Verdict {
-  const limits: SearchLimits = {
-    configurationsMax: options.configurationsMax ?? limitsDefault.configurationsMax,
-    configurationsTotalMax: options.configurationsTotalMax ?? limitsDefault.configurationsTotalMax,
+  const limits = {
+    configurationsMax: options.configurationsMax ?? configurationsMaxDefault,
+    configurationsTotalMax: options.configurationsTotalMax ?? configurationsTotalMaxDefault,
     expired: options.expired,
   };
   const findings: Finding[] = [];
@@ -48,12 +52,13 @@ function checkKey<State>(
   key: string | null,
   operations: readonly Operation[],
   model: Model<State>,
-  limits: SearchLimits,
+  limits: Omit<SearchLimits, "depthFirstMax">,
 ): { readonly status: Verdict["status"]; readonly finding?: Finding } {
   const items = operations.map((operation) => itemOf(operation, model)).filter((item): item is Item => !!item);
   const problem = layOut(items, model);
   const start = { state: model.init(key), placed: new Set<Operation>() };
-  const result = search(problem, model, [start], limits);
+  const depthFirstMax = depthFirstBase + depthFirstPerOperation * items.length;
+  const result = search(problem, model, [start], { ...limits, depthFirstMax });
   const subject = key === null ? `the ${model.name}` : `the ${model.name} ${JSON.stringify(key)}`;
   switch (result.status) {
     case "linearizable":

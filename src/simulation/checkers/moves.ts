@@ -48,6 +48,8 @@ const none: readonly number[] = [];
 export class Moves<State> {
   readonly #problem: Problem;
   readonly #model: Model<State>;
+  /** By position and state. */
+  readonly #noticeableKnown = new Map<string, ReadonlySet<number>>();
 
   constructor(problem: Problem, model: Model<State>) {
     this.#problem = problem;
@@ -97,34 +99,97 @@ export class Moves<State> {
     return choice === undefined ? [] : [choice];
   }
 
-  /** All other pending operations; at the end of the list those after which the returning one fits. */
+  /**
+   * The other pending operations that return, and the optional ones after which the returning one fits; at the
+   * end of the list whatever helps it.
+   */
   otherChoices(from: Configuration<State>): Choice<State>[] {
-    const { returns, writers, optional, optionalInvoked, bit, classOf } = this.#problem;
+    const { returns, writers, bit } = this.#problem;
     const needed = returns[from.position]!;
-    const classesTried = new Set<number>([classOf[needed]!]);
+    const returning = writers[from.position]!.filter((item) => !hasBit(from.placed, bit[item]!));
     const [helpful, others]: [Choice<State>[], Choice<State>[]] = [[], []];
-    const consider = (item: number): void => {
-      if (classesTried.has(classOf[item]!)) return;
-      classesTried.add(classOf[item]!);
-      const choice = this.#choice(from, item);
-      if (choice !== undefined) (this.#step(choice.state, needed).ok ? helpful : others).push(choice);
-    };
-    for (const item of writers[from.position]!) if (!hasBit(from.placed, bit[item]!)) consider(item);
-    for (let index = 0; index < optionalInvoked[from.position]!; index++) {
-      if (!hasBit(from.used, index)) consider(optional[index]!);
+    for (const choice of this.#choices(from, returning)) {
+      (this.#step(choice.state, needed).ok ? helpful : others).push(choice);
+    }
+    for (const choice of this.#choices(from, this.#unused(from))) {
+      if (this.#notices(needed, choice.state, from.state)) helpful.push(choice);
     }
     return [...others.reverse(), ...helpful.reverse()];
+  }
+
+  /** The optional operations that are left: those that some other pending operation would notice. */
+  farChoices(from: Configuration<State>): Choice<State>[] {
+    const needed = this.#problem.returns[from.position]!;
+    const unused = this.#unused(from);
+    if (unused.length === 0) return [];
+    const noticeable = this.#noticeable(from);
+    const far = unused.filter((item) => noticeable.has(item));
+    return this.#choices(from, far).filter((choice) => !this.#notices(needed, choice.state, from.state));
+  }
+
+  /** The optional items of a position that have not taken effect. */
+  #unused({ position, used }: Configuration<State>): number[] {
+    const { optional, optionalInvoked } = this.#problem;
+    const unused: number[] = [];
+    for (let index = 0; index < optionalInvoked[position]!; index++) {
+      if (!hasBit(used, index)) unused.push(optional[index]!);
+    }
+    return unused;
+  }
+
+  /** Those of the items, in this order, that are worth a try: one of each class. */
+  #choices(from: Configuration<State>, items: readonly number[]): Choice<State>[] {
+    const choices: Choice<State>[] = [];
+    // One like the operation that is about to return has more time than that.
+    const classesTried = new Set<number>([this.#problem.classOf[this.#problem.returns[from.position]!]!]);
+    for (const item of items) {
+      const classOfItem = this.#problem.classOf[item]!;
+      if (classesTried.has(classOfItem)) continue;
+      classesTried.add(classOfItem);
+      const choice = this.#choice(from, item);
+      if (choice !== undefined) choices.push(choice);
+    }
+    return choices;
+  }
+
+  /**
+   * The optional items that any pending item could notice in this state, whatever has been placed. That
+   * depends on little, and is asked for many configurations.
+   */
+  #noticeable({ position, state }: Configuration<State>): ReadonlySet<number> {
+    const key = `${position} ${this.#model.stateKey(state)}`;
+    const known = this.#noticeableKnown.get(key);
+    if (known !== undefined) return known;
+    const { optional, optionalInvoked, readers, writers } = this.#problem;
+    const invoked = optional.slice(0, optionalInvoked[position]!);
+    const others = [...readers[position]!, ...writers[position]!, ...invoked];
+    const found = new Set<number>();
+    for (const item of invoked) {
+      const step = this.#step(state, item);
+      if (!step.ok || this.#areEqual(step.state, state)) continue;
+      if (others.some((other) => other !== item && this.#notices(other, step.state, state))) found.add(item);
+    }
+    this.#noticeableKnown.set(key, found);
+    return found;
+  }
+
+  /** Whether an item fits in a state and would do something else, or not fit, in the state `without`. */
+  #notices(item: number, state: State, without: State): boolean {
+    const step = this.#step(state, item);
+    if (!step.ok) return false;
+    const changes = !this.#areEqual(step.state, state);
+    if (!changes && this.#isOptional(item)) return false;
+    const other = this.#step(without, item);
+    if (!other.ok) return true;
+    const changesWithout = !this.#areEqual(other.state, without);
+    return (changes || changesWithout) && !this.#areEqual(other.state, step.state);
   }
 
   /** The item as a choice, unless it does not fit here or need not be tried here. */
   #choice({ state, unnoticed }: Configuration<State>, item: number): Choice<State> | undefined {
     const step = this.#step(state, item);
-    if (!step.ok) return undefined;
-    if (this.#isOptional(item) && this.#areEqual(step.state, state)) return undefined;
-    if (unnoticed !== undefined) {
-      const without = this.#step(unnoticed.before, item);
-      if (without.ok && this.#areEqual(without.state, step.state)) return undefined;
-    }
+    if (!step.ok || (this.#isOptional(item) && this.#areEqual(step.state, state))) return undefined;
+    if (unnoticed !== undefined && !this.#notices(item, state, unnoticed.before)) return undefined;
     return { item, state: step.state };
   }
 

@@ -18,6 +18,8 @@ import type { Problem } from "./problem.ts";
 
 /** How far the search may go. */
 export interface SearchLimits {
+  /** Configurations that the search by depth may meet before the sweep takes over. */
+  readonly depthFirstMax: number;
   /** Configurations that are kept at a time, about 300 bytes each. */
   readonly configurationsMax: number;
   /** Configurations that are looked at in all. */
@@ -44,10 +46,6 @@ export type SearchResult<State> =
 /** Positions before the farthest one of which an impossible search knows what reaches them. */
 export const reachingPositions = 40;
 
-/** Configurations per item that the search by depth may see before the sweep takes over, and a base for small problems. */
-const depthFirstPerItem = 16;
-const depthFirstBase = 20_000;
-
 /** Configurations between two looks at the clock. */
 const expiryInterval = 1_024;
 
@@ -58,11 +56,12 @@ export function search<State>(
   limits: SearchLimits,
 ): SearchResult<State> {
   const moves = new Moves(problem, model);
-  const first = starts.map((start) => moves.start(start));
-  const depthMax = Math.min(limits.configurationsMax, depthFirstBase + depthFirstPerItem * problem.items.length);
-  const found = depthFirst(problem, moves, first, new Known(model, { ...limits, configurationsMax: depthMax }));
-  if (found.status !== "undecided" || depthMax === limits.configurationsMax) return found;
-  return sweep(problem, moves, first, new Known(model, limits));
+  const begin = () => starts.map((start) => moves.start(start));
+  const { depthFirstMax, configurationsTotalMax } = limits;
+  const depthLimits = { ...limits, configurationsTotalMax: Math.min(depthFirstMax, configurationsTotalMax) };
+  const found = depthFirst(problem, moves, begin(), new Known(model, depthLimits));
+  if (found.status !== "undecided" || depthFirstMax >= configurationsTotalMax) return found;
+  return sweep(problem, moves, begin(), new Known(model, limits));
 }
 
 /** One branching point of the search by depth. */
@@ -70,8 +69,8 @@ interface Frame<State> {
   readonly configuration: Configuration<State>;
   /** What to try from here, the likeliest last. */
   choices: Choice<State>[];
-  /** Whether `choices` has all; at first it only has what the position asks for. */
-  complete: boolean;
+  /** What else to try when `choices` is empty, the likeliest last. */
+  readonly more: ("other" | "far")[];
 }
 
 function depthFirst<State>(
@@ -93,7 +92,7 @@ function depthFirst<State>(
       if (!isNew) continue;
       if (configuration.position === problem.returns.length) return linearizable(configuration);
       if (configuration.position > deepest.position) deepest = configuration;
-      stack.push({ configuration, choices: moves.neededChoice(configuration), complete: false });
+      stack.push({ configuration, choices: moves.neededChoice(configuration), more: ["far", "other"] });
     }
     if (known.full !== undefined) return { status: "undecided", reason: known.full };
     const top = stack.at(-1);
@@ -105,12 +104,12 @@ function depthFirst<State>(
 
 /** The next configuration to try from a branching point, in a list; an empty one when there is none left. */
 function nextOf<State>(frame: Frame<State>, moves: Moves<State>): Configuration<State>[] {
-  if (frame.choices.length === 0 && !frame.complete) {
-    frame.choices = moves.otherChoices(frame.configuration);
-    frame.complete = true;
+  const { configuration, more } = frame;
+  while (frame.choices.length === 0 && more.length > 0) {
+    frame.choices = more.pop() === "other" ? moves.otherChoices(configuration) : moves.farChoices(configuration);
   }
   const choice = frame.choices.pop();
-  return choice === undefined ? [] : [moves.take(frame.configuration, choice)];
+  return choice === undefined ? [] : [moves.take(configuration, choice)];
 }
 
 function sweep<State>(
@@ -126,10 +125,7 @@ function sweep<State>(
     for (const stack = arrived; stack.length > 0; ) {
       const from = stack.pop()!;
       if (from.position === problem.returns.length) return linearizable(from);
-      const followers = moves.canAdvance(from)
-        ? [moves.advance(from)]
-        : [...moves.neededChoice(from), ...moves.otherChoices(from)].map((choice) => moves.take(from, choice));
-      for (const follower of followers) {
+      for (const follower of followersOf(from, moves)) {
         if (known.isNew(follower)) (follower.position > from.position ? next : stack).push(follower);
       }
       if (known.full !== undefined) return { status: "undecided", reason: known.full };
@@ -140,6 +136,12 @@ function sweep<State>(
     arrived = next;
     known.forget(next[0]!.position - reachingPositions - 1);
   }
+}
+
+function followersOf<State>(from: Configuration<State>, moves: Moves<State>): Configuration<State>[] {
+  if (moves.canAdvance(from)) return [moves.advance(from)];
+  const choices = [...moves.neededChoice(from), ...moves.otherChoices(from), ...moves.farChoices(from)];
+  return choices.map((choice) => moves.take(from, choice));
 }
 
 function linearizable<State>(configuration: Configuration<State>): SearchResult<State> {

@@ -1,0 +1,66 @@
+/** The admin API from the other side: what commands ask a running system with. */
+import { type Outcome, SynodError } from "../errors.ts";
+import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
+import type { AdminFile } from "./admin-file.ts";
+import { changeHeader } from "./server.ts";
+import type { AdminTarget, EntityReport, SystemReport } from "./target.ts";
+
+/** Nobody answers at the address of an admin file: the system that wrote it is gone. */
+export class NobodyAnswers extends Error {
+  override readonly name = "NobodyAnswers";
+}
+
+/** How much longer than the call itself its answer is waited for. */
+const answerReserveMs = 5_000;
+const questionMaxMs = 5_000;
+
+/** Rejects with {@link NobodyAnswers} when the system is gone, and with the system's own error otherwise. */
+export function adminClient({ url, token }: AdminFile): AdminTarget {
+  const ask = async (path: string, waitMs: number, change?: unknown): Promise<unknown> => {
+    const response = await fetch(new URL(path, url), {
+      method: change === undefined ? "GET" : "POST",
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(change !== undefined && { "content-type": "application/json", [changeHeader]: "1" }),
+      },
+      body: change === undefined ? null : JSON.stringify(change),
+      signal: AbortSignal.timeout(waitMs),
+    }).catch((cause: unknown) => {
+      throw gone(cause);
+    });
+    const answer: unknown = await response.json().catch(() => undefined);
+    // Another program may have taken the port: it does not know the token.
+    if (response.status === 401 || answer === undefined) throw new NobodyAnswers(`${url} is another program`);
+    if (!response.ok) throw errorOf(answer as ErrorAnswer);
+    return answer;
+  };
+  return {
+    report: async () => (await ask("/v1/status", questionMaxMs)) as SystemReport,
+    inspect: async (service, key) => {
+      const query = new URLSearchParams({ service, key });
+      return (await ask(`/v1/inspect?${query}`, questionMaxMs)) as EntityReport;
+    },
+    call: async (call) => {
+      const { principal: _given, ...asked } = call satisfies Omit<GatewayCall, "signal">;
+      return (await ask("/v1/call", (call.timeoutMs ?? 10_000) + answerReserveMs, asked)) as GatewayReply;
+    },
+  };
+}
+
+interface ErrorAnswer {
+  readonly code: string;
+  readonly message: string;
+  readonly outcome: Outcome;
+  readonly retryable: boolean;
+}
+
+function errorOf({ code, message, outcome, retryable }: ErrorAnswer): SynodError {
+  return new SynodError(code, message, { outcome, retryable });
+}
+
+function gone(cause: unknown): Error {
+  if (cause instanceof DOMException && cause.name === "TimeoutError") {
+    return new SynodError("deadline_exceeded", "the system did not answer in time", { outcome: "unknown", cause });
+  }
+  return new NobodyAnswers("nobody answers", { cause });
+}

@@ -1,0 +1,43 @@
+/** What the admin API tells and does, whoever runs the system. */
+import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
+import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+
+/** One node of a running system. */
+export interface NodeReport {
+  readonly id: string;
+  readonly pid?: number | undefined;
+  /** Where other nodes reach it; null for a node alone. */
+  readonly address: string | null;
+  readonly state: string;
+  readonly incarnation?: number | undefined;
+  readonly restarts: number;
+  /** The node's own figures; absent when it does not answer. */
+  readonly status?: NodeStatus | undefined;
+}
+
+/** A running system. */
+export interface SystemReport {
+  readonly system: string;
+  /** Store URL. */
+  readonly store: string;
+  /** Where its HTTP adapter answers; null without one. */
+  readonly http: string | null;
+  readonly supervisorPid: number;
+  readonly services: readonly ServiceReport[];
+  readonly nodes: readonly NodeReport[];
+}
+
+export interface ServiceReport {
+  readonly name: string;
+  readonly keyed: boolean;
+  readonly operations: readonly string[];
+}
+
+/** One entity. */
+export type EntityReport = EntityInspection;
+
+export interface AdminTarget {
+  report(): Promise<SystemReport>;
+  inspect(service: string, key: string): Promise<EntityReport>;
+  call(call: Omit<GatewayCall, "signal">): Promise<GatewayReply>;
+}

@@ -1,0 +1,148 @@
+/** The command line: what commands there are, how they are written, and how they end. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { call } from "./call.ts";
+import { exitCodes, reportFailure } from "./exit.ts";
+import { inspect, status } from "./look.ts";
+import { openapi } from "./openapi.ts";
+import { type UpOptions, up } from "./up.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const exitHelp = `
+Exit codes:
+  0  done
+  1  failed
+  2  the command was written wrongly
+  3  no system runs
+  4  the operation answered with an error that it declares`;
+
+let verbose = false;
+let exitCode: number = exitCodes.done;
+
+/** Remembers whether a command was asked to be verbose, and the exit code that it resolved with, if any. */
+function ending(action: (...words: never[]) => Promise<unknown>): (...words: unknown[]) => Promise<void> {
+  return async (...words) => {
+    verbose = (words.at(-1) as Command).opts<{ verbose: boolean }>().verbose;
+    const code = await action(...(words as never[]));
+    if (typeof code === "number") exitCode = code;
+  };
+}
+
+function program(): Command {
+  const synod = new Command("synod")
+    .description("Runs distributed systems that are written in plain TypeScript.")
+    .version(version)
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(add --help for more)")
+    .addHelpText("after", exitHelp)
+    .exitOverride();
+  addUp(synod);
+  addStatus(synod);
+  addInspect(synod);
+  addCall(synod);
+  addOpenapi(synod);
+  return synod;
+}
+
+function addUp(synod: Command): void {
+  command(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
+    .argument("<system>", "the file that declares the system, such as system.ts")
+    .option("--store <url>", "where state lives: sqlite:PATH or memory: (default: sqlite:.synod/NAME.db)")
+    .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
+    .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
+    .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
+    .option("--json", "print the ready line as JSON, and log JSON", false)
+    .addOption(new Option("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
+    .addHelpText(
+      "after",
+      examples(
+        "synod up system.ts",
+        "synod up system.ts --port 0 --json | jq .http",
+        "synod up system.ts --store sqlite:/var/lib/bank.db",
+      ),
+    )
+    .action(ending((system: string, options: UpOptions) => up(system, options)));
+}
+
+function addStatus(synod: Command): void {
+  talking(synod, "status", "show the running system and its nodes")
+    .addHelpText("after", examples("synod status", "synod status --json | jq '.nodes[].status'"))
+    .action(ending(status));
+}
+
+function addInspect(synod: Command): void {
+  talking(synod, "inspect", "show one entity: its durable state, its version and who owns it")
+    .argument("<service>", "a keyed service")
+    .argument("<key>", "the entity's key")
+    .addHelpText("after", examples("synod inspect account alice"))
+    .action(ending(inspect));
+}
+
+function addCall(synod: Command): void {
+  talking(synod, "call", "call an operation: SERVICE [KEY] OPERATION [JSON]")
+    .argument("<service>", "the service")
+    .argument("<words...>", "the key of a keyed service, the operation, and its input as JSON (- reads it)")
+    .usage("[options] SERVICE [KEY] OPERATION [JSON]")
+    .option("--id <key>", "idempotency key: a command takes effect at most once under it")
+    .option("--timeout <duration>", "how long to wait for the answer, such as 500ms or 5s")
+    .addHelpText(
+      "after",
+      examples(
+        `synod call account alice deposit '{"amount":500}'`,
+        "synod call account alice balance",
+        `synod call rates quote '{"from":"EUR","to":"USD"}'`,
+        `synod call account alice withdraw '{"amount":100}' --id order-17`,
+      ),
+    )
+    .action(ending(call));
+}
+
+function addOpenapi(synod: Command): void {
+  command(synod, "openapi", "print the OpenAPI 3.1 description of a system's HTTP API")
+    .argument("<system>", "the file that declares the system, such as system.ts")
+    .addHelpText("after", examples("synod openapi system.ts > openapi.json"))
+    .action(ending(openapi));
+}
+
+function command(synod: Command, name: string, description: string): Command {
+  return synod
+    .command(name)
+    .description(description)
+    .option("--verbose", "show where errors come from, and log more", false);
+}
+
+function talking(synod: Command, name: string, description: string): Command {
+  return command(synod, name, description)
+    .option("--system <name>", "which of several running systems")
+    .option("--store <url>", "the store beside which the system's admin file lies")
+    .option("--json", "print JSON", false);
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
+  return port;
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= 0 && seconds <= 3_600)) throw new InvalidArgumentError("Give seconds, from 0 to 3600.");
+  return seconds;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  // Commander has said already what was wrong, or printed the help that was asked for.
+  if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  else exitCode = reportFailure(error, verbose);
+}
+// What the user's own code keeps open must not keep a finished command running.
+process.exit(exitCode);

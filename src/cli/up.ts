@@ -1,0 +1,108 @@
+/** `synod up`: a supervisor with its nodes and its admin API, until Ctrl-C or a reason to stop. */
+
+import { createLog, type LogOptions } from "../adapters/log/pino.ts";
+import { adminFileEnding, makeToken, readAdminFile, removeAdminFile, writeAdminFile } from "../admin/admin-file.ts";
+import { type AdminServer, startAdminServer } from "../admin/server.ts";
+import type { AdminTarget } from "../admin/target.ts";
+import { type SupervisedPlace, Supervisor } from "../host/supervisor.ts";
+
+export interface UpOptions {
+  readonly store?: string;
+  readonly port?: number;
+  readonly adminPort: number;
+  readonly json: boolean;
+  readonly logFormat?: LogOptions["format"];
+  readonly verbose: boolean;
+  readonly drainSeconds: number;
+}
+
+/** npm passes a Ctrl-C on that the terminal has sent to the whole group: that is still the first one. */
+const samePressMs = 500;
+/** How much longer than a call its answer may take on its way back from the node. */
+const callReserveMs = 2_000;
+const callDefaultMs = 10_000;
+
+export async function up(systemFile: string, options: UpOptions): Promise<void> {
+  const drainMs = options.drainSeconds * 1_000;
+  const nodeLog = {
+    format: options.logFormat ?? (options.json ? "json" : "text"),
+    level: options.verbose ? "debug" : "info",
+  } as const;
+  const supervisor = new Supervisor({
+    systemFile,
+    drainMs,
+    log: createLog({ ...nodeLog, name: "supervisor" }),
+    nodeLog,
+    quietStdout: options.json,
+    ...(options.store !== undefined && { store: options.store }),
+    ...(options.port !== undefined && { port: options.port }),
+  });
+  const interrupted = stopOnInterrupt(supervisor, drainMs);
+  try {
+    await run(supervisor, options);
+  } catch (error) {
+    await supervisor.stop(drainMs);
+    if (!interrupted()) throw error;
+  }
+}
+
+async function run(supervisor: Supervisor, options: UpOptions): Promise<void> {
+  const place = await supervisor.prepare();
+  const urls: string[] = [];
+  const token = makeToken();
+  const target = adminTarget(supervisor, place, urls);
+  const admin = await startAdminServer({ port: options.adminPort, token, target });
+  const path = `${place.beside}${adminFileEnding}`;
+  try {
+    await writeAdminFile(path, { system: place.system.name, url: admin.url, token, pid: process.pid });
+    urls.push(...(await supervisor.start()));
+    printReady(supervisor, place, admin, urls, options.json);
+    const reason = await supervisor.ended;
+    if (reason) throw reason;
+  } finally {
+    if ((await readAdminFile(path))?.token === token) await removeAdminFile(path);
+    await admin.close();
+  }
+}
+
+/** The first Ctrl-C drains, the second one ends everything at once. Tells whether there was one. */
+function stopOnInterrupt(supervisor: Supervisor, drainMs: number): () => boolean {
+  let first: number | undefined;
+  const interrupt = (): void => {
+    if (first === undefined) {
+      first = performance.now();
+      void supervisor.stop(drainMs);
+    } else if (performance.now() - first > samePressMs) supervisor.kill();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  return () => first !== undefined;
+}
+
+function printReady(
+  supervisor: Supervisor,
+  { system, store }: SupervisedPlace,
+  { url: admin }: AdminServer,
+  urls: readonly string[],
+  json: boolean,
+): void {
+  const http = urls[0] ?? null;
+  const line = json
+    ? JSON.stringify({ event: "ready", http, admin, nodes: supervisor.nodes })
+    : `${system.name} is ready${http ? ` at ${http}` : ""} (admin ${admin}, store ${store}). Ctrl-C stops it.`;
+  process.stdout.write(`${line}\n`);
+}
+
+function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: readonly string[]): AdminTarget {
+  return {
+    report: async () => ({
+      system: place.system.name,
+      store: place.store,
+      http: urls[0] ?? null,
+      supervisorPid: process.pid,
+      services: place.system.services,
+      nodes: await supervisor.report(),
+    }),
+    inspect: (service, key) => supervisor.ask("inspect", { service, key }),
+    call: (call) => supervisor.ask("call", call, (call.timeoutMs ?? callDefaultMs) + callReserveMs),
+  };
+}
