@@ -5,7 +5,7 @@
  * U+FFFD in UTF-8, PostgreSQL knows no NUL), or would have to guess what was meant.
  */
 import { SynodError } from "../errors.ts";
-import { type CallRecord, type CommitBatch, compareShards, type EntityChange, type ShardChanges } from "./store.ts";
+import { type CallRecord, type CommitBatch, compareShards, type EntityChange, type SessionFloor, type ShardChanges } from "./store.ts";
 
 /** Why no store takes this batch, now or later; undefined when its form is right. */
 export function batchFault(batch: CommitBatch): SynodError | undefined {
@@ -41,6 +41,8 @@ function shardFault(changes: ShardChanges): string | undefined {
       records++;
     }
   }
+  const floorFault = changes.floors.map(floorFaultOf).find((fault) => fault !== undefined);
+  if (floorFault !== undefined) return floorFault;
   if (keys.size !== changes.entities.length) return "names a key twice";
   if (ids.size !== records) return "records an id twice";
   return undefined;
@@ -57,8 +59,16 @@ function entityFault({ key, expectedVersion, version, stateVersion, state }: Ent
 
 function recordFault({ id, inputHash, reply, finishedAt, keyTime }: CallRecord): string | undefined {
   if (!isText(id) || !isText(inputHash) || !isText(reply)) return "has a record with NUL or a lone surrogate";
-  if (!Number.isSafeInteger(finishedAt)) return "has a record whose finishedAt is no whole number of ms";
+  if (finishedAt === null && keyTime !== null) return "has a timed record without finishedAt";
+  if (finishedAt !== null && !Number.isSafeInteger(finishedAt)) return "has a record whose finishedAt is no whole number of ms";
   if (keyTime !== null && !Number.isSafeInteger(keyTime)) return "has a record whose keyTime is no whole number of ms";
+  return undefined;
+}
+
+function floorFaultOf({ session, floor, open }: SessionFloor): string | undefined {
+  if (!isText(session)) return "has a session with NUL or a lone surrogate";
+  const ascending = open.every((number, index) => isCount(number) && (index === 0 || open[index - 1]! < number));
+  if (!isCount(floor) || !ascending || (open.at(-1) ?? -1) >= floor) return "has a floor with open numbers out of order";
   return undefined;
 }
 

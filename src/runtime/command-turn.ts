@@ -110,7 +110,7 @@ export class CommandTurn {
       id: id.hash,
       inputHash: id.inputHash,
       reply: encodeRecorded(reply),
-      finishedAt: id.call === undefined ? environment.clock.wall() : null,
+      finishedAt: id.call === undefined ? Math.floor(environment.clock.wall()) : null,
       keyTime: id.keyTime,
     };
   }

@@ -52,7 +52,7 @@ export class Membership {
   #stopped = false;
   #poke: (() => void) | null = null;
   #poked = false;
-  #lastPatienceLog = Number.NEGATIVE_INFINITY;
+  #lastPatienceLog = 0;
 
   constructor({ environment, shards, events, expectedMembers }: MembershipOptions) {
     this.#environment = environment;
@@ -115,6 +115,7 @@ export class Membership {
   async start(address: string | null): Promise<void> {
     this.#address = address;
     await this.#join();
+    this.#lastPatienceLog = this.#environment.clock.monotonic();
     await this.#awaitExpectedMembers();
     this.#mayClaim = true;
     while (!this.#stopped) {

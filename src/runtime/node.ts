@@ -272,7 +272,6 @@ class Node implements RunningNode {
     await within(clock, leftMs(), this.gateway.idle());
     this.gateway.state = "stopped";
     this.#router.close();
-    await within(clock, leftMs(), this.#links?.drain("the node is stopping") ?? Promise.resolve());
     await within(clock, flushMs, this.#committer?.whenIdle() ?? Promise.resolve());
     this.#disownAll("this node has stopped");
     await within(clock, flushMs, this.gateway.idle());
@@ -281,6 +280,8 @@ class Node implements RunningNode {
     } catch (error) {
       this.#environment.log.warn("the lease could not be given up: others wait until it runs out", { error });
     }
+    // Others learn that this node has left before its links close, so that none dials it in vain.
+    await this.#peers.tellReleasedToAll(this.#membership.view.members);
     await this.#links?.close("the node has stopped");
     this.#reportStopped(reason);
   }

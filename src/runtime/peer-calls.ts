@@ -6,6 +6,7 @@ import { CallerSession } from "../core/sessions/caller.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
+import type { Member } from "../ports/store.ts";
 import { hashParts } from "../values/hash.ts";
 import { sessionRecordId } from "../values/ids.ts";
 import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
@@ -101,6 +102,11 @@ export class PeerCalls {
     } catch (error) {
       return lostOf(toSynodError(error));
     }
+  }
+
+  async tellReleasedToAll(members: readonly Member[]): Promise<void> {
+    const others = members.filter(({ incarnation }) => sessionNameOf(incarnation) !== this.#sessionName);
+    await Promise.all(others.map(({ incarnation }) => this.tellReleased(incarnation)));
   }
 
   /** Tells a node that shards were released for it. Its next heartbeat says so too. */
