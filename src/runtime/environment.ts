@@ -23,6 +23,8 @@ export interface Environment {
   readonly records: RecordCache;
   readonly memory: EntityMemory;
   readonly counters: Counters;
+  /** The way to end each query and each stateless handler under way: they hold no turn, but end with the node. */
+  readonly queryRuns: Set<() => void>;
 }
 
 /** What a node has done since its start, and what it holds now. */

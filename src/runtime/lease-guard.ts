@@ -36,16 +36,17 @@ export class LeaseGuard {
     this.#wake();
   }
 
-  /** Waits for a valid lease, for one TTL at the most; says whether there is one. */
-  async whenValid(): Promise<boolean> {
+  /** Waits for a valid lease, for one TTL and up to `deadline` (monotonic) at the most; says whether there is one. */
+  async whenValid(deadline: number): Promise<boolean> {
     if (this.valid) return true;
+    const waitMs = Math.max(0, Math.min(this.#patienceMs, deadline - this.#clock.monotonic()));
     await new Promise<void>((resolve) => {
       const done = (): void => {
         timer.cancel();
         this.#waiters.delete(done);
         resolve();
       };
-      const timer = this.#clock.setTimer(this.#patienceMs, done);
+      const timer = this.#clock.setTimer(waitMs, done);
       this.#waiters.add(done);
     });
     return this.valid;

@@ -112,6 +112,7 @@ class Node implements RunningNode {
       records: new RecordCache(limits.recordCacheLengthMax),
       memory: new EntityMemory(limits.entityMemoryBytesMax),
       counters: newCounters(),
+      queryRuns: new Set(),
     };
     this.#onJoined = options.onJoined;
     this.stopped = new Promise((resolve) => {
@@ -180,14 +181,22 @@ class Node implements RunningNode {
     this.gateway.state = "stopped";
     this.#router.close();
     await this.#atMost(drainMs, this.#committer?.whenIdle() ?? Promise.resolve());
+    const { lease, limits, queryRuns } = this.#environment;
+    lease.ended();
     this.#disownAll("this node has stopped");
+    for (const end of [...queryRuns]) end();
     await this.gateway.idle();
+    // After a TTL the lease has run out by itself.
+    await this.#atMost(limits.leaseTtlMs, this.#leave());
+    this.#reportStopped(reason);
+  }
+
+  async #leave(): Promise<void> {
     try {
       await this.#membership.leave();
     } catch (error) {
       this.#environment.log.warn("the lease could not be given up: others wait until it runs out", { error });
     }
-    this.#reportStopped(reason);
   }
 
   /** The start failed: nothing was served, and nothing of this node stays behind. */

@@ -44,16 +44,25 @@ export class Router {
     const { counters, clock } = this.#environment;
     const { target, deadline } = invocation;
     if (target.operation.kind === "query") counters.queries += 1;
-    if (target.key === null) return this.#runStateless(invocation);
     let unknown = false;
     for (let attempts = 1; ; attempts++) {
-      const { reply, lost } = await this.#attempt(invocation, target.key);
+      const { reply, lost } = await this.#attempt(invocation);
       if (lost === undefined) return this.#final(reply, unknown);
       unknown ||= !lost.certain;
-      const repeatable = target.operation.kind === "query" || invocation.id !== null || !unknown;
+      const repeatable = invocation.id !== null || !unknown;
       if (!repeatable || this.#closed || clock.monotonic() >= deadline) return this.#final(reply, unknown);
       await this.#sleep(this.#backoffMs(attempts), invocation);
     }
+  }
+
+  async #attempt(invocation: Invocation): Promise<Attempt> {
+    const { lease } = this.#environment;
+    const { key } = invocation.target;
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline))) {
+      const message = "this node cannot reach the store: its lease has run out";
+      return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }) };
+    }
+    return key === null ? { reply: await this.#runStateless(invocation) } : this.#runKeyed(invocation, key);
   }
 
   #runStateless(invocation: Invocation): Promise<GatewayReply> {
@@ -61,13 +70,8 @@ export class Router {
     return runQuery({ environment: this.#environment, outgoing: this.#outgoing, invocation, snapshot: null });
   }
 
-  async #attempt(invocation: Invocation, key: string): Promise<Attempt> {
+  async #runKeyed(invocation: Invocation, key: string): Promise<Attempt> {
     const { target } = invocation;
-    const { lease } = this.#environment;
-    if (!lease.valid && !(await lease.whenValid())) {
-      const message = "this node cannot reach the store: its lease has run out";
-      return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }) };
-    }
     const shard = this.#shards.ofKey(target.service, key);
     if (!shard.owned && !(await this.#ownedInTime(shard, invocation))) {
       const message = `${nameOfTarget(target)} has no owner at the moment`;
