@@ -32,7 +32,7 @@ export class LeaseGuard {
 
   /** The lease is over for good; whoever waits is told by {@link whenValid}. */
   ended(): void {
-    this.#lease.ended();
+    this.#lease.ended(this.now());
     this.#wake();
   }
 
