@@ -27,7 +27,15 @@ function readerOf(database: DatabaseSync, path: string): Reader {
   const read = readsOf(database, path);
   const view = viewOf(database);
   const begin = database.prepare("BEGIN");
-  const end = database.prepare("COMMIT");
+  const commit = database.prepare("COMMIT");
+  const end = (): void => {
+    try {
+      commit.run();
+    } catch (error) {
+      // Tells the error of a damaged page again, although the transaction is over.
+      if (database.isTransaction) throw error;
+    }
+  };
 
   /** Runs `body` on one snapshot, and again when another process was just recovering or closing the log. */
   const snapshot = <Answer>(body: () => Answer): Answer => {
@@ -37,7 +45,7 @@ function readerOf(database: DatabaseSync, path: string): Reader {
         try {
           return body();
         } finally {
-          end.run();
+          end();
         }
       });
     } catch (cause) {

@@ -26,10 +26,10 @@ export function transactionsOf(database: DatabaseSync): Transactions {
     try {
       // SQLite rolls back by itself after some errors.
       if (database.isTransaction) rollback.run();
-      return !database.isTransaction;
     } catch {
-      return false;
+      // An error here may be the one that was seen already, told again; what counts is whether it is over.
     }
+    return !database.isTransaction;
   };
 
   const run = <Answer>(body: () => Answer, keep: (answer: Answer) => boolean = () => true): Answer => {
