@@ -26,13 +26,44 @@ export const statusCodes = {
   unauthenticated: 401,
 } as const;
 
-/** One of the runtime's own codes. A declared error of an operation has a name of its own instead. */
+/**
+ * One of the runtime's own codes. A declared error of an operation has a name of its own instead.
+ *
+ * @example
+ * ```ts
+ * import type { StatusCode } from "synod";
+ *
+ * const overload: StatusCode = "resource_exhausted";
+ * console.assert(overload.length > 0);
+ * ```
+ */
 export type StatusCode = keyof typeof statusCodes;
 
-/** `not-happened`: the operation certainly had no effect. `unknown`: it may have had one. */
+/**
+ * `not-happened`: the operation certainly had no effect. `unknown`: it may have had one.
+ *
+ * @example
+ * ```ts
+ * import { type Outcome, SynodError } from "synod";
+ *
+ * const outcome: Outcome = new SynodError("deadline_exceeded", "no answer in 5 s", { outcome: "unknown" }).outcome;
+ * console.assert(outcome === "unknown");
+ * ```
+ */
 export type Outcome = "not-happened" | "unknown";
 
-/** One violation of a schema or of the JSON discipline, with the path of the offending value. */
+/**
+ * One violation of a schema or of the JSON discipline, with the path of the offending value. An
+ * `invalid_argument` error lists them as `data.violations`.
+ *
+ * @example
+ * ```ts
+ * import type { Violation } from "synod";
+ *
+ * const line = ({ path, message }: Violation) => `${path}: ${message}`;
+ * console.assert(line({ path: "$.amount", message: "too small" }) === "$.amount: too small");
+ * ```
+ */
 export interface Violation {
   /** Where, as a JSON path: `$`, `$.amount`, `$.lines[2].price`. */
   readonly path: string;
@@ -40,7 +71,17 @@ export interface Violation {
   readonly message: string;
 }
 
-/** What a {@link SynodError} is made of. */
+/**
+ * What a {@link SynodError} is made of besides code and message.
+ *
+ * @example
+ * ```ts
+ * import { SynodError, type SynodErrorOptions } from "synod";
+ *
+ * const busy: SynodErrorOptions = { retryAfterMs: 250 };
+ * console.assert(new SynodError("unavailable", "try again soon", busy).retryAfterMs === 250);
+ * ```
+ */
 export interface SynodErrorOptions {
   readonly outcome?: Outcome;
   readonly retryable?: boolean;

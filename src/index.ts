@@ -18,6 +18,14 @@ export type {
 } from "./service/context.ts";
 export type { Frozen } from "./service/frozen.ts";
 export { implement, type Service } from "./service/implement.ts";
-export { type Command, command, defineInterface, type Interface, type Query, query } from "./service/interface.ts";
+export {
+  type Command,
+  command,
+  defineInterface,
+  type Interface,
+  type Query,
+  query,
+  type Transformed,
+} from "./service/interface.ts";
 export { defineSystem, replaceServices, type System } from "./service/system.ts";
 export type { Duration } from "./values/durations.ts";

@@ -18,7 +18,7 @@ export function explainLoadError(file: string, thrown: unknown): SynodError {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const code = (error as NodeJS.ErrnoException).code ?? "";
   const where = locate(error) ?? displayPath(file);
-  const explain = explanations[code];
+  const explain = error.name === "SynodError" ? explainDefinition : explanations[code];
   const sentence =
     explain?.(error, where) ??
     (error instanceof SyntaxError
@@ -35,6 +35,11 @@ function locate(error: Error): string | undefined {
   const own = new URL("..", import.meta.url).href;
   const place = shown ?? [...frames].find(([, url]) => !url?.startsWith(own) && !url?.includes("/node_modules/"));
   return place ? `${displayPath(fileURLToPath(place[1]!))}:${place[2]}` : undefined;
+}
+
+/** Synod's own checks of a definition are sentences already. */
+function explainDefinition(error: Error, where: string): string {
+  return `${where} cannot be used: ${error.message}`;
 }
 
 const explanations: Record<string, (error: Error, where: string) => string | undefined> = {

@@ -107,7 +107,18 @@ export interface RunningAdapter {
   close(): Promise<void>;
 }
 
-/** An inbound adapter, as it stands in a system file: inert until a node starts it. */
+/**
+ * An inbound adapter, as it stands in a system file: inert until a node starts it.
+ *
+ * @example
+ * ```ts
+ * import type { InboundAdapter } from "synod";
+ * import { http } from "synod/http";
+ *
+ * const adapter: InboundAdapter = http({ port: 8081 });
+ * console.assert(adapter.address.port === 8081);
+ * ```
+ */
 export interface InboundAdapter {
   readonly name: string;
   /** The address it wants, so that a supervisor can bind it beforehand. */

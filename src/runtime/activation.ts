@@ -21,7 +21,7 @@ import type { AnyService } from "../service/model.ts";
 import { CommandTurn, type TurnResult } from "./command-turn.ts";
 import type { Committer } from "./committer.ts";
 import type { Passivable } from "./entity-memory.ts";
-import { type Environment, within } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
@@ -82,14 +82,15 @@ export class Activation implements Passivable {
   #queries = 0;
   #dropped: SynodError | null = null;
   #rollback: SynodError | null = null;
-  readonly #loaded: Promise<void>;
+  /** Resolves when the state is in memory, or never will be. */
+  readonly #loaded: PromiseWithResolvers<void> = Promise.withResolvers();
   #isLoaded = false;
 
   constructor(options: ActivationOptions) {
     this.options = options;
     this.name = nameOfEntity(options.service.interface.name, options.key);
     this.#mailbox = new Mailbox({ mailboxLengthMax: options.environment.limits.mailboxLengthMax });
-    this.#loaded = this.#load();
+    void this.#load();
   }
 
   get bytes(): number {
@@ -98,7 +99,7 @@ export class Activation implements Passivable {
   }
 
   get idle(): boolean {
-    return this.#mailbox.idle && this.#queries === 0;
+    return this.#mailbox.idle && this.#queries === 0 && this.#calls.size === 0;
   }
 
   get queued(): number {
@@ -121,8 +122,10 @@ export class Activation implements Passivable {
     const { environment, shard } = this.options;
     const token = ++this.#lastToken;
     return new Promise((settle) => {
-      const timer = environment.clock.setTimer(this.#remainingMs(invocation), () => this.#expire(token));
+      const remainingMs = Math.max(0, invocation.deadline - environment.clock.monotonic());
+      const timer = environment.clock.setTimer(remainingMs, () => this.#expire(token));
       this.#calls.set(token, { invocation, settle, timer, stopListening: this.#listen(invocation, token) });
+      environment.memory.touch(this);
       const { id } = invocation;
       const payload: Pending = { invocation, record: null, result: null };
       if (id === null) {
@@ -137,24 +140,21 @@ export class Activation implements Passivable {
 
   /** Runs a query on the state that is durable when it starts. */
   async query(invocation: Invocation): Promise<Attempt> {
+    const { environment, outgoing } = this.options;
+    const { deadline } = invocation;
+    if (this.#dropped !== null) return lost(this.#dropped, true);
     this.#queries += 1;
+    environment.memory.touch(this);
     try {
-      const { environment, outgoing } = this.options;
-      const inTime = this.#isLoaded || (await within(environment.clock, this.#remainingMs(invocation), this.#loaded));
+      if (!this.#isLoaded && !(await this.#loadedBy(deadline))) {
+        return { reply: failure("deadline_exceeded", `the store did not give the state of ${this.name} in time`) };
+      }
       if (this.#dropped !== null) return lost(this.#dropped, true);
-      if (!inTime) return this.#failedAttempt("expired");
       const reply = await runQuery({ environment, outgoing, invocation, snapshot: this.#durable });
-      return await this.#throughGate(reply, invocation);
+      return await this.#throughGate(reply, deadline, true);
     } finally {
       this.#queries -= 1;
     }
-  }
-
-  /** The state, once it is in memory. */
-  async inspect(): Promise<Snapshot> {
-    await this.#loaded;
-    if (this.#dropped !== null) throw this.#dropped;
-    return this.#durable;
   }
 
   becameDurable(position: number): void {
@@ -185,6 +185,7 @@ export class Activation implements Passivable {
     for (const effect of this.#mailbox.step({ kind: "drop", unknownThrough })) this.#perform(effect);
     this.options.environment.memory.remove(this);
     this.options.shard.forget(this);
+    this.#loaded.resolve();
   }
 
   async #load(): Promise<void> {
@@ -196,11 +197,24 @@ export class Activation implements Passivable {
       this.#executed = this.#durable;
       shard.noteVersion(this.#durable.version);
       this.#isLoaded = true;
+      this.#loaded.resolve();
       environment.memory.touch(this);
       this.#drive({ kind: "loaded" });
     } catch (error) {
       this.drop(this.#loadError(error), 0);
     }
+  }
+
+  /** Waits for the state; false when the deadline comes first. */
+  async #loadedBy(deadline: number): Promise<boolean> {
+    const { clock } = this.options.environment;
+    return new Promise((resolve) => {
+      const timer = clock.setTimer(Math.max(0, deadline - clock.monotonic()), () => resolve(false));
+      void this.#loaded.promise.then(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
   }
 
   #loadError(error: unknown): SynodError {
@@ -261,7 +275,10 @@ export class Activation implements Passivable {
     const id = pending.invocation.id!;
     try {
       const result = await environment.reader.read({ kind: "record", shard: shard.id, id: id.hash });
-      if (result.kind === "corrupt") throw result.error;
+      if (result.kind === "corrupt") {
+        environment.log.error(`a recorded reply of ${this.name} is damaged`, { error: result.error });
+        return "damaged";
+      }
       if (result.kind === "record" && result.record !== null) {
         pending.record = result.record;
         return "found";
@@ -276,6 +293,10 @@ export class Activation implements Passivable {
 
   #run(token: number, attempt: number, pending: Pending): void {
     const { environment, outgoing, service, key } = this.options;
+    if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
+      pending.result = shed;
+      return this.#drive({ kind: "finished", token, attempt, changed: false });
+    }
     const turn = new CommandTurn({
       environment,
       outgoing,
@@ -284,11 +305,11 @@ export class Activation implements Passivable {
       service,
       key,
       snapshot: this.#executed,
-      departure: () => this.#depart(token, attempt),
+      departure: () => this.#depart(token, attempt, pending.invocation.deadline),
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
-        this.#departures.clear();
+        this.#closeDepartures();
         pending.result = result;
         this.#drive({ kind: "finished", token, attempt, changed: result.changed });
       },
@@ -301,15 +322,24 @@ export class Activation implements Passivable {
   #abandon(): void {
     this.#turn?.abandon();
     this.#turn = null;
+    this.#closeDepartures();
+  }
+
+  /** The handler's context is revoked, as everybody finds out who is woken here. */
+  #closeDepartures(): void {
+    for (const wake of this.#departures.values()) wake();
     this.#departures.clear();
   }
 
-  #depart(token: number, attempt: number): Promise<void> {
+  /** The exit gate for a call of the running handler: resolves when the call may leave. */
+  async #depart(token: number, attempt: number, deadline: number): Promise<void> {
     const departure = ++this.#lastDeparture;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       this.#departures.set(departure, resolve);
       this.#drive({ kind: "depart", token, attempt, departure });
     });
+    const { lease } = this.options.environment;
+    if (!lease.valid && !(await lease.whenValid(deadline))) throw leaseRanOut();
   }
 
   #commit(position: number, { state, record }: TurnResult): void {
@@ -357,18 +387,15 @@ export class Activation implements Passivable {
     if (this.options.environment.lease.valid) return this.#settle(token, { reply });
     const call = this.#calls.get(token);
     if (call === undefined) return;
-    void this.#throughGate(reply, call.invocation).then((attempt) => this.#settle(token, attempt));
+    void this.#throughGate(reply, call.invocation.deadline, false).then((attempt) => this.#settle(token, attempt));
   }
 
-  async #throughGate(reply: GatewayReply, invocation: Invocation): Promise<Attempt> {
+  /** `harmless`: the answer is a query's, so that without it nothing has happened. */
+  async #throughGate(reply: GatewayReply, deadline: number, harmless: boolean): Promise<Attempt> {
     const { lease } = this.options.environment;
-    const valid = lease.valid || (await lease.whenValid(this.#remainingMs(invocation)));
+    const valid = lease.valid || (await lease.whenValid(deadline));
     if (valid && this.#dropped === null) return { reply };
-    return lost(this.#dropped ?? new SynodError("unavailable", "this node's lease has run out"), false);
-  }
-
-  #remainingMs({ deadline }: Invocation): number {
-    return Math.max(0, deadline - this.options.environment.clock.monotonic());
+    return lost(this.#dropped ?? leaseRanOut(), harmless);
   }
 
   #settle(token: number, attempt: Attempt): void {
@@ -408,6 +435,10 @@ export class Activation implements Passivable {
       }
       case "lookup-failed":
         return { reply: failure("unavailable", `the store did not answer for ${name}`, { retryAfterMs: 1_000 }) };
+      case "damaged": {
+        const message = `the recorded reply of ${name} is damaged: restore the store from a backup`;
+        return { reply: failure("data_loss", message, { outcome: "unknown" }) };
+      }
       case "forgotten": {
         const message = `this idempotency key is older than what ${name} remembers: whether it was used is not known`;
         return { reply: failure("failed_precondition", message, { outcome: "unknown" }) };
@@ -426,6 +457,18 @@ export class Activation implements Passivable {
     for (const { bytes } of this.#ahead) counters.undurableBytes -= bytes;
     this.#ahead = [];
   }
+}
+
+/** The result of a command that gets no turn, because too much that was executed is not durable yet. */
+const shed: TurnResult = {
+  reply: failure("resource_exhausted", "too much waits for the store to make it durable", { retryAfterMs: 1_000 }),
+  state: undefined,
+  record: null,
+  changed: false,
+};
+
+function leaseRanOut(): SynodError {
+  return new SynodError("unavailable", "this node's lease has run out", { retryAfterMs: 1_000 });
 }
 
 /** Lost for a reason that a repeat may find gone; otherwise (damaged state, say) the reason is the reply. */

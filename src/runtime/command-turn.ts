@@ -9,7 +9,7 @@ import { HandlerRun, type Settled } from "./handler-run.ts";
 import { type Invocation, nameOfEntity } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { encodeRecorded } from "./replies.ts";
-import { draftOf, type Snapshot } from "./snapshot.ts";
+import { absent, draftOf, initialText, type Snapshot } from "./snapshot.ts";
 
 export interface CommandTurnOptions {
   readonly environment: Environment;
@@ -61,7 +61,7 @@ export class CommandTurn {
     const { service, key, snapshot } = this.#options;
     return {
       get: () => {
-        this.#draft ??= { value: draftOf(service, key, this.#cleared ? { version: 0, text: null } : snapshot) };
+        this.#draft ??= { value: draftOf(service, key, this.#cleared ? absent : snapshot) };
         return this.#draft.value;
       },
       set: (value) => {
@@ -91,15 +91,9 @@ export class CommandTurn {
     if (this.#draft === null) return this.#cleared && snapshot.text !== null ? null : undefined;
     const subject = `the state of ${nameOfEntity(service.interface.name, key)}`;
     const text = encodeJson(this.#draft.value, subject, environment.limits.stateBytesMax);
-    return text === snapshot.text ? undefined : this.#unlessInitial(text);
-  }
-
-  /** An entity without a row that was only looked at, or set to what it is, stays without a row. */
-  #unlessInitial(text: string): string | undefined {
-    const { service, key, snapshot } = this.#options;
-    if (snapshot.text !== null) return text;
-    const initial = encodeJson(service.state!.initial(key), "the initial state");
-    return text === initial ? undefined : text;
+    if (this.#cleared && text === initialText(service, key)) return snapshot.text === null ? undefined : null;
+    // An entity without a row that was only looked at, or set to what it is, stays without a row.
+    return text === (snapshot.text ?? initialText(service, key)) ? undefined : text;
   }
 
   #record(reply: GatewayReply): CallRecord | null {

@@ -23,6 +23,8 @@ export interface Environment {
   readonly records: RecordCache;
   readonly memory: EntityMemory;
   readonly counters: Counters;
+  /** The way to end each query and each stateless handler under way: they hold no turn, but end with the node. */
+  readonly queryRuns: Set<() => void>;
 }
 
 /** Waits for `work`, for `ms` at the most; says whether it was done by then. Rejections of `work` count as done. */

@@ -24,11 +24,14 @@ export interface CallOptions {
 export class HandlerContext {
   readonly #run: HandlerRun;
   readonly #now: number;
+  readonly #deadline: number;
   #stream: SecretStream | undefined;
 
   constructor(run: HandlerRun) {
     this.#run = run;
-    this.#now = run.options.environment.clock.wall();
+    const { environment, invocation } = run.options;
+    this.#now = environment.clock.wall();
+    this.#deadline = this.#now + Math.max(0, invocation.deadline - environment.clock.monotonic());
   }
 
   get key(): string | undefined {
@@ -71,8 +74,8 @@ export class HandlerContext {
 
   /** Ms since 1970. */
   get deadline(): number {
-    const { invocation, environment } = this.#use().options;
-    return this.#now + Math.max(0, invocation.deadline - environment.clock.monotonic());
+    this.#use();
+    return this.#deadline;
   }
 
   /** Readable after the end too: it is what tells a handler that it has ended. */
@@ -82,7 +85,7 @@ export class HandlerContext {
 
   get request(): { readonly id: string; readonly attempt: number; readonly principal: string } {
     const { invocation, attempt } = this.#use().options;
-    return { id: invocation.requestId, attempt, principal: invocation.principal };
+    return { id: invocation.id?.hash ?? invocation.requestId, attempt, principal: invocation.principal };
   }
 
   get log(): Log {

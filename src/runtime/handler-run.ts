@@ -56,19 +56,19 @@ export class HandlerRun {
       return this.#settle({ kind: "error", reply: failed(toSynodError(error, "not-happened")) });
     }
     let result: unknown;
+    let later: Promise<unknown> | undefined;
     try {
       result = target.service.operations[target.name]!(new HandlerContext(this), input);
+      // By way of a promise of the engine's: any other thenable may throw, or settle twice.
+      if (isThenable(result)) later = Promise.resolve(result);
     } catch (error) {
       return this.#threw(error);
     }
-    if (isThenable(result)) {
-      result.then(
-        (value) => this.#returned(value),
-        (error) => this.#threw(error),
-      );
-    } else {
-      this.#returned(result);
-    }
+    if (later === undefined) return this.#returned(result);
+    later.then(
+      (value) => this.#returned(value),
+      (error) => this.#threw(error),
+    );
   }
 
   /** Takes the context away: the turn is over, whatever the handler still does. */

@@ -15,7 +15,7 @@ export interface Invocation {
   readonly target: Target;
   /** JSON text; undefined for an operation without input. */
   readonly input: string | undefined;
-  /** Identifies the request in logs and in `ctx.request.id`; seeds `ctx.random`. */
+  /** Identifies the request in logs; stands for the id, in `ctx.request.id` and `ctx.random`, where there is none. */
   readonly requestId: string;
   readonly principal: string;
   /** Under this id the command takes effect at most once; null: it is never repeated. */

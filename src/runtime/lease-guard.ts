@@ -32,20 +32,21 @@ export class LeaseGuard {
 
   /** The lease is over for good; whoever waits is told by {@link whenValid}. */
   ended(): void {
-    this.#lease.ended();
+    this.#lease.ended(this.now());
     this.#wake();
   }
 
-  /** Waits for a valid lease, for `ms` and one TTL at the most; says whether there is one. */
-  async whenValid(ms: number): Promise<boolean> {
+  /** Waits for a valid lease, for one TTL and up to `deadline` (monotonic) at the most; says whether there is one. */
+  async whenValid(deadline: number): Promise<boolean> {
     if (this.valid) return true;
+    const waitMs = Math.max(0, Math.min(this.#patienceMs, deadline - this.#clock.monotonic()));
     await new Promise<void>((resolve) => {
       const done = (): void => {
         timer.cancel();
         this.#waiters.delete(done);
         resolve();
       };
-      const timer = this.#clock.setTimer(Math.max(0, Math.min(ms, this.#patienceMs)), done);
+      const timer = this.#clock.setTimer(waitMs, done);
       this.#waiters.add(done);
     });
     return this.valid;

@@ -157,6 +157,7 @@ class Node implements RunningNode {
       records: new RecordCache(limits.recordCacheLengthMax),
       memory: new EntityMemory(limits.entityMemoryBytesMax),
       counters: newCounters(),
+      queryRuns: new Set(),
     };
     this.#onJoined = options.onJoined;
     this.stopped = new Promise((resolve) => {
@@ -272,9 +273,19 @@ class Node implements RunningNode {
     await within(clock, leftMs(), this.gateway.idle());
     this.gateway.state = "stopped";
     this.#router.close();
-    await within(clock, flushMs, this.#committer?.whenIdle() ?? Promise.resolve());
+    await within(clock, Math.max(leftMs(), flushMs), this.#committer?.whenIdle() ?? Promise.resolve());
+    const { lease, limits, queryRuns } = this.#environment;
+    lease.ended();
     this.#disownAll("this node has stopped");
-    await within(clock, flushMs, this.gateway.idle());
+    for (const end of [...queryRuns]) end();
+    await this.gateway.idle();
+    // After a TTL the lease has run out by itself.
+    await within(clock, limits.leaseTtlMs, this.#leave());
+    await this.#links?.close("the node has stopped");
+    this.#reportStopped(reason);
+  }
+
+  async #leave(): Promise<void> {
     try {
       await this.#membership.leave();
     } catch (error) {
@@ -282,8 +293,6 @@ class Node implements RunningNode {
     }
     // Others learn that this node has left before its links close, so that none dials it in vain.
     await this.#peers.tellReleasedToAll(this.#membership.view.members);
-    await this.#links?.close("the node has stopped");
-    this.#reportStopped(reason);
   }
 
   async #listen(): Promise<string | null> {

@@ -63,12 +63,8 @@ export class Outgoing {
     for (const [name, operation] of Object.entries(callee.service.interface.operations)) {
       if (!mayCall(caller, operation)) continue;
       const target: Target = { service: callee.service, key: callee.key, name, operation };
-      const safe = (input?: unknown): Promise<SafeResult> => this.#call(callee, target, input);
-      const call = async (input?: unknown): Promise<unknown> => {
-        const result = await safe(input);
-        if (result.ok) return result.value;
-        throw result.error;
-      };
+      const safe = (input?: unknown): Promise<SafeResult> => handled(this.#call(callee, target, input));
+      const call = (input?: unknown): Promise<unknown> => handled(safe(input).then(valueOrThrow));
       operations[name] = Object.assign(call, { safe });
     }
     return operations;
@@ -80,6 +76,7 @@ export class Outgoing {
       const text = input === undefined ? undefined : encodeJson(input, `the input of ${name}`);
       const invocation = this.#invocation(run, options, target, text, number);
       await run.options.departure();
+      run.check();
       const reply = await this.#dispatch(invocation);
       if (!reply.ok) return { ok: false, error: toError(reply.error) };
       return { ok: true, value: reply.output === undefined ? undefined : JSON.parse(reply.output) };
@@ -128,6 +125,17 @@ export class Outgoing {
       keyTime: id.keyTime,
     };
   }
+}
+
+function valueOrThrow(result: SafeResult): unknown {
+  if (result.ok) return result.value;
+  throw result.error;
+}
+
+/** A call that a handler forgot to await fails that command, and must not end the process by its rejection. */
+function handled<T>(call: Promise<T>): Promise<T> {
+  call.catch(() => {});
+  return call;
 }
 
 /** The table "Which operation may do what" of docs/guarantees.md. */

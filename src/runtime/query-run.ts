@@ -22,6 +22,7 @@ export function runQuery({ environment, outgoing, invocation, snapshot }: QueryR
   return new Promise((resolve) => {
     const settle = (reply: GatewayReply): void => {
       timer.cancel();
+      environment.queryRuns.delete(onStop);
       invocation.signal?.removeEventListener("abort", onAbort);
       resolve(reply);
     };
@@ -43,9 +44,11 @@ export function runQuery({ environment, outgoing, invocation, snapshot }: QueryR
       settle(failure(code, `${nameOfTarget(invocation.target)} was given up: ${words}`, { outcome }));
     };
     const onAbort = (): void => give("cancelled", "its caller had gone");
+    const onStop = (): void => give("unavailable", "this node has stopped");
     const remainingMs = Math.max(0, invocation.deadline - environment.clock.monotonic());
     const timer = environment.clock.setTimer(remainingMs, () => give("deadline_exceeded", "its deadline had passed"));
     invocation.signal?.addEventListener("abort", onAbort);
+    environment.queryRuns.add(onStop);
     run.start();
   });
 }

@@ -172,11 +172,8 @@ export class Router {
 
   /** One try on this node, which owns the shard. */
   async #attemptHere(invocation: Invocation, shard: Shard, key: string): Promise<Attempt> {
-    const { lease, clock } = this.#options.environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline - clock.monotonic()))) {
-      const message = "this node cannot reach the store: its lease has run out";
-      return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }) };
-    }
+    const { lease } = this.#options.environment;
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline))) return { reply: leaseRanOut() };
     if (!shard.admits) return this.#gone();
     const activation = this.activate(shard, key);
     if (activation === undefined) {
@@ -201,8 +198,10 @@ export class Router {
     return { reply: failed(error), lost: { certain: true } };
   }
 
-  #runStateless(invocation: Invocation): Promise<GatewayReply> {
+  async #runStateless(invocation: Invocation): Promise<GatewayReply> {
     const { environment } = this.#options;
+    const { lease } = environment;
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline))) return leaseRanOut();
     if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
     return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
   }
@@ -239,4 +238,9 @@ export class Router {
   #final(reply: GatewayReply, { unknown }: Progress): GatewayReply {
     return unknown ? withOutcome(reply, "unknown") : reply;
   }
+}
+
+function leaseRanOut(): GatewayReply {
+  const message = "this node cannot reach the store: its lease has run out";
+  return failure("unavailable", message, { retryAfterMs: 1_000 });
 }

@@ -36,24 +36,24 @@ export function loadSnapshot(service: AnyService, key: string, result: ReadResul
 }
 
 function migrate(state: AnyState, name: string, from: number, text: string): string {
-  let value: unknown = JSON.parse(text);
+  let migrated = text;
   for (let version = from; version < state.version; version++) {
     const step = state.migrate[version];
     if (step === undefined) {
       throw new SynodError("failed_precondition", `no migration leads from version ${version} of the state of ${name}`);
     }
     try {
-      value = step(value);
+      migrated = encodeJson(step(JSON.parse(migrated)), "the migrated state");
     } catch (error) {
       throw new SynodError("internal", `the migration of ${name} from version ${version} failed`, { cause: error });
     }
   }
-  return encodeJson(value, `the migrated state of ${name}`);
+  return migrated;
 }
 
-/** A copy of the state that its holder may change. */
+/** A copy of the state that its holder may change. The initial one too: `initial` may return one shared object. */
 export function draftOf(service: AnyService, key: string, { text }: Snapshot): unknown {
-  return text === null ? service.state!.initial(key) : JSON.parse(text);
+  return JSON.parse(text ?? initialText(service, key));
 }
 
 const frozenStates = new WeakMap<Snapshot, unknown>();
@@ -61,12 +61,12 @@ const frozenStates = new WeakMap<Snapshot, unknown>();
 /** The state for queries: decoded once, and nobody can change it. */
 export function frozenOf(service: AnyService, key: string, snapshot: Snapshot): unknown {
   // `absent` is one object for all entities, and the initial state may depend on the key.
-  if (snapshot === absent) return freeze(JSON.parse(initialText(service, key)));
+  if (snapshot === absent) return freeze(draftOf(service, key, snapshot));
   if (!frozenStates.has(snapshot)) frozenStates.set(snapshot, freeze(draftOf(service, key, snapshot)));
   return frozenStates.get(snapshot);
 }
 
-function initialText(service: AnyService, key: string): string {
+export function initialText(service: AnyService, key: string): string {
   const name = nameOfEntity(service.interface.name, key);
   return encodeJson(service.state!.initial(key), `the initial state of ${name}`);
 }

@@ -104,7 +104,19 @@ export interface StatusError extends SynodError {
   readonly code: StatusCode;
 }
 
-/** What `to` takes behind the interface: the key of a keyed one, then options. */
+/**
+ * What `to` takes behind the interface: the key of a keyed one, then options.
+ *
+ * @example
+ * ```ts
+ * import { type Address, defineInterface, query } from "synod";
+ * import { z } from "zod";
+ *
+ * const Account = defineInterface("account", { key: z.string(), operations: { balance: query() } });
+ * const alice: Address<typeof Account> = ["alice", { timeout: "5s" }];
+ * console.assert(alice[0] === "alice");
+ * ```
+ */
 export type Address<I> = [KeyOf<I>] extends [undefined]
   ? [options?: CallOptions]
   : [key: Taken<KeyOf<I>>, options?: CallOptions];

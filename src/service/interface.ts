@@ -12,7 +12,21 @@ declare const types: unique symbol;
 const interfaceMark: unique symbol = Symbol.for("synod.interface");
 const operationMark: unique symbol = Symbol.for("synod.operation");
 
-/** Two types under one name, for a schema that takes one thing and returns another. */
+/**
+ * Two types under one name, for a schema that takes one thing and returns another. It stands in the types of
+ * interfaces with such schemas, so that they can be exported from packages with declarations.
+ *
+ * @example
+ * ```ts
+ * import { type Command, type Transformed, command } from "synod";
+ * import { z } from "zod";
+ *
+ * const order: Command<Transformed<{ count?: number | undefined }, { count: number }>, void, {}> = command({
+ *   input: z.object({ count: z.number().default(1) }),
+ * });
+ * console.assert(order.kind === "command");
+ * ```
+ */
 export interface Transformed<Takes, Returns> {
   readonly [types]: { takes: Takes; returns: Returns };
 }

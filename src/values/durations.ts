@@ -1,7 +1,17 @@
 /** Durations as people write them. Inside Synod a duration is a number of milliseconds. */
 import { SynodError } from "../errors.ts";
 
-/** Milliseconds, or a number with a unit: `"250ms"`, `"5s"`, `"5m"`, `"1h"`, `"2d"`. */
+/**
+ * Milliseconds, or a number with a unit: `"250ms"`, `"5s"`, `"5m"`, `"1h"`, `"2d"`.
+ *
+ * @example
+ * ```ts
+ * import type { Duration } from "synod";
+ *
+ * const timeouts: Duration[] = [250, "250ms", "1.5s"];
+ * console.assert(timeouts.length === 3);
+ * ```
+ */
 export type Duration = number | string;
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { hash32 } from "./hash32.ts";
 
 /**
  * SHA-256 over a list of parts, as 43 characters of base64url. Each part goes in with its length before it,
@@ -21,11 +22,10 @@ export function checksum(...parts: (string | number)[]): number {
 /**
  * The shard of a key, from 0 to `shards` - 1. Where a key rests follows from this: it never changes.
  *
- * FNV-1a (32 bit) over the UTF-16 units, low byte first, of the service's length, a colon, the service and
- * the key; then the finaliser of MurmurHash3 (32 bit), because the low bits of FNV alone are poorly mixed.
+ * It is {@link hash32} over the service's length, a colon, the service and the key, modulo the number of shards.
  */
 export function shardOf(service: string, key: string, shards: number): number {
-  return mixed(fnv1a(key, fnv1a(service, fnv1a(`${service.length}:`, 0x811c9dc5)))) % shards;
+  return hash32(`${service.length}:${service}${key}`) % shards;
 }
 
 /** An endless, repeatable stream of random values that nobody without the secret can foresee. */
@@ -105,21 +105,4 @@ function delimited(parts: readonly (string | number)[]): string {
     text += `${own.length}:${own}`;
   }
   return text;
-}
-
-function fnv1a(text: string, start: number): number {
-  let state = start;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    state = Math.imul(state ^ (unit & 0xff), 0x01000193);
-    state = Math.imul(state ^ (unit >>> 8), 0x01000193);
-  }
-  return state;
-}
-
-function mixed(state: number): number {
-  let bits = state;
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
-  return (bits ^ (bits >>> 16)) >>> 0;
 }

@@ -34,6 +34,14 @@ test("numbers lie in [0, 1) and integers below their bound, each about equally o
   assert.ok(Math.min(...counts) > 2_800, String(counts));
 });
 
+test("a bound that does not divide 2^32 favours nothing", () => {
+  // Taken modulo 3 * 2^30, numbers below 2^30 would come up half of the time instead of a third.
+  const prng = createPrng(1);
+  let low = 0;
+  for (let n = 0; n < 9_000; n++) if (prng.below(3 * 2 ** 30) < 2 ** 30) low++;
+  assert.ok(Math.abs(low - 3_000) < 250, `${low} of 9000`);
+});
+
 test("a bound that no integer lies below is refused", () => {
   for (const bound of [0, -1, 1.5, Number.NaN, 2 ** 33]) assert.throws(() => createPrng(1).below(bound), RangeError);
 });

@@ -4,6 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readAdminFile } from "../../src/admin/admin-file.ts";
+import { adminClient } from "../../src/admin/client.ts";
+import type { SystemReport } from "../../src/admin/target.ts";
 
 export const root: string = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 export const bank: string = join(root, "examples/bank/system.ts");
@@ -132,12 +135,17 @@ export async function post(url: string, path: string, body?: unknown, headers: R
   return { status: response.status, body: text === "" ? undefined : (JSON.parse(text) as Record<string, unknown>) };
 }
 
-/** The pid of the process that is a node now, by the admin API. */
+/** The pid of the process that is the node now, if it serves. */
 export async function nodePid(cwd: string): Promise<number | undefined> {
-  const { stdout } = await synod(cwd, ["status", "--json"]);
-  const report = JSON.parse(stdout) as { nodes: { pid: number; state: string }[] };
-  const [node] = report.nodes;
+  const [node] = (await reportOf(cwd)).nodes;
   return node?.state === "ready" ? node.pid : undefined;
+}
+
+/** What the running bank in that folder reports of itself. */
+export async function reportOf(cwd: string): Promise<SystemReport> {
+  const file = await readAdminFile(join(cwd, ".synod/bank.admin.json"));
+  if (!file) throw new Error("the bank does not run there");
+  return await adminClient(file).report();
 }
 
 /** Whether a process lives. */

@@ -21,6 +21,8 @@ const tsconfig = {
     types: ["node"],
     customConditions: ["synod-source"],
     strict: true,
+    // Users may export what they define from packages of their own.
+    declaration: true,
     noEmit: true,
     allowImportingTsExtensions: true,
     erasableSyntaxOnly: true,

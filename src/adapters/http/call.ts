@@ -30,7 +30,7 @@ export function readHead(request: IncomingMessage, routes: Routes, timeoutMaxMs:
   if (headers.host === undefined && request.httpVersion === "1.1") throw badRequest("the Host header is missing");
   const { service, key, operation, query } = routes.find(method, request.url ?? "");
   if (method === "POST") checkPost(headers, query);
-  else if (announcesBody(headers)) throw badRequest(`a ${method} has no body: its input is in ?input=`);
+  else if (announcesBody(headers)) throw badRequest(`${method} takes no body: the input of a query is in ?input=`);
   return {
     service,
     key,

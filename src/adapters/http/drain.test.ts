@@ -73,8 +73,24 @@ describe("a drain", () => {
     await used.closed;
   });
 
+  test("waits for an answer that is read slowly, and then closes its connection, though it promised to stay", async () => {
+    const text = JSON.stringify("x".repeat(16 * 1_024 * 1_024));
+    await using server = await startHttp({ limits: { drainGraceMs: 20 } }, () => output(text));
+    using client = await connectRaw(server);
+    client.socket.pause();
+    client.socket.write(get);
+    await until(() => server.gateway.calls.length === 1, "the call");
+    await new Promise(setImmediate);
+    const drained = server.adapter.drain();
+    assert.equal(await settles(drained, 60), false);
+    client.socket.resume();
+    assert.ok(await settles(drained, 2_000));
+    const { headers, text: read } = parseReply(await client.closed);
+    assert.deepEqual([headers.connection, read.length], ["keep-alive", text.length]);
+  });
+
   test("still bounds slow requests", async () => {
-    const limits = { drainGraceMs: 20, headersTimeoutMs: 100, requestTimeoutMs: 200 };
+    const limits = { drainGraceMs: 20, headersTimeoutMs: 300, requestTimeoutMs: 500 };
     await using server = await startHttp({ limits });
     const head =
       "POST /account/a/deposit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n";

@@ -19,7 +19,7 @@ const jsonForm = /^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i
 export function idempotencyKey(headers: IncomingHttpHeaders): string | undefined {
   const header = headers["idempotency-key"];
   if (header === undefined) return undefined;
-  const key = String(header).trim();
+  const key = String(header);
   if (idempotencyKeyForm.test(key)) return key;
   throw badRequest(
     "Idempotency-Key must be one header of 1 to 255 visible ASCII characters, without spaces, " +

@@ -6,7 +6,7 @@ import { connectRaw, gate, output, parseReply, problemIn, send, startHttp, until
 const kilobyte = 1_024;
 const depositHead = "POST /account/a/deposit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
 /** Timeouts short enough to be waited for. */
-const hasty = { headersTimeoutMs: 100, requestTimeoutMs: 200 };
+const hasty = { headersTimeoutMs: 300, requestTimeoutMs: 500 };
 
 describe("a body", () => {
   const text = (length: number) => JSON.stringify("x".repeat(length - 2));
@@ -79,7 +79,7 @@ describe("a slow client", () => {
     const trickle = setInterval(() => client.socket.writable && client.socket.write("A: b\r\n"), 10);
     const problem = problemIn(parseReply(await client.closed), 408, "deadline_exceeded");
     clearInterval(trickle);
-    assert.match(problem.detail, /headers have 100 ms/);
+    assert.match(problem.detail, /headers have 300 ms/);
     assert.equal(problem.retryable, true);
   });
 

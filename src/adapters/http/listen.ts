@@ -16,8 +16,8 @@ export async function listen(server: Server, target: ListenTarget, settings: Htt
   if (settings.tls === undefined && !settings.insecure && !isLoopback(host)) throw beyondLoopback(host);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
-  server.listen("handle" in target ? target.handle : { host, port: target.port }, resolve);
   try {
+    server.listen("handle" in target ? target.handle : { host, port: target.port }, resolve);
     await promise;
   } catch (cause) {
     throw listenError(cause as NodeJS.ErrnoException, "handle" in target ? target.url : `${host}:${target.port}`);

@@ -70,7 +70,7 @@ const headers = {
   retryAfter: { description: "Wait before a retry, in seconds.", schema: { type: "integer", minimum: 0 } },
 };
 
-/** The description as an object that is ready for `JSON.stringify`. */
+/** The description as an object for `JSON.stringify`, which leaves out what is undefined in it. */
 export function openapiDocument({ title, version = "1", services }: OpenapiOptions): JsonSchema {
   const schemas = new SchemaComponents();
   schemas.add("Problem", problemSchema);
@@ -98,63 +98,53 @@ function pathOf({ name, keyed }: ServiceDescription, operation: OperationDescrip
 
 function pathItem(service: ServiceDescription, operation: OperationDescription, schemas: SchemaComponents): JsonSchema {
   const prefix = `${service.name}.${operation.name}`;
-  const input = schemas.add(`${prefix}.input`, operation.input);
-  const { name: tag, keyed, key } = service;
-  const keySchema = key === undefined ? { type: "string" } : schemas.add(`${tag}.key`, key);
-  const about = {
-    tags: [tag],
-    ...(operation.description === undefined ? {} : { description: operation.description }),
-    responses: responses(prefix, operation, schemas),
-  };
+  const { kind, description, hasInput } = operation;
+  const input = json(schemas.add(`${prefix}.input`, operation.input));
+  const required = operation.input !== undefined;
+  const about = { tags: [service.name], description, responses: responses(prefix, operation, schemas) };
   const common = [parameterReference("requestTimeout"), parameterReference("traceparent")];
-  const idempotent = operation.kind === "command" ? [parameterReference("idempotencyKey")] : [];
-  const body = {
-    requestBody: { required: operation.input !== undefined, content: { "application/json": { schema: input } } },
-  };
   const post = {
     operationId: prefix,
     ...about,
-    parameters: [...idempotent, ...common],
-    ...(operation.hasInput ? body : {}),
+    parameters: kind === "command" ? [parameterReference("idempotencyKey"), ...common] : common,
+    requestBody: hasInput ? { required, content: input } : undefined,
   };
-  const inputParameter = { name: "input", in: "query", required: operation.input !== undefined };
   const get = {
     operationId: `${prefix}.get`,
     ...about,
-    parameters: [
-      ...(operation.hasInput ? [{ ...inputParameter, content: { "application/json": { schema: input } } }] : []),
-      ...common,
-    ],
+    parameters: hasInput ? [{ name: "input", in: "query", required, content: input }, ...common] : common,
   };
-  return {
-    ...(keyed ? { parameters: [{ name: "key", in: "path", required: true, schema: keySchema }] } : {}),
-    ...(operation.kind === "query" ? { get } : {}),
-    post,
-  };
+  return { parameters: keyParameters(service, schemas), get: kind === "query" ? get : undefined, post };
+}
+
+function keyParameters({ name, keyed, key }: ServiceDescription, schemas: SchemaComponents): JsonSchema[] | undefined {
+  if (!keyed) return undefined;
+  const schema = key === undefined ? { type: "string" } : schemas.add(`${name}.key`, key);
+  return [{ name: "key", in: "path", required: true, schema }];
 }
 
 function responses(prefix: string, operation: OperationDescription, schemas: SchemaComponents): JsonSchema {
-  const replayed =
-    operation.kind === "command"
-      ? { headers: { "Idempotent-Replayed": { $ref: "#/components/headers/idempotentReplayed" } } }
-      : {};
-  const output = schemas.add(`${prefix}.output`, operation.output);
+  const replayed = { "Idempotent-Replayed": { $ref: "#/components/headers/idempotentReplayed" } };
+  const headers = operation.kind === "command" ? replayed : undefined;
+  const output = json(schemas.add(`${prefix}.output`, operation.output));
   const declared = declaredErrors(prefix, operation, schemas);
+  const success = operation.hasOutput
+    ? { 200: { description: "The output.", headers, content: output } }
+    : { 204: { description: "Done; there is no output.", headers } };
+  const refused = {
+    description: "An error that the operation declares; `code` names it.",
+    headers,
+    content: { "application/problem+json": { schema: declared } },
+  };
   return {
-    ...(operation.hasOutput
-      ? { 200: { description: "The output.", ...replayed, content: { "application/json": { schema: output } } } }
-      : { 204: { description: "Done; there is no output.", ...replayed } }),
-    ...(declared === undefined
-      ? {}
-      : {
-          422: {
-            description: "An error that the operation declares; `code` names it.",
-            ...replayed,
-            content: { "application/problem+json": { schema: declared } },
-          },
-        }),
+    ...success,
+    422: declared === undefined ? undefined : refused,
     default: { $ref: "#/components/responses/problem" },
   };
+}
+
+function json(schema: JsonSchema): JsonSchema {
+  return { "application/json": { schema } };
 }
 
 /** One schema for each declared error, told apart by `code`. */

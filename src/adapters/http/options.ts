@@ -61,7 +61,7 @@ export interface HttpSettings {
   readonly limits: HttpLimits;
 }
 
-export const defaultHttpLimits: HttpLimits = {
+const defaultHttpLimits: HttpLimits = {
   bodyBytesMax: 1024 * 1024,
   headerBytesMax: 16 * 1024,
   headersTimeoutMs: 10_000,

@@ -9,7 +9,7 @@ import { STATUS_CODES } from "node:http";
 import { isStatusCode, type Outcome, statusCodes, type Violation } from "../../errors.ts";
 import type { GatewayError } from "../../ports/gateway.ts";
 
-export const problemMediaType = "application/problem+json; charset=utf-8";
+const problemMediaType = "application/problem+json; charset=utf-8";
 
 /** The status of every declared error: the request was understood, and the service says no. */
 const declaredStatus = 422;

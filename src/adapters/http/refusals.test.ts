@@ -18,12 +18,12 @@ describe("a request that is refused", () => {
     server = await startHttp();
   });
   after(async () => {
+    await server.adapter.close();
     assert.equal(server.gateway.calls.length, 0, "no refused request reached the gateway");
     assert.deepEqual(
       server.logged.filter(({ level }) => level === "error"),
       [],
     );
-    await server.adapter.close();
   });
 
   const refuses = (name: string, request: () => Promise<Reply>, status: number, code: string, detail: RegExp) =>
@@ -105,7 +105,7 @@ describe("a request that is refused", () => {
     () => send(server, "GET", "/account/a/history", "{}", { headers: { "content-length": "2" } }),
     400,
     "invalid_argument",
-    /a GET has no body/,
+    /GET takes no body/,
   );
   refuses(
     "for input where there is none",

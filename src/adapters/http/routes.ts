@@ -93,7 +93,6 @@ export function inputOf(query: string | undefined): string | undefined {
 }
 
 function split(target: string): { readonly path: string; readonly query: string | undefined } {
-  if (/[^\x21-\x7e]/.test(target)) throw badRequest("the URL must be ASCII: percent-encode everything else as UTF-8");
   // A target may name scheme and host as well (RFC 9112, section 3.2.2).
   const origin = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
   const mark = origin.indexOf("?");

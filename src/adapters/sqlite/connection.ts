@@ -4,10 +4,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { SynodError } from "../../errors.ts";
-import { withLock } from "./transaction.ts";
 
-/** How long opening waits for other processes: they may be creating the store or recovering it. */
-export const openLockWaitMaxMs = 5_000;
 /** Pages of the write-ahead log that stay on disk once it has been checkpointed. */
 const journalBytesKept = 16 * 1024 * 1024;
 const cacheKib = 32 * 1024;
@@ -32,7 +29,7 @@ function settingsOf(role: Role): readonly (readonly [name: string, value: string
 /** Opens the file and sets everything but the journal mode, which changes the file itself. */
 export function openConnection(path: string, role: Role): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 0 });
-  try {
+  return orClose(database, () => {
     const { version } = database.prepare("SELECT sqlite_version() AS version").get() as { version: string };
     if (losesWrites(version)) {
       throw new SynodError(
@@ -42,6 +39,13 @@ export function openConnection(path: string, role: Role): DatabaseSync {
     }
     for (const [name, value, answer = value] of settingsOf(role)) set(database, name, value, answer);
     return database;
+  });
+}
+
+/** Answers what `use` answers; closes the connection when it throws. */
+export function orClose<Answer>(database: DatabaseSync, use: () => Answer): Answer {
+  try {
+    return use();
   } catch (error) {
     database.close();
     throw error;
@@ -50,7 +54,7 @@ export function openConnection(path: string, role: Role): DatabaseSync {
 
 /** Lets readers go on while one connection writes. The mode rests in the file. */
 export function useWriteAheadLog(database: DatabaseSync): void {
-  withLock(() => set(database, "journal_mode", "WAL", "wal"), openLockWaitMaxMs);
+  set(database, "journal_mode", "WAL", "wal");
 }
 
 function set(database: DatabaseSync, name: string, value: string | number, answer: string | number): void {

@@ -1,12 +1,12 @@
 /** The thread that reads, on a connection of its own, so that no read waits for a commit's fsync. */
 import type { DatabaseSync } from "node:sqlite";
 import { SynodError } from "../../errors.ts";
-import { openConnection } from "./connection.ts";
+import { openConnection, orClose } from "./connection.ts";
 import { damaged, messageOf, sqliteCode, sqliteCodes } from "./failures.ts";
 import { packReadResults, type ReaderOperations, unpackReads } from "./messages.ts";
 import { openFailure } from "./opening.ts";
 import { readsOf } from "./reads.ts";
-import { withLock } from "./transaction.ts";
+import { openLockWaitMaxMs, withLock } from "./transaction.ts";
 import { viewOf } from "./view.ts";
 
 export type Reader = Omit<ReaderOperations, "open">;
@@ -14,7 +14,10 @@ export type Reader = Omit<ReaderOperations, "open">;
 /** Opens a store that the writer has prepared. */
 export function openReader({ path }: Parameters<ReaderOperations["open"]>[0]): Reader {
   try {
-    return readerOf(openConnection(path, "reader"), path);
+    return withLock(() => {
+      const database = openConnection(path, "reader");
+      return orClose(database, () => readerOf(database, path));
+    }, openLockWaitMaxMs);
   } catch (error) {
     throw openFailure(path, error);
   }
@@ -24,7 +27,15 @@ function readerOf(database: DatabaseSync, path: string): Reader {
   const read = readsOf(database, path);
   const view = viewOf(database);
   const begin = database.prepare("BEGIN");
-  const end = database.prepare("COMMIT");
+  const commit = database.prepare("COMMIT");
+  const end = (): void => {
+    try {
+      commit.run();
+    } catch (error) {
+      // Tells the error of a damaged page again, although the transaction is over.
+      if (database.isTransaction) throw error;
+    }
+  };
 
   /** Runs `body` on one snapshot, and again when another process was just recovering or closing the log. */
   const snapshot = <Answer>(body: () => Answer): Answer => {
@@ -34,7 +45,7 @@ function readerOf(database: DatabaseSync, path: string): Reader {
         try {
           return body();
         } finally {
-          end.run();
+          end();
         }
       });
     } catch (cause) {

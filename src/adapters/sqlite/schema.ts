@@ -86,7 +86,7 @@ export function prepareStore(database: DatabaseSync, creation: StoreCreation): S
   useWriteAheadLog(database);
   // Another process may have created it meanwhile, so the question is asked again under the lock.
   transactionsOf(database).run(() => {
-    if (isEmpty(database)) create(database, creation);
+    if (isEmpty(database)) createTables(database, creation);
   });
   return refuseForeign(database, creation);
 }
@@ -95,7 +95,8 @@ function isEmpty(database: DatabaseSync): boolean {
   return database.prepare("SELECT 1 FROM sqlite_master LIMIT 1").get() === undefined;
 }
 
-function create(database: DatabaseSync, { system, shardsPerService, secret }: StoreCreation): void {
+/** Gives an empty database its tables. */
+export function createTables(database: DatabaseSync, { system, shardsPerService, secret }: StoreCreation): void {
   database.exec(tables);
   database.exec(`PRAGMA application_id = ${applicationId}`);
   database

@@ -8,6 +8,8 @@ import { sqliteCode, sqliteCodes, TransactionError } from "./failures.ts";
 
 /** How long a transaction waits for another connection's write lock. */
 export const lockWaitMaxMs = 1_000;
+/** How long opening waits for other processes: they may be creating the store, or recovering it. */
+export const openLockWaitMaxMs = 3_000;
 const lockRetryMs = 1;
 
 export interface Transactions {
@@ -24,10 +26,10 @@ export function transactionsOf(database: DatabaseSync): Transactions {
     try {
       // SQLite rolls back by itself after some errors.
       if (database.isTransaction) rollback.run();
-      return !database.isTransaction;
     } catch {
-      return false;
+      // An error here may be the one that was seen already, told again; what counts is whether it is over.
     }
+    return !database.isTransaction;
   };
 
   const run = <Answer>(body: () => Answer, keep: (answer: Answer) => boolean = () => true): Answer => {
@@ -53,7 +55,8 @@ export function withLock<Answer>(attempt: () => Answer, waitMaxMs: number = lock
     try {
       return attempt();
     } catch (error) {
-      if (sqliteCode(error) !== sqliteCodes.busy || performance.now() >= giveUpAt) throw error;
+      const cause = error instanceof TransactionError && error.rolledBack ? error.cause : error;
+      if (sqliteCode(cause) !== sqliteCodes.busy || performance.now() >= giveUpAt) throw error;
       pause(lockRetryMs);
     }
   }

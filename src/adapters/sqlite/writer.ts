@@ -7,7 +7,7 @@ import type { SynodError } from "../../errors.ts";
 import type { CommitResult, StoreIdentity } from "../../ports/store.ts";
 import { commitsOf } from "./changes.ts";
 import { checkpointsOf } from "./checkpoints.ts";
-import { openConnection, setting } from "./connection.ts";
+import { openConnection, orClose, setting } from "./connection.ts";
 import { failureOf, messageOf } from "./failures.ts";
 import { preparePlace } from "./file-system.ts";
 import { leasesOf } from "./leases.ts";
@@ -15,7 +15,7 @@ import { type CommitAnswer, type LogMessage, packError, unpackBatch, type Writer
 import { openFailure } from "./opening.ts";
 import { ownershipOf } from "./ownership.ts";
 import { prepareStore } from "./schema.ts";
-import { transactionsOf } from "./transaction.ts";
+import { openLockWaitMaxMs, transactionsOf, withLock } from "./transaction.ts";
 import { trimsOf } from "./trims.ts";
 
 export interface Writer {
@@ -32,15 +32,14 @@ export function openWriter(creation: Parameters<WriterOperations["open"]>[0]): W
   const { path, bytesMax } = creation;
   try {
     preparePlace(path);
-    const database = openConnection(path, "writer");
-    try {
-      const identity = prepareStore(database, creation);
-      if (bytesMax !== undefined) limitSize(database, bytesMax);
-      return writerOf(database, path, identity);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
+    return withLock(() => {
+      const database = openConnection(path, "writer");
+      return orClose(database, () => {
+        const identity = prepareStore(database, creation);
+        if (bytesMax !== undefined) limitSize(database, bytesMax);
+        return writerOf(database, path, identity);
+      });
+    }, openLockWaitMaxMs);
   } catch (error) {
     throw openFailure(path, error);
   }

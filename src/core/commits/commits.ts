@@ -66,7 +66,7 @@ export type CommitsEffect =
   | { kind: "unknown"; shard: ShardId; positions: ReadonlyMap<string, number> }
   /** The lease has ended: drop everything. */
   | { kind: "ended" }
-  /** The store must not be used again. */
+  /** The store must not be used again: nothing is sent any more, and what was under way stays unknown. */
   | { kind: "broken"; error: unknown };
 
 interface Seat {
@@ -104,6 +104,9 @@ export class Commits {
   #boardingCommands = 0;
   #boardingBytes = 0;
   #underWay: Loads | null = null;
+  /** Seats in the commit under way when it was sent: those of shards that were dropped since are no more in it. */
+  #seatsSent = 0;
+  #broken = false;
 
   constructor(options: CommitsOptions) {
     this.#options = options;
@@ -117,8 +120,9 @@ export class Commits {
     return this.#underWay?.get(nameOf(shard))?.seats.get(key)?.position ?? 0;
   }
 
-  /** Nothing boards, waits or is under way. */
+  /** Nothing boards, waits or is under way, or nothing can be sent any more. */
   get idle(): boolean {
+    if (this.#broken) return true;
     return this.#underWay === null && this.#queue.length === 0 && this.#boarding.size === 0;
   }
 
@@ -190,6 +194,7 @@ export class Commits {
     const loads = this.#queue.shift();
     if (loads === undefined) return [];
     this.#underWay = loads;
+    this.#seatsSent = [...seatsOf(loads)].length;
     return [{ kind: "commit", batch: toBatch(this.#options.incarnation, loads) }];
   }
 
@@ -211,7 +216,7 @@ export class Commits {
         this.#withdraw(loads, [], result.entities, effects);
         break;
       case "refused":
-        this.#bisect(loads, result.error, effects);
+        if (loads.size > 0) this.#refused(loads, result.error, effects);
         break;
       case "failed":
         for (const { load, seat } of seatsOf(loads)) this.#rollBack(load, seat, false, result.error, effects);
@@ -226,14 +231,19 @@ export class Commits {
         effects.push({ kind: "ended" });
         break;
       case "broken":
-        effects.push({ kind: "broken", error: result.error });
-        break;
+        // Whoever drops a shard from now on still learns what was under way.
+        this.#underWay = loads;
+        this.#broken = true;
+        return [{ kind: "broken", error: result.error }];
     }
     if (this.#queue.length > 0 || this.#boarding.size > 0) effects.push({ kind: "wake" });
     return effects;
   }
 
-  /** Nothing was written because of these: they leave, the others travel again at once. */
+  /**
+   * Nothing was written because of these: they leave, the others travel again at once. What the answer says of a
+   * shard that was dropped meanwhile concerns nobody, least of all the shard's next activation.
+   */
   #withdraw(
     loads: Loads,
     shards: readonly ShardId[],
@@ -241,24 +251,25 @@ export class Commits {
     effects: CommitsEffect[],
   ): void {
     for (const shard of shards) {
-      loads.delete(nameOf(shard));
-      effects.push({ kind: "fenced", shard });
+      if (loads.delete(nameOf(shard))) effects.push({ kind: "fenced", shard });
     }
     for (const { shard, key } of entities) {
       const load = loads.get(nameOf(shard));
-      load?.seats.delete(key);
-      if (load?.seats.size === 0) loads.delete(nameOf(shard));
+      if (load?.seats.delete(key) !== true) continue;
+      if (load.seats.size === 0) loads.delete(nameOf(shard));
       this.#forget(shard, key);
       effects.push({ kind: "stale", shard, key });
     }
     if (loads.size > 0) this.#queue.unshift(loads);
   }
 
-  /** By shard, then by entity; a refused entity that stands alone is the culprit. */
-  #bisect(loads: Loads, error: unknown, effects: CommitsEffect[]): void {
+  /** Split by shard, then by entity; a refused entity that stands alone is the culprit. */
+  #refused(loads: Loads, error: unknown, effects: CommitsEffect[]): void {
     const all = [...loads.values()];
     const only = all[0];
-    invariant(only !== undefined, "a batch is never empty");
+    invariant(only !== undefined, "no load travels empty");
+    // What was refused may have been dropped meanwhile: the rest is not to blame before it travelled alone.
+    if ([...seatsOf(loads)].length < this.#seatsSent) return void this.#queue.unshift(loads);
     if (all.length > 1) {
       this.#queue.unshift(...halves(all).map((half) => new Map(half.map((load) => [nameOf(load.shard), load]))));
     } else if (only.seats.size > 1) {

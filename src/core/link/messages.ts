@@ -168,5 +168,5 @@ export type LinkEffect<T extends LinkTypes> =
   | { readonly kind: "end" }
   /** Cut the connection; there may be none yet. */
   | { readonly kind: "destroy"; readonly message: string }
-  /** Nothing comes after this. */
+  /** Nothing comes after this but refusals of calls. */
   | { readonly kind: "closed" };

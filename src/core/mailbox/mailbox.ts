@@ -45,10 +45,10 @@ export type MailboxInput<Payload> =
   | { kind: "drop"; unknownThrough: number };
 
 /**
- * What became of a lookup: the record is there; the id is new; the store could not say; or the id is so old
- * that its record may have been removed, so that it must never be executed.
+ * What became of a lookup: the record is there; the id is new; the store could not say; the record is there and
+ * cannot be read; or the id is so old that its record may have been removed, so that it must never be executed.
  */
-export type LookupAnswer = "found" | "absent" | "failed" | "forgotten";
+export type LookupAnswer = "found" | "absent" | "failed" | "damaged" | "forgotten";
 
 export type MailboxEffect<Payload> =
   /** Ask the store for the record of this call, then say `looked`. */
@@ -81,6 +81,8 @@ export type FailReason =
   | "expired-unknown"
   /** The store could not say whether the id is known. Not happened, as far as this attempt goes. */
   | "lookup-failed"
+  /** There is a record, and nobody can read it: it happened, and what it answered is lost. */
+  | "damaged"
   /** The id is older than what is remembered: whether it happened once cannot be said any more. */
   | "forgotten"
   /** Rolled back: the store could not take its change. Not happened. */
@@ -238,7 +240,7 @@ export class Mailbox<Payload> {
     }
     const tokens = callersOf(ticket);
     if (answer === "found") this.#effects.push({ kind: "replay", tokens, payload: ticket.payload });
-    else this.#fail(tokens, answer === "forgotten" ? "forgotten" : "lookup-failed");
+    else this.#fail(tokens, answer === "failed" ? "lookup-failed" : answer);
     this.#close(ticket);
   }
 

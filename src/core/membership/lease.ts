@@ -20,6 +20,8 @@ export interface LeaseOptions {
 export class Lease {
   readonly #termMs: number;
   #sentAt: Instant | null = null;
+  /** When this node heard that its lease was over: whatever was sent before belongs to that lease. */
+  #endedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ leaseTtlMs, leaseMarginMs }: LeaseOptions) {
     this.#termMs = leaseTtlMs - leaseMarginMs;
@@ -28,14 +30,16 @@ export class Lease {
   /** A write that renews was confirmed; it was sent at this instant. */
   renewed(sentAt: Instant): void {
     const current = this.#sentAt;
+    if (sentAt.monotonic < this.#endedAt) return;
     // The confirmation of an earlier write may arrive after that of a later one. A renewal that was sent
     // before the machine was suspended carries the old wall clock and buys nothing.
     if (current === null || sentAt.monotonic > current.monotonic) this.#sentAt = sentAt;
   }
 
   /** A claim ended the lease, or the node left: only a new incarnation brings another one. */
-  ended(): void {
+  ended(now: Instant): void {
     this.#sentAt = null;
+    this.#endedAt = now.monotonic;
   }
 
   /** Whether the node may act on what it owns. */

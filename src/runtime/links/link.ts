@@ -163,7 +163,12 @@ export class Link {
       this.#inbound.delete(frame.number);
       this.step({ kind: "reply", number: frame.number, body });
     };
-    this.#owner.onCall(call).then(answer, (thrown: unknown) => answer(replyOfFault(toSynodError(thrown))));
+    const fail = (thrown: unknown): void => answer(replyOfFault(toSynodError(thrown)));
+    try {
+      this.#owner.onCall(call).then(answer, fail);
+    } catch (thrown) {
+      fail(thrown);
+    }
   }
 
   #send(frame: SentFrame<LinkTypes>): void {

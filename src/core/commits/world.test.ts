@@ -1,0 +1,290 @@
+/**
+ * A driver around one committer, for its tests: entities that make changes, a store that answers as it is told,
+ * and a report for every change, which is compared with what the store really did.
+ */
+import assert from "node:assert/strict";
+import { SynodError } from "../../errors.ts";
+import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
+import { type Change, Commits, type CommitsEffect, type CommitsInput } from "./commits.ts";
+import { badReply, ModelStore } from "./model-store.test.ts";
+
+/** What became of a change. `again`: it was built on a lost one, and its command runs again. */
+export type Report = "durable" | "rolledBack" | "again" | "fenced" | "stale" | "unknown" | "dropped";
+
+interface Made {
+  readonly change: Change;
+  readonly bytes: number;
+  report: Report | null;
+}
+
+interface Entity {
+  readonly shard: ShardId;
+  readonly key: string;
+  version: number;
+  position: number;
+  durable: { version: number; position: number };
+  /** Changes without a report, oldest first. */
+  pending: Made[];
+}
+
+interface UnderWay {
+  readonly batch: CommitBatch;
+  readonly names: ReadonlySet<string>;
+  /** What the store answered already; it is on its way. */
+  result: CommitResult | null;
+  /** Shards that were dropped since the batch was sent. */
+  readonly dropped: Set<number>;
+}
+
+type Answered = Extract<CommitsInput, { kind: "answered" }>["result"];
+type Kind<K extends CommitsEffect["kind"]> = Extract<CommitsEffect, { kind: K }>;
+
+export interface ChangeForm {
+  readonly form: "set" | "clear" | "record";
+  readonly bad: boolean;
+  readonly size: number;
+}
+
+const service = "account";
+
+export class World {
+  readonly commits: Commits;
+  readonly store = new ModelStore((name) => this.made.get(name)!.change);
+  readonly made = new Map<string, Made>();
+  underWay: UnderWay | null = null;
+  over = false;
+  readonly #options = { incarnation: 1, batchCommandsMax: 4, batchBytesMax: 100 };
+  /** Epoch of the activation of each shard that is owned. */
+  readonly #epochs = new Map<number, number>();
+  readonly #entities = new Map<string, Entity>();
+  #woken = false;
+  #answer: Answered | null = null;
+  #lastVersion = 0;
+
+  constructor() {
+    this.commits = new Commits(this.#options);
+  }
+
+  get pending(): number {
+    return [...this.made.values()].filter(({ report }) => report === null).length;
+  }
+
+  /** A command of this entity finished; the shard is claimed first when it is not owned. */
+  change(number: number, key: string, { form, bad, size }: ChangeForm): void {
+    const entity = this.#entity({ service, number }, key);
+    const state = form === "set" ? "s".repeat(size) : form === "clear" ? null : undefined;
+    const version = form === "set" ? this.#nextVersion() : form === "clear" ? 0 : entity.version;
+    const name = `change ${this.made.size + 1}`;
+    const reply = bad ? badReply : "ok";
+    const change: Change = {
+      shard: { service, number },
+      epoch: this.#epochs.get(number)!,
+      key,
+      position: entity.position + 1,
+      expectedVersion: entity.version,
+      version,
+      stateVersion: 1,
+      state,
+      record: { id: name, inputHash: "", reply, finishedAt: 0, keyTime: null },
+    };
+    const made: Made = { change, bytes: key.length + (state?.length ?? 0) + reply.length, report: null };
+    this.made.set(name, made);
+    entity.pending.push(made);
+    entity.position += 1;
+    entity.version = version;
+    this.#step({ kind: "change", change });
+  }
+
+  flush(): void {
+    this.#woken = false;
+    this.#step({ kind: "flush" });
+  }
+
+  /** The store acts on the batch under way; its answer travels. */
+  act(): void {
+    if (this.underWay !== null) this.underWay.result ??= this.store.commit(this.underWay.batch);
+  }
+
+  answer(kind: "truth" | "failed" | "unknown" | "ended" | "broken"): void {
+    const { underWay } = this;
+    if (underWay === null) return;
+    const acted = underWay.result;
+    // What has been written can be reported as written, or not at all.
+    if (acted === null && kind === "failed") underWay.result = { status: "failed", error: broken };
+    if (acted === null && kind === "ended") underWay.result = { status: "ended" };
+    if (kind === "truth") this.act();
+    const lost = kind === "broken" ? ({ status: "broken", error: broken } as const) : ({ status: "unknown" } as const);
+    this.#answer = kind === "unknown" || kind === "broken" ? lost : underWay.result;
+    this.#step({ kind: "answered", result: this.#answer! });
+    this.#answer = null;
+  }
+
+  /** The shard is given up, or must be claimed anew. */
+  drop(number: number): void {
+    if (!this.#epochs.delete(number)) return;
+    const shard = { service, number };
+    for (const entity of this.#entitiesOf(shard)) {
+      const through = this.commits.positionUnderWay(shard, entity.key);
+      this.#report(entity, through, "unknown", "dropped");
+    }
+    this.#forget(shard);
+    this.underWay?.dropped.add(number);
+    assert.deepEqual(this.commits.step({ kind: "drop", shard }), []);
+  }
+
+  /** Another node takes the shard. */
+  steal(number: number): void {
+    this.store.claim({ service, number });
+  }
+
+  tamper(number: number, key: string): void {
+    this.store.tamper({ service, number }, key, this.#nextVersion());
+  }
+
+  /** The world calms down: the store answers, truly, until nothing is left. */
+  settle(): void {
+    for (let left = 10_000; !this.over && !this.commits.idle; left--) {
+      assert.ok(left > 0, "the committer comes to no end");
+      if (this.underWay !== null) this.answer("truth");
+      else if (this.#woken) this.flush();
+      else assert.fail("something waits, and nobody was woken");
+    }
+    for (const [name, { report }] of this.made) {
+      assert.ok(report !== null, `${name} is reported`);
+      if (report !== "unknown") assert.equal(this.store.applied.has(name), report === "durable", `${name}: ${report}`);
+    }
+  }
+
+  #nextVersion(): number {
+    return ++this.#lastVersion;
+  }
+
+  #entity(shard: ShardId, key: string): Entity {
+    if (!this.#epochs.has(shard.number)) this.#epochs.set(shard.number, this.store.claim(shard));
+    const name = `${shard.number}/${key}`;
+    let entity = this.#entities.get(name);
+    if (entity === undefined) {
+      const { version } = this.store.row(shard, key);
+      entity = { shard, key, version, position: 0, durable: { version, position: 0 }, pending: [] };
+      this.#entities.set(name, entity);
+    }
+    return entity;
+  }
+
+  #entitiesOf({ number }: ShardId): Entity[] {
+    return [...this.#entities.values()].filter(({ shard }) => shard.number === number);
+  }
+
+  #forget(shard: ShardId): void {
+    for (const { key } of this.#entitiesOf(shard)) this.#entities.delete(`${shard.number}/${key}`);
+  }
+
+  /** Pending changes up to `through` get the first report, later ones the second. */
+  #report(entity: Entity, through: number, report: Report, later: Report): Made[] {
+    const { pending } = entity;
+    entity.pending = [];
+    for (const made of pending) made.report = made.change.position <= through ? report : later;
+    return pending.filter(({ change }) => change.position <= through);
+  }
+
+  #step(input: CommitsInput): void {
+    const answered = input.kind === "answered" ? this.underWay : null;
+    if (answered !== null) this.underWay = null;
+    for (const effect of this.commits.step(input)) this.#perform(effect, answered);
+    if (this.over) return;
+    assert.equal(this.commits.idle, this.underWay === null && this.pending === 0, "idle is exact");
+  }
+
+  #perform(effect: CommitsEffect, answered: UnderWay | null): void {
+    if ("shard" in effect) {
+      assert.ok(answered !== null, "only an answer says what became of changes");
+      assert.ok(!answered.dropped.has(effect.shard.number), "an answer for a dropped shard concerns nobody");
+    }
+    switch (effect.kind) {
+      case "commit":
+        return this.#send(effect.batch);
+      case "wake":
+        assert.equal(this.underWay, null);
+        this.#woken = true;
+        return;
+      case "durable":
+        return this.#durable(effect, answered!);
+      case "rolledBack":
+        return this.#rolledBack(effect, answered!);
+      case "stale": {
+        const entity = this.#entity(effect.shard, effect.key);
+        assert.equal(this.#answer?.status, "conflict");
+        this.#report(entity, Number.POSITIVE_INFINITY, "stale", "stale");
+        return void this.#entities.delete(`${effect.shard.number}/${effect.key}`);
+      }
+      case "fenced":
+        assert.equal(this.#answer?.status, "fenced");
+        return this.#lose(effect.shard, () => [Number.POSITIVE_INFINITY, "fenced"]);
+      case "unknown":
+        return this.#lose(effect.shard, (key) => [effect.positions.get(key) ?? 0, "unknown"]);
+      case "ended":
+      case "broken":
+        return this.#end();
+    }
+  }
+
+  #send(batch: CommitBatch): void {
+    assert.equal(this.underWay, null, "one commit is under way at a time");
+    assert.ok(!this.over, "nothing is sent after the end");
+    const names = batch.shards.flatMap(({ entities }) =>
+      entities.flatMap(({ records }) => records.map(({ id }) => id)),
+    );
+    const bytes = names.reduce((sum, name) => sum + this.made.get(name)!.bytes, 0);
+    const { batchCommandsMax, batchBytesMax, incarnation } = this.#options;
+    assert.ok(names.length > 0 && names.length <= batchCommandsMax, "a batch keeps its bound of commands");
+    assert.ok(bytes <= batchBytesMax || names.length === 1, "a batch keeps its bound of bytes");
+    assert.equal(batch.incarnation, incarnation);
+    for (const name of names) assert.equal(this.made.get(name)!.report, null, "what was reported is not sent again");
+    this.underWay = { batch, names: new Set(names), result: null, dropped: new Set() };
+  }
+
+  #durable({ shard, key, position }: Kind<"durable">, { names }: UnderWay): void {
+    const entity = this.#entity(shard, key);
+    assert.equal(this.#answer?.status, "committed");
+    assert.ok(position > entity.durable.position);
+    while (entity.pending[0] !== undefined && entity.pending[0].change.position <= position) {
+      const made = entity.pending.shift()!;
+      assert.ok(names.has(made.change.record!.id), "only what was in the batch becomes durable by it");
+      made.report = "durable";
+      entity.durable = { version: made.change.version, position: made.change.position };
+    }
+    assert.equal(entity.durable.position, position);
+  }
+
+  #rolledBack({ shard, key, through, culprit }: Kind<"rolledBack">, { names }: UnderWay): void {
+    const entity = this.#entity(shard, key);
+    assert.equal(this.#answer?.status, culprit ? "refused" : "failed");
+    const authors = this.#report(entity, through, "rolledBack", "again");
+    for (const { change } of authors)
+      assert.ok(names.has(change.record!.id), "only what was in the batch is lost by it");
+    const bad = authors.some(({ change }) => change.record!.reply === badReply);
+    if (culprit) assert.ok(bad, "only an entity with bad data is refused");
+    entity.version = entity.durable.version;
+    entity.position = entity.durable.position;
+  }
+
+  #lose(shard: ShardId, reportOf: (key: string) => [through: number, report: Report]): void {
+    for (const entity of this.#entitiesOf(shard)) {
+      const [through, report] = reportOf(entity.key);
+      this.#report(entity, through, report, "dropped");
+    }
+    this.#epochs.delete(shard.number);
+    this.#forget(shard);
+    assert.deepEqual(this.commits.step({ kind: "drop", shard }), []);
+  }
+
+  /** The lease has ended, or the store must not be used again: every shard is given up. */
+  #end(): void {
+    this.over = true;
+    for (const number of [...this.#epochs.keys()]) this.drop(number);
+    assert.ok(this.commits.idle);
+    this.flush();
+  }
+}
+
+const broken = new SynodError("unavailable", "the disk is full");

@@ -1,0 +1,132 @@
+/** `synod up` of what cannot work: one clear sentence, an exit code that is not 0, a stack only on demand. */
+import assert from "node:assert/strict";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Finished, root, startUp, synod, temporaryFolder, until } from "./running-system.ts";
+
+/** A project of somebody's own, with Synod installed. */
+function project(source: string): Disposable & { readonly path: string; readonly file: string } {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder.path, "node_modules"));
+  symlinkSync(root, join(folder.path, "node_modules/synod"));
+  symlinkSync(join(root, "node_modules/zod"), join(folder.path, "node_modules/zod"));
+  writeFileSync(join(folder.path, "package.json"), '{"type":"module"}');
+  const file = join(folder.path, "system.ts");
+  writeFileSync(file, source);
+  return { ...folder, file, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+}
+
+const up = (folder: string, ...words: string[]): Promise<Finished> =>
+  synod(folder, ["up", "system.ts", "--port", "0", "--admin-port", "0", ...words]);
+
+const counter = `
+import { command, defineInterface, defineSystem, implement } from "synod";
+import { http } from "synod/http";
+import { z } from "zod";
+const Counter = defineInterface("counter", {
+  key: z.string(),
+  operations: { add: command({ input: z.number(), output: z.number() }) },
+});
+const counter = implement(Counter, {
+  state: { version: 1, initial: () => ({ count: 0 }) },
+  operations: { add: (ctx, step) => (ctx.state.count += step) },
+});
+export default defineSystem({ name: "counters", services: [counter], adapters: [http()] });
+`;
+
+const refusals: [about: string, source: string, sentence: RegExp][] = [
+  ["an enum", "enum A { X }\nexport default A;", /^synod: system\.ts:1 uses an enum, but Node runs TypeScript/],
+  [
+    "a missing package",
+    'import "@nobody/nothing";',
+    /^synod: system\.ts imports the package "@nobody\/nothing", which/,
+  ],
+  ["a throw", 'throw new Error("boom");', /^synod: system\.ts:1 threw while it was loaded: boom$/],
+  ["another default export", "export default 1;", /^synod: The default export of system\.ts is not a system/],
+  [
+    "a wrong definition",
+    'import { defineSystem } from "synod";\nexport default defineSystem({ name: "x", services: [] });',
+    /^synod: system\.ts:2 .*system x has no services/,
+  ],
+  [
+    "an adapter beyond loopback without TLS",
+    counter.replace("http()", 'http({ host: "0.0.0.0" })'),
+    /^synod: HTTP would listen on 0\.0\.0\.0, beyond this machine, without TLS/,
+  ],
+];
+
+for (const [about, source, sentence] of refusals) {
+  test(`up of a system with ${about} ends with one sentence, and a stack only with --verbose`, async () => {
+    using folder = project(source);
+    const quiet = await up(folder.path);
+    assert.equal(quiet.code, 1);
+    assert.equal(quiet.stdout, "");
+    const lines = quiet.stderr.trimEnd().split("\n");
+    assert.equal(lines.length, 1, quiet.stderr);
+    assert.match(lines[0]!, sentence);
+    assert.match((await up(folder.path, "--verbose")).stderr, /\n {4}at /);
+  });
+}
+
+test("a system file that is not there is told in one sentence", async () => {
+  using folder = temporaryFolder();
+  const { code, stderr } = await synod(folder.path, ["up", "nothing.ts"]);
+  assert.equal(code, 1);
+  assert.equal(stderr, "synod: There is no file nothing.ts: give the path of the file that declares the system.\n");
+});
+
+test("a store that cannot be opened is told in one sentence", async () => {
+  using folder = project(counter);
+  writeFileSync(
+    join(folder.path, "text.db"),
+    "this is no database, but it is long enough to be looked at\n".repeat(99),
+  );
+  mkdirSync(join(folder.path, "folder.db"));
+  for (const [store, sentence] of [
+    ["sqlite:text.db", /^synod: \S+text\.db is not a SQLite file/],
+    ["sqlite:folder.db", /^synod: \S+folder\.db /],
+    ["postgres://localhost/x", /^synod: PostgreSQL stores are not supported yet/],
+    ["nonsense", /^synod: "nonsense" is no store URL/],
+  ] as const) {
+    const { code, stderr } = await up(folder.path, "--store", store);
+    assert.equal(code, 1);
+    assert.match(stderr, sentence);
+    assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
+  }
+});
+
+test("a system that dies each time before it serves is given up", async () => {
+  using folder = project(`${counter}\nprocess.exit(7);`);
+  const { code, stderr } = await up(folder.path);
+  assert.equal(code, 1);
+  assert.equal(stderr.match(/node-1 died \(exit code 7\): starting it again/g)?.length, 5);
+  assert.match(stderr, /^synod: node-1 died 6 times in a row before it served \(exit code 7\)$/m);
+});
+
+test("a system that is broken while it runs and crashes then is given up in the end, and says why", async () => {
+  using folder = project(counter);
+  await using running = await startUp(folder.path, ["system.ts"]);
+  writeFileSync(folder.file, "enum A { X }");
+  process.kill(running.ready.nodes[0]!.pid, "SIGKILL");
+  const { code, stderr } = await running.ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /^synod: system\.ts:1 uses an enum/m);
+});
+
+test("what user code leaves to crash the node is told, and the node starts again", async () => {
+  using folder = project(
+    counter.replace(
+      "(ctx, step) =>",
+      '(ctx, step) => step === 13 ? void setTimeout(() => { throw new Error("late"); }) :',
+    ),
+  );
+  await using running = await startUp(folder.path, ["system.ts"]);
+  await fetch(new URL("/counter/a/add", running.ready.http), {
+    method: "POST",
+    body: "13",
+    headers: { "content-type": "application/json" },
+  }).catch(() => undefined);
+  await until("the crash is told", () => /node-1 died \(exit code 1: late\)/.test(running.stderr));
+  await until("the node serves again", () => running.stderr.includes("node-1 serves again"));
+});

@@ -1,0 +1,90 @@
+/** `kill -9` of the node under load: nothing acknowledged is lost, nothing happens twice, and it is quick. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createPrng } from "../../src/values/prng.ts";
+import { type Acknowledged, balance, deposit, replays } from "./load.ts";
+import { nodePid, reportOf, startUp, temporaryFolder, until } from "./running-system.ts";
+
+const accounts: readonly string[] = Array.from({ length: 20 }, (_, index) => `account-${index}`);
+
+async function assertExactlyOnce(url: string, acknowledged: readonly Acknowledged[]): Promise<void> {
+  for (const account of accounts) {
+    const deposited = acknowledged.filter((one) => one.account === account).reduce((sum, one) => sum + one.amount, 0);
+    assert.equal(await balance(url, account), deposited, `${account} holds what was deposited`);
+  }
+}
+
+test("after kill -9 under 200 commands/s every key answers within 2 s, with nothing lost or doubled", async () => {
+  using folder = temporaryFolder();
+  await using up = await startUp(folder.path);
+  const url = up.ready.http;
+  const running: Promise<Acknowledged>[] = [];
+  const started = performance.now();
+  let killedAt: number | undefined;
+  // Open loop: what is due by the clock is sent, however slow the answers are.
+  await until("four seconds of load", () => {
+    const now = performance.now();
+    while (running.length < ((now - started) * 200) / 1_000) {
+      running.push(deposit(url, accounts[running.length % accounts.length]!, 1));
+    }
+    if (killedAt === undefined && now - started > 1_000) {
+      process.kill(up.ready.nodes[0]!.pid, "SIGKILL");
+      killedAt = performance.now();
+    }
+    return now - started > 4_000;
+  });
+  const acknowledged = await Promise.all(running);
+  await assertExactlyOnce(url, acknowledged);
+  for (const account of accounts) {
+    const again = acknowledged.filter((one) => one.account === account && one.answeredAt > killedAt!);
+    const waitedMs = Math.min(...again.map((one) => one.answeredAt)) - killedAt!;
+    assert.ok(waitedMs < 2_000, `${account} answered ${waitedMs} ms after the kill`);
+  }
+});
+
+test("after 50 kills at random moments under load every acknowledged command took effect exactly once", async (t) => {
+  const seed = Date.now() % 2 ** 31;
+  t.diagnostic(`seed ${seed}`);
+  const random = createPrng(seed);
+  using folder = temporaryFolder();
+  await using up = await startUp(folder.path);
+  const url = up.ready.http;
+  const acknowledged: Acknowledged[] = [];
+  let stop = false;
+  const clients = Array.from({ length: 8 }, async () => {
+    while (!stop) {
+      const account = accounts[random.below(accounts.length)]!;
+      acknowledged.push(await deposit(url, account, 1 + random.below(100)));
+    }
+  });
+  for (let kill = 0; kill < 50; kill++) {
+    // Every fifth kill may hit the node while it starts; the others hit it while it serves.
+    const wounded = kill % 5 === 4 ? anyPid : nodePid;
+    const pid = await until("there is a node to kill", () => wounded(folder.path).catch(() => undefined));
+    const moment = performance.now() + random.number() * 200;
+    await until("the random moment", () => performance.now() > moment);
+    kill9(pid);
+    await until("the node is gone", async () => (await anyPid(folder.path)) !== pid);
+  }
+  stop = true;
+  await Promise.all(clients);
+  await assertExactlyOnce(url, acknowledged);
+  const repeated = acknowledged.filter((_, index) => index % Math.ceil(acknowledged.length / 100) === 0);
+  for (const one of repeated) assert.ok(await replays(url, one), "a repeat gets the recorded answer");
+  await assertExactlyOnce(url, acknowledged);
+  t.diagnostic(`${acknowledged.length} deposits, ${acknowledged.filter((one) => one.attempts > 1).length} repeated`);
+  assert.ok(acknowledged.length > 200, "there was load");
+});
+
+async function anyPid(folder: string): Promise<number | undefined> {
+  return (await reportOf(folder)).nodes[0]?.pid;
+}
+
+/** The node may have died by itself in the meantime: only what the test started is ever killed. */
+function kill9(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
+  }
+}
