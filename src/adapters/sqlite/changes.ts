@@ -7,6 +7,7 @@ import { SynodError } from "../../errors.ts";
 import { batchFault } from "../../ports/batch.ts";
 import type { CallRecord, CommitBatch, CommitResult, EntityChange, ShardChanges, ShardId } from "../../ports/store.ts";
 import { entityChecksum, recordChecksum } from "./checksums.ts";
+import { floorsOf } from "./floors.ts";
 import type { Leases } from "./leases.ts";
 
 interface ShardRow {
@@ -27,10 +28,11 @@ export function commitsOf(database: DatabaseSync, leases: Leases): (batch: Commi
   const raiseStateVersion = database.prepare("UPDATE shards SET state_version = ? WHERE service = ? AND number = ?");
   const changeEntity = entityWriter(database);
   const addRecord = recordWriter(database);
+  const { raise } = floorsOf(database);
 
   const rowOf = ({ service, number }: ShardId) => shardRow.get(service, number) as ShardRow | undefined;
 
-  const write = ({ shard, entities }: ShardChanges, row: ShardRow): { shard: ShardId; key: string }[] => {
+  const write = ({ shard, entities, floors }: ShardChanges, row: ShardRow): { shard: ShardId; key: string }[] => {
     const conflicts: { shard: ShardId; key: string }[] = [];
     let { stateVersion } = row;
     let timed = 0;
@@ -43,6 +45,7 @@ export function commitsOf(database: DatabaseSync, leases: Leases): (batch: Commi
       if (!isCurrent) conflicts.push({ shard, key: entity.key });
       if (entity.state !== null) stateVersion = Math.max(stateVersion, entity.stateVersion);
     }
+    for (const floor of floors) raise(shard, floor);
     if (timed > 0) countTimed.run(timed, shard.service, shard.number);
     if (stateVersion > row.stateVersion) {
       raiseStateVersion.run(stateVersion, shard.service, shard.number);

@@ -7,5 +7,5 @@ export function entityChecksum(service: string, key: string, { version, stateVer
 }
 
 export function recordChecksum(service: string, { id, inputHash, reply, finishedAt, keyTime }: CallRecord): number {
-  return checksum(service, id, inputHash, reply, finishedAt, keyTime ?? "");
+  return checksum(service, id, inputHash, reply, finishedAt ?? "", keyTime ?? "");
 }

@@ -103,7 +103,7 @@ export type PackedReadResults = readonly (Scalar | PackedError)[];
 
 export function packBatch({ incarnation, shards }: CommitBatch): PackedBatch {
   const packed: Scalar[] = [incarnation, shards.length];
-  for (const { shard, epoch, entities } of shards) {
+  for (const { shard, epoch, entities, floors } of shards) {
     packed.push(shard.service, shard.number, epoch, entities.length);
     for (const { key, expectedVersion, version, stateVersion, state, records } of entities) {
       packed.push(key, expectedVersion, version, stateVersion, state, records.length);
@@ -111,6 +111,8 @@ export function packBatch({ incarnation, shards }: CommitBatch): PackedBatch {
         packed.push(id, inputHash, reply, finishedAt, keyTime);
       }
     }
+    packed.push(floors.length);
+    for (const { session, floor, open } of floors) packed.push(session, floor, open.length, ...open);
   }
   return packed;
 }
@@ -122,7 +124,7 @@ export function unpackBatch(packed: PackedBatch): CommitBatch {
     id: text(),
     inputHash: text(),
     reply: text(),
-    finishedAt: number(),
+    finishedAt: numberOrNull(),
     keyTime: numberOrNull(),
   });
   const entity = () => ({
@@ -133,10 +135,12 @@ export function unpackBatch(packed: PackedBatch): CommitBatch {
     state: textOrNull(),
     records: list(record),
   });
+  const floor = () => ({ session: text(), floor: number(), open: list(number) });
   const changes = () => ({
     shard: { service: text(), number: number() },
     epoch: number(),
     entities: list(entity),
+    floors: list(floor),
   });
   return { incarnation: number(), shards: list(changes) };
 }
@@ -206,6 +210,6 @@ export function unpackReadResults(packed: PackedReadResults): () => ReadResult {
   };
 
   function record(): CallRecord {
-    return { id: text(), inputHash: text(), reply: text(), finishedAt: number(), keyTime: numberOrNull() };
+    return { id: text(), inputHash: text(), reply: text(), finishedAt: numberOrNull(), keyTime: numberOrNull() };
   }
 }

@@ -9,6 +9,7 @@ import {
   type ShardId,
   type Store,
 } from "../../ports/store.ts";
+import { floorsOf } from "./floors.ts";
 import type { Leases } from "./leases.ts";
 import { hostsOf, viewOf } from "./view.ts";
 
@@ -28,6 +29,7 @@ export function ownershipOf(database: DatabaseSync, leases: Leases): Ownership {
     "UPDATE shards SET owner = NULL WHERE service = ? AND number = ? AND owner = ? AND epoch = ?",
   );
   const view = viewOf(database);
+  const floors = floorsOf(database);
 
   const take = (
     incarnation: number,
@@ -35,9 +37,11 @@ export function ownershipOf(database: DatabaseSync, leases: Leases): Ownership {
     hosts: readonly HostedService[],
   ): ClaimedShard | undefined => {
     const hosted = hosts.find((host) => host.service === service);
-    if (hosted === undefined) return undefined;
+    if (hosted === undefined || hosted.stateVersion === null) return undefined;
     const row = claimShard.get(incarnation, service, number, hosted.stateVersion);
-    return row && { shard: { service, number }, ...(row as unknown as Omit<ClaimedShard, "shard">) };
+    if (row === undefined) return undefined;
+    const shard = { service, number };
+    return { shard, ...(row as unknown as Omit<ClaimedShard, "shard" | "floors">), floors: floors.ofShard(shard) };
   };
 
   return {

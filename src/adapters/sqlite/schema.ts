@@ -63,13 +63,22 @@ CREATE TABLE records (
   id TEXT NOT NULL,
   input_hash TEXT NOT NULL,
   reply TEXT NOT NULL,            -- JSON
-  finished_at INTEGER NOT NULL,   -- ms since 1970
+  finished_at INTEGER,            -- ms since 1970; NULL for calls of a session, which a floor removes
   key_time INTEGER,               -- ms since 1970; NULL for opaque keys
   checksum INTEGER NOT NULL,
   PRIMARY KEY (service, shard, id)
 ) STRICT;
 
-CREATE INDEX records_by_age ON records (service, shard, key_time, finished_at);
+CREATE INDEX records_by_age ON records (service, shard, key_time, finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE TABLE floors (
+  service TEXT NOT NULL,
+  shard INTEGER NOT NULL,
+  session TEXT NOT NULL,
+  floor INTEGER NOT NULL,
+  open TEXT NOT NULL,             -- JSON: [number]
+  PRIMARY KEY (service, shard, session)
+) STRICT, WITHOUT ROWID;
 `;
 
 export interface StoreCreation {

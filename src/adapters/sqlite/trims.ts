@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { TrimRequest, TrimResult } from "../../ports/store.ts";
+import { floorsOf } from "./floors.ts";
 
 interface ShardRow {
   readonly owner: number | null;
@@ -25,19 +26,20 @@ export function trimsOf(database: DatabaseSync): (request: TrimRequest) => TrimR
   );
   const removeOpaque = database.prepare(
     `DELETE FROM records WHERE rowid IN (
-       SELECT rowid FROM records WHERE service = ? AND shard = ? AND key_time IS NULL AND finished_at < ?
+       SELECT rowid FROM records WHERE service = ? AND shard = ? AND key_time IS NULL AND finished_at < ? AND finished_at IS NOT NULL
        ORDER BY finished_at LIMIT ?)`,
   );
   // A lower bound and not IS NOT NULL, which SQLite would not look up in the index.
   const instants = database.prepare(
     `SELECT key_time AS keyTime, count(*) AS size, max(finished_at) AS finishedLast FROM records
-     WHERE service = ? AND shard = ? AND key_time >= ${Number.MIN_SAFE_INTEGER} GROUP BY key_time ORDER BY key_time`,
+     WHERE service = ? AND shard = ? AND finished_at IS NOT NULL AND key_time >= ${Number.MIN_SAFE_INTEGER} GROUP BY key_time ORDER BY key_time`,
   );
   const removeTimed = database.prepare(
     `DELETE FROM records WHERE rowid IN (
-       SELECT rowid FROM records WHERE service = ? AND shard = ? AND key_time <= ?
+       SELECT rowid FROM records WHERE service = ? AND shard = ? AND finished_at IS NOT NULL AND key_time <= ?
        ORDER BY key_time, finished_at LIMIT ?)`,
   );
+  const floors = floorsOf(database);
   const settle = database.prepare(
     "UPDATE shards SET watermark = ?, timed_records = timed_records - ? WHERE service = ? AND number = ?",
   );
@@ -48,6 +50,7 @@ export function trimsOf(database: DatabaseSync): (request: TrimRequest) => TrimR
     if (row === undefined || row.owner !== request.incarnation || row.epoch !== request.epoch) {
       return { status: "fenced" };
     }
+    for (const session of request.endedSessions) floors.end(request.shard, session);
     const opaque = Number(removeOpaque.run(service, number, request.finishedBefore, request.removeMax).changes);
     const removeMax = request.removeMax - opaque;
     const walk = instants.iterate(service, number) as unknown as Iterable<Instant>;

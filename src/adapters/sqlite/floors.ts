@@ -1,0 +1,43 @@
+/**
+ * Floors of sessions, in SQL. A floor and the removal of the records that it settles are one transaction: what
+ * is gone is refused from then on. Ids of one session stand together in their order, so a floor is one range.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { SessionFloor, ShardId } from "../../ports/store.ts";
+import { sessionRecordId } from "../../values/ids.ts";
+
+export interface Floors {
+  raise(shard: ShardId, floor: SessionFloor): void;
+  ofShard(shard: ShardId): readonly SessionFloor[];
+  end(shard: ShardId, session: string): void;
+}
+
+export function floorsOf(database: DatabaseSync): Floors {
+  const put = database.prepare(
+    `INSERT INTO floors VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (service, shard, session) DO UPDATE SET floor = excluded.floor, open = excluded.open`,
+  );
+  const settle = database.prepare(
+    `DELETE FROM records WHERE service = ? AND shard = ? AND id >= ? AND id < ?
+     AND id NOT IN (SELECT value FROM json_each(?))`,
+  );
+  const list = database.prepare("SELECT session, floor, open FROM floors WHERE service = ? AND shard = ?");
+  const remove = database.prepare("DELETE FROM floors WHERE service = ? AND shard = ? AND session = ?");
+
+  return {
+    raise: ({ service, number }, { session, floor, open }) => {
+      put.run(service, number, session, floor, JSON.stringify(open));
+      const kept = JSON.stringify(open.map((one) => sessionRecordId(session, one)));
+      settle.run(service, number, sessionRecordId(session, 0), sessionRecordId(session, floor), kept);
+    },
+    ofShard: ({ service, number }) => {
+      const rows = list.all(service, number) as { session: string; floor: number; open: string }[];
+      return rows.map(({ session, floor, open }) => ({ session, floor, open: JSON.parse(open) as number[] }));
+    },
+    end: ({ service, number }, session) => {
+      const last = sessionRecordId(session, Number.MAX_SAFE_INTEGER);
+      settle.run(service, number, sessionRecordId(session, 0), last, "[]");
+      remove.run(service, number, session);
+    },
+  };
+}
