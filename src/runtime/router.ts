@@ -58,7 +58,7 @@ export class Router {
   async #attempt(invocation: Invocation): Promise<Attempt> {
     const { lease } = this.#environment;
     const { key } = invocation.target;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline))) {
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed))) {
       const message = "this node cannot reach the store: its lease has run out";
       return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }) };
     }
