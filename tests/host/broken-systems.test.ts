@@ -24,6 +24,11 @@ const refusals: [about: string, source: string, sentence: RegExp][] = [
     /^synod: system\.ts:2 .*system x has no services/,
   ],
   [
+    "no adapter but a port for one",
+    counter.replace("http()", ""),
+    /^synod: System counters has no adapter that could take the port\.$/,
+  ],
+  [
     "an adapter beyond loopback without TLS",
     counter.replace("http()", 'http({ host: "0.0.0.0" })'),
     /^synod: HTTP would listen on 0\.0\.0\.0, beyond this machine, without TLS/,

@@ -56,7 +56,7 @@ export class RunningUp implements AsyncDisposable {
 
   constructor(cwd: string, words: readonly string[]) {
     const fixed = ["--port", "0", "--admin-port", "0", "--json"];
-    this.#child = spawn(process.execPath, [bin, "up", ...words, ...fixed], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, [bin, "up", ...fixed, ...words], { cwd, stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stderr!.on("data", (chunk) => (this.stderr += chunk));
     this.ended = finished(this.#child, 10 * 60_000);
   }
