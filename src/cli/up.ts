@@ -85,11 +85,16 @@ function printReady(
   urls: readonly string[],
   json: boolean,
 ): void {
-  const http = urls[0] ?? null;
+  const http = httpUrl(system, urls);
   const line = json
     ? JSON.stringify({ event: "ready", http, admin, nodes: supervisor.nodes })
     : `${system.name} is ready${http ? ` at ${http}` : ""} (admin ${admin}, store ${store}). Ctrl-C stops it.`;
   process.stdout.write(`${line}\n`);
+}
+
+/** Where the first HTTP adapter answers. */
+function httpUrl({ adapters }: SupervisedPlace["system"], urls: readonly string[]): string | null {
+  return urls[adapters.findIndex(({ name }) => name === "http")] ?? null;
 }
 
 function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: readonly string[]): AdminTarget {
@@ -97,7 +102,7 @@ function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: reado
     report: async () => ({
       system: place.system.name,
       store: place.store,
-      http: urls[0] ?? null,
+      http: httpUrl(place.system, urls),
       supervisorPid: process.pid,
       services: place.system.services,
       nodes: await supervisor.report(),

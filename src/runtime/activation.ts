@@ -339,7 +339,7 @@ export class Activation implements Passivable {
       this.#drive({ kind: "depart", token, attempt, departure });
     });
     const { lease } = this.options.environment;
-    if (!lease.valid && !(await lease.whenValid(deadline))) throw leaseRanOut();
+    if (!lease.valid && !(await lease.whenValid(deadline, () => this.#dropped === null))) throw leaseRanOut();
   }
 
   #commit(position: number, { state, record }: TurnResult): void {
@@ -393,7 +393,7 @@ export class Activation implements Passivable {
   /** `harmless`: the answer is a query's, so that without it nothing has happened. */
   async #throughGate(reply: GatewayReply, deadline: number, harmless: boolean): Promise<Attempt> {
     const { lease } = this.options.environment;
-    const valid = lease.valid || (await lease.whenValid(deadline));
+    const valid = lease.valid || (await lease.whenValid(deadline, () => this.#dropped === null));
     if (valid && this.#dropped === null) return { reply };
     return lost(this.#dropped ?? leaseRanOut(), harmless);
   }

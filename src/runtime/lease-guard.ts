@@ -30,26 +30,36 @@ export class LeaseGuard {
     if (this.valid) this.#wake();
   }
 
-  /** The lease is over for good; whoever waits is told by {@link whenValid}. */
+  /** The lease is over for good: whoever waits for another one asks whether that is still wanted. */
   ended(): void {
     this.#lease.ended(this.now());
     this.#wake();
   }
 
-  /** Waits for a valid lease, for one TTL and up to `deadline` (monotonic) at the most; says whether there is one. */
-  async whenValid(deadline: number): Promise<boolean> {
-    if (this.valid) return true;
-    const waitMs = Math.max(0, Math.min(this.#patienceMs, deadline - this.#clock.monotonic()));
+  /**
+   * Waits for a valid lease, for one TTL and up to `deadline` (monotonic) at the most, and only as long as `wanted`
+   * says so. Returns whether there is one.
+   */
+  async whenValid(deadline: number, wanted: () => boolean): Promise<boolean> {
+    const giveUpAt = Math.min(deadline, this.#clock.monotonic() + this.#patienceMs);
+    while (!this.valid && wanted()) {
+      const leftMs = giveUpAt - this.#clock.monotonic();
+      if (leftMs <= 0) return false;
+      await this.#change(leftMs);
+    }
+    return this.valid;
+  }
+
+  async #change(withinMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = (): void => {
         timer.cancel();
         this.#waiters.delete(done);
         resolve();
       };
-      const timer = this.#clock.setTimer(waitMs, done);
+      const timer = this.#clock.setTimer(withinMs, done);
       this.#waiters.add(done);
     });
-    return this.valid;
   }
 
   #wake(): void {

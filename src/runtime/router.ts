@@ -173,7 +173,7 @@ export class Router {
   /** One try on this node, which owns the shard. */
   async #attemptHere(invocation: Invocation, shard: Shard, key: string): Promise<Attempt> {
     const { lease } = this.#options.environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline))) return { reply: leaseRanOut() };
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed))) return { reply: leaseRanOut() };
     if (!shard.admits) return this.#gone();
     const activation = this.activate(shard, key);
     if (activation === undefined) {
@@ -201,7 +201,7 @@ export class Router {
   async #runStateless(invocation: Invocation): Promise<GatewayReply> {
     const { environment } = this.#options;
     const { lease } = environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline))) return leaseRanOut();
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed))) return leaseRanOut();
     if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
     return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
   }

@@ -9,6 +9,10 @@
  * | a stateless query      |                            | queries              |
  * | a stateless command    |                            | queries and commands |
  *
+ * Their type parameters, for handlers that are written apart from `implement`: the type of the key, the type of the
+ * state, the declared errors with their data, and the names of the interfaces in `calls` (`"account" | "rates"`;
+ * `never` without any).
+ *
  * Types only; the runtime makes the values. A context is revoked when its handler has settled.
  */
 import type { SynodError } from "../errors.ts";

@@ -8,8 +8,10 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import { SynodError } from "../errors.ts";
 
-/** What a writer allocates at a time; a stretch that needs more gets a slab of its own. */
-const slabBytes = 16 * 1024;
+/** The first slab of a writer: enough for a hello, cheap enough for a stranger. */
+const slabBytesLeast = 512;
+/** Every next slab is twice the last one, up to this; a stretch that needs more gets a slab of its own. */
+const slabBytesMost = 16 * 1024;
 /** LEB128 carries 7 bits a byte; 8 bytes hold every safe integer. */
 const varintBytesMax = 8;
 const utf8BytesPerUnitMax = 3;
@@ -33,7 +35,7 @@ export function checkText(text: string, bytesMax: number, field: string): void {
 }
 
 export class ByteWriter {
-  #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes);
+  #slab: Buffer = Buffer.alloc(0);
   #start = 0;
   #position = 0;
 
@@ -100,7 +102,7 @@ export class ByteWriter {
 
   /** A text without its length: only as the last field of a frame. */
   rest(text: string): void {
-    this.#reserve(text.length < slabBytes ? text.length * utf8BytesPerUnitMax : utf8Bytes(text));
+    this.#reserve(text.length < slabBytesMost ? text.length * utf8BytesPerUnitMax : utf8Bytes(text));
     this.#position += this.#slab.write(text, this.#position);
   }
 
@@ -114,6 +116,7 @@ export class ByteWriter {
   #reserve(bytes: number): void {
     if (this.#position + bytes <= this.#slab.length) return;
     const length = this.length;
+    const slabBytes = Math.max(slabBytesLeast, Math.min(2 * this.#slab.length, slabBytesMost));
     const next = Buffer.allocUnsafeSlow(Math.max(slabBytes, 2 * length + bytes));
     next.set(this.#slab.subarray(this.#start, this.#position));
     this.#slab = next;

@@ -26,8 +26,3 @@ export const codeBytesMax: number = 256;
 export const messageBytesMax: number = 4 * 1024;
 export const nonceBytes: number = 32;
 export const proofBytes: number = 32;
-
-/** The longest payload (input or reply, as UTF-8) that surely fits into a frame of a peer that announced `frameBytesMax`. */
-export function payloadBytesMax(frameBytesMax: number): number {
-  return frameBytesMax - headBytesMax;
-}

@@ -50,10 +50,10 @@ export const Desk = defineInterface("desk", {
 
 export const Stranger = defineInterface("stranger", { operations: { greet: query({ output: z.string() }) } });
 
-type Callees = typeof Rates | typeof Shelf;
+type Callees = "rates" | "shelf";
 export type Acting = CommandContext<string, State, { declined: number }, Callees>;
 export type Looking = QueryContext<string, State, Record<never, never>, Callees>;
-export type Serving = StatelessCommandContext<{ closed: null }, typeof Counter>;
+export type Serving = StatelessCommandContext<{ closed: null }, "counter">;
 
 /** What the test makes the handlers do, by the name that it passes as input. */
 export interface Scripts {

@@ -1,39 +1,13 @@
 /** `synod up` of what cannot work: one clear sentence, an exit code that is not 0, a stack only on demand. */
 import assert from "node:assert/strict";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Finished, root, startUp, synod, temporaryFolder, until } from "./running-system.ts";
-
-/** A project of somebody's own, with Synod installed. */
-function project(source: string): Disposable & { readonly path: string; readonly file: string } {
-  const folder = temporaryFolder();
-  mkdirSync(join(folder.path, "node_modules"));
-  symlinkSync(root, join(folder.path, "node_modules/synod"));
-  symlinkSync(join(root, "node_modules/zod"), join(folder.path, "node_modules/zod"));
-  writeFileSync(join(folder.path, "package.json"), '{"type":"module"}');
-  const file = join(folder.path, "system.ts");
-  writeFileSync(file, source);
-  return { ...folder, file, [Symbol.dispose]: () => folder[Symbol.dispose]() };
-}
+import { counter, counterThat, project } from "./project.ts";
+import { type Finished, startUp, synod, temporaryFolder, until } from "./running-system.ts";
 
 const up = (folder: string, ...words: string[]): Promise<Finished> =>
   synod(folder, ["up", "system.ts", "--port", "0", "--admin-port", "0", ...words]);
-
-const counter = `
-import { command, defineInterface, defineSystem, implement } from "synod";
-import { http } from "synod/http";
-import { z } from "zod";
-const Counter = defineInterface("counter", {
-  key: z.string(),
-  operations: { add: command({ input: z.number(), output: z.number() }) },
-});
-const counter = implement(Counter, {
-  state: { version: 1, initial: () => ({ count: 0 }) },
-  operations: { add: (ctx, step) => (ctx.state.count += step) },
-});
-export default defineSystem({ name: "counters", services: [counter], adapters: [http()] });
-`;
 
 const refusals: [about: string, source: string, sentence: RegExp][] = [
   ["an enum", "enum A { X }\nexport default A;", /^synod: system\.ts:1 uses an enum, but Node runs TypeScript/],
@@ -48,6 +22,11 @@ const refusals: [about: string, source: string, sentence: RegExp][] = [
     "a wrong definition",
     'import { defineSystem } from "synod";\nexport default defineSystem({ name: "x", services: [] });',
     /^synod: system\.ts:2 .*system x has no services/,
+  ],
+  [
+    "no adapter but a port for one",
+    counter.replace("http()", ""),
+    /^synod: System counters has no adapter that could take the port\.$/,
   ],
   [
     "an adapter beyond loopback without TLS",
@@ -115,12 +94,7 @@ test("a system that is broken while it runs and crashes then is given up in the 
 });
 
 test("what user code leaves to crash the node is told, and the node starts again", async () => {
-  using folder = project(
-    counter.replace(
-      "(ctx, step) =>",
-      '(ctx, step) => step === 13 ? void setTimeout(() => { throw new Error("late"); }) :',
-    ),
-  );
+  using folder = project(counterThat('if (step === 13) setTimeout(() => { throw new Error("late"); }); return step;'));
   await using running = await startUp(folder.path, ["system.ts"]);
   await fetch(new URL("/counter/a/add", running.ready.http), {
     method: "POST",

@@ -56,7 +56,7 @@ export class RunningUp implements AsyncDisposable {
 
   constructor(cwd: string, words: readonly string[]) {
     const fixed = ["--port", "0", "--admin-port", "0", "--json"];
-    this.#child = spawn(process.execPath, [bin, "up", ...words, ...fixed], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, [bin, "up", ...fixed, ...words], { cwd, stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stderr!.on("data", (chunk) => (this.stderr += chunk));
     this.ended = finished(this.#child, 10 * 60_000);
   }
@@ -141,10 +141,10 @@ export async function nodePid(cwd: string): Promise<number | undefined> {
   return node?.state === "ready" ? node.pid : undefined;
 }
 
-/** What the running bank in that folder reports of itself. */
-export async function reportOf(cwd: string): Promise<SystemReport> {
-  const file = await readAdminFile(join(cwd, ".synod/bank.admin.json"));
-  if (!file) throw new Error("the bank does not run there");
+/** What the system that runs in that folder reports of itself. */
+export async function reportOf(cwd: string, system = "bank"): Promise<SystemReport> {
+  const file = await readAdminFile(join(cwd, `.synod/${system}.admin.json`));
+  if (!file) throw new Error(`${system} does not run there`);
   return await adminClient(file).report();
 }
 

@@ -72,7 +72,7 @@ describe("a body", () => {
   });
 });
 
-describe("a slow client", () => {
+describe("a slow client", { timeout: 10_000 }, () => {
   test("has a bound for its headers", async () => {
     await using server = await startHttp({ limits: hasty });
     using client = await connectRaw(server, "GET /account/a/balance HTTP/1.1\r\n");

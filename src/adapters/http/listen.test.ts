@@ -20,6 +20,12 @@ function refusal(code: string, sentence: RegExp): (error: unknown) => boolean {
   };
 }
 
+/** Starts where it must not start; should it start all the same, it is closed, and the test fails. */
+async function startAndClose(...options: Parameters<typeof startHttp>): Promise<void> {
+  const server = await startHttp(...options);
+  await server.adapter.close();
+}
+
 describe("http()", () => {
   test("says where it wants to listen, by default on loopback, before it is started", () => {
     assert.deepEqual(http().address, { host: "127.0.0.1", port: 8080 });
@@ -58,7 +64,7 @@ describe("listening", () => {
 
   test("on a port in use fails with a sentence that names it, and leaves nothing open", async () => {
     await using first = await startHttp();
-    const second = startHttp({ port: first.port });
+    const second = startAndClose({ port: first.port });
     await assert.rejects(
       second,
       refusal("failed_precondition", new RegExp(`127.0.0.1:${first.port}: the port is in use`)),
@@ -72,17 +78,17 @@ describe("listening", () => {
       /beyond this machine, without TLS.*tls: \{ cert, key \}.*insecure: true/,
     );
     for (const host of ["0.0.0.0", "::", "192.0.2.1", "bank.example"]) {
-      await assert.rejects(startHttp({ host }), beyond);
-      await assert.rejects(startHttp({}, undefined, { host, port: 0 }), beyond);
+      await assert.rejects(startAndClose({ host }), beyond);
+      await assert.rejects(startAndClose({}, undefined, { host, port: 0 }), beyond);
       const url = `http://${host.includes(":") ? `[${host}]` : host}:8080`;
-      await assert.rejects(startHttp({}, undefined, { handle: {}, url }), beyond);
+      await assert.rejects(startAndClose({}, undefined, { handle: {}, url }), beyond);
     }
     await using server = await startHttp({ host: "0.0.0.0", insecure: true });
     assert.equal((await send(server, "GET", "/healthz")).status, 200);
   });
 
   test("on an address that the machine does not have fails with a sentence", async () => {
-    const absent = startHttp({ host: "192.0.2.1", insecure: true });
+    const absent = startAndClose({ host: "192.0.2.1", insecure: true });
     await assert.rejects(absent, refusal("invalid_argument", /no such address/));
   });
 
@@ -118,7 +124,7 @@ describe("TLS", () => {
   });
 
   test("that cannot be used is told when the node starts", async () => {
-    const broken = startHttp({ tls: { cert: "no certificate", key: "no key" } });
+    const broken = startAndClose({ tls: { cert: "no certificate", key: "no key" } });
     await assert.rejects(broken, refusal("invalid_argument", /certificate or key in tls cannot be used/));
   });
 

@@ -4,8 +4,7 @@
  */
 import { SynodError } from "../../errors.ts";
 import type { ReadResult, Store } from "../../ports/store.ts";
-import type { Lane } from "./lane.ts";
-import { packReads, type ReaderOperations, unpackReadResults } from "./messages.ts";
+import { type PackedReadResults, type PackedReads, packReads, unpackReadResults } from "./messages.ts";
 
 /** Reads in one batch. */
 const batchReadsMax = 1_000;
@@ -25,7 +24,10 @@ export interface ReadQueue {
   drained(): Promise<void>;
 }
 
-export function readQueueOf(reader: Lane<ReaderOperations>): ReadQueue {
+/** Hands one batch to the reading thread. */
+type AskReader = (packed: PackedReads) => Promise<PackedReadResults>;
+
+export function readQueueOf(ask: AskReader): ReadQueue {
   let waiting: Waiting[] = [];
   let flushing: Promise<void> | undefined;
 
@@ -34,7 +36,7 @@ export function readQueueOf(reader: Lane<ReaderOperations>): ReadQueue {
     while (waiting.length > 0) {
       const batch = takeBatch(waiting);
       waiting = waiting.slice(batch.length);
-      await answer(reader, batch);
+      await answer(ask, batch);
     }
     flushing = undefined;
   };
@@ -66,10 +68,9 @@ function takeBatch(waiting: readonly Waiting[]): readonly Waiting[] {
   return fitting < 0 ? waiting : waiting.slice(0, fitting);
 }
 
-async function answer(reader: Lane<ReaderOperations>, batch: readonly Waiting[]): Promise<void> {
+async function answer(ask: AskReader, batch: readonly Waiting[]): Promise<void> {
   try {
-    const packed = batch.flatMap((request) => request.packed);
-    const next = unpackReadResults(await reader.ask("read", packed, "commit"));
+    const next = unpackReadResults(await ask(batch.flatMap((request) => request.packed)));
     for (const { length, resolve } of batch) resolve(Array.from({ length }, next));
   } catch (error) {
     for (const { reject } of batch) reject(error);

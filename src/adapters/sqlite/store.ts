@@ -9,10 +9,9 @@ import { resolve } from "node:path";
 import { SynodError } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
 import type { CommitResult, Store, StoreIdentity } from "../../ports/store.ts";
-import { walBytesMax } from "./checkpoints.ts";
 import { Lane } from "./lane.ts";
+import { type LogReport, logReportOf } from "./log-report.ts";
 import {
-  type LogMessage,
   packBatch,
   type ReaderOperations,
   unpackCommitAnswer,
@@ -57,7 +56,7 @@ export async function openSqliteStore({
   bytesMax,
   shardsPerService = 64,
 }: SqliteStoreOptions): Promise<SqliteStore> {
-  const wal = walReport(log, path);
+  const wal = logReportOf(log, path);
   const writer: Writing = new Lane("writer", wal.report);
   const reader: Reading = new Lane("reader");
   const place = resolve(path);
@@ -73,8 +72,8 @@ export async function openSqliteStore({
   }
 }
 
-function storeOf(identity: StoreIdentity, writer: Writing, reader: Reading, wal: { bytes: number }): SqliteStore {
-  const reads = readQueueOf(reader);
+function storeOf(identity: StoreIdentity, writer: Writing, reader: Reading, wal: LogReport): SqliteStore {
+  const reads = readQueueOf((packed) => reader.ask("read", packed, "commit"));
   let closing: Promise<void> | undefined;
   /** A store that broke is not read any more either: what it answers may never have become durable. */
   const readable = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
@@ -119,22 +118,4 @@ async function close(writer: Writing, reader: Reading, reads: ReadQueue): Promis
 
 function closed(): SynodError {
   return new SynodError("failed_precondition", "the connection to the store is closed");
-}
-
-/** Keeps the length of the write-ahead log, and reports once when it has become far too long. */
-function walReport(log: Log | undefined, path: string): { bytes: number; report: (message: LogMessage) => void } {
-  let reported: string | undefined;
-  const wal = {
-    bytes: 0,
-    report: ({ walBytes, trouble }: LogMessage): void => {
-      wal.bytes = walBytes;
-      const long = walBytes > walBytesMax / 4 ? "another program has been reading it for long" : undefined;
-      const reason = trouble ?? long;
-      if (reason !== undefined && reason !== reported) {
-        log?.warn(`the write-ahead log of ${path} cannot be shortened: ${reason}`, { walBytes });
-      }
-      reported = reason;
-    },
-  };
-  return wal;
 }

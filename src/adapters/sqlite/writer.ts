@@ -92,12 +92,14 @@ function writerOf(database: DatabaseSync, path: string, identity: StoreIdentity)
     }
   };
 
+  let walBytes = 0;
   const afterwards = (): LogMessage => {
     try {
-      return { walBytes: checkpoints.maintain(), trouble: undefined };
+      walBytes = checkpoints.maintain();
+      return { walBytes, trouble: undefined };
     } catch (thrown) {
       // What was committed rests in the log; nothing is lost by copying it another time.
-      return { walBytes: 0, trouble: messageOf(thrown) };
+      return { walBytes, trouble: messageOf(thrown) };
     }
   };
 
