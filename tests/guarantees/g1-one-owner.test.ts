@@ -25,7 +25,7 @@ for (const kind of storeKinds) {
       commits.release();
       await world.settle();
 
-      assert.deepEqual(node.store.commits.at(-1)?.result, { status: "ended" });
+      assert.ok(node.store.commits.some(({ result }) => result.status === "ended"));
       assert.equal(await world.until(add), "6", "it ran again under the new lease, and only there");
       assert.ok(node.running.incarnation > incarnation);
       assert.equal(await node.answer("value"), "6");

@@ -55,14 +55,15 @@ export interface Move {
 
 /**
  * The shards that this member owns and should hand to another one. A shard for which nobody else is there
- * stays where it is, even on a member that drains.
+ * stays where it is, even on a member that drains; nothing goes to a member that no other node can call.
  */
 export function shardsToHandOff(view: View, incarnation: number): readonly Move[] {
   const moves: Move[] = [];
   for (const ownership of view.shards) {
     if (ownership.owner !== incarnation) continue;
     const to = placeShard(ownership, view.members);
-    if (to !== undefined && to.incarnation !== incarnation) moves.push({ shard: ownership.shard, to });
+    const isReachable = to?.address !== null;
+    if (to !== undefined && to.incarnation !== incarnation && isReachable) moves.push({ shard: ownership.shard, to });
   }
   return moves;
 }
