@@ -13,6 +13,8 @@ export class NobodyAnswers extends Error {
 /** How much longer than the call itself its answer is waited for. */
 const answerReserveMs = 5_000;
 const questionMaxMs = 5_000;
+/** How long a node may take to drain and to come back. */
+const plannedWorkMaxMs = 120_000;
 
 /** Rejects with {@link NobodyAnswers} when the system is gone, and with the system's own error otherwise. */
 export function adminClient({ url, token }: AdminFile): AdminTarget {
@@ -40,6 +42,8 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
       const query = new URLSearchParams({ service, key });
       return (await ask(`/v1/inspect?${query}`, questionMaxMs)) as EntityReport;
     },
+    drain: async (node) => void (await ask("/v1/drain", plannedWorkMaxMs, { node })),
+    restart: async (node) => void (await ask("/v1/restart", plannedWorkMaxMs, { node })),
     call: async (call) => {
       const { principal: _given, ...asked } = call satisfies Omit<GatewayCall, "signal">;
       return (await ask("/v1/call", (call.timeoutMs ?? 10_000) + answerReserveMs, asked)) as GatewayReply;

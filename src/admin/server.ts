@@ -35,6 +35,14 @@ type Route = (target: AdminTarget, request: IncomingMessage, url: URL) => Promis
 const routes: Record<string, Route> = {
   "GET /v1/status": (target) => target.report(),
   "GET /v1/inspect": (target, _request, url) => target.inspect(parameter(url, "service"), parameter(url, "key")),
+  "POST /v1/drain": async (target, request) => {
+    await target.drain(await readNode(request));
+    return {};
+  },
+  "POST /v1/restart": async (target, request) => {
+    await target.restart(await readNode(request));
+    return {};
+  },
   "POST /v1/call": async (target, request) => target.call(await readCall(request)),
 };
 
@@ -108,6 +116,12 @@ function parameter(url: URL, name: string): string {
   const value = url.searchParams.get(name);
   if (value === null) throw new SynodError("invalid_argument", `the parameter ${name} is missing`);
   return value;
+}
+
+async function readNode(request: IncomingMessage): Promise<string> {
+  const { node } = await readBody(request);
+  if (typeof node === "string") return node;
+  throw new SynodError("invalid_argument", "the node's name has to be a text");
 }
 
 async function readCall(request: IncomingMessage): Promise<Omit<GatewayCall, "signal">> {

@@ -40,4 +40,8 @@ export interface AdminTarget {
   report(): Promise<SystemReport>;
   inspect(service: string, key: string): Promise<EntityReport>;
   call(call: Omit<GatewayCall, "signal">): Promise<GatewayReply>;
+  /** Resolves when the node has handed everything over and its process has ended. */
+  drain(node: string): Promise<void>;
+  /** Resolves when the node serves again, in a new process. */
+  restart(node: string): Promise<void>;
 }

@@ -4,7 +4,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { call } from "./call.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { inspect, status } from "./look.ts";
+import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
 import { openapi } from "./openapi.ts";
+import { drain, restart } from "./planned-work.ts";
 import { type UpOptions, up } from "./up.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -43,6 +45,9 @@ function program(): Command {
   addStatus(synod);
   addInspect(synod);
   addCall(synod);
+  addDrain(synod);
+  addRestart(synod);
+  addNode(synod);
   addOpenapi(synod);
   return synod;
 }
@@ -51,6 +56,7 @@ function addUp(synod: Command): void {
   command(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
     .argument("<system>", "the file that declares the system, such as system.ts")
     .option("--store <url>", "where state lives: sqlite:PATH or memory: (default: sqlite:.synod/NAME.db)")
+    .option("--nodes <count>", "how many node processes to run", readCount, 3)
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
@@ -100,6 +106,38 @@ function addCall(synod: Command): void {
     .action(ending(call));
 }
 
+function addDrain(synod: Command): void {
+  talking(synod, "drain", "hand everything of a node over to the others, without a failed request, and end it")
+    .argument("<node>", "the node, as `synod status` names it")
+    .addHelpText("after", examples("synod drain node-2", "synod restart node-2   # brings it back"))
+    .action(ending(drain));
+}
+
+function addRestart(synod: Command): void {
+  talking(synod, "restart", "restart nodes one after the other, without a failed request")
+    .argument("[node]", "one node, as `synod status` names it")
+    .option("--rolling", "all nodes, one after the other", false)
+    .addHelpText("after", examples("synod restart --rolling", "synod restart node-2"))
+    .action(ending(restart));
+}
+
+function addNode(synod: Command): void {
+  command(synod, "node", "run one node in the foreground, beside others on the same store")
+    .argument("<system>", "the file that declares the system, such as system.ts")
+    .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH")
+    .requiredOption("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
+    .option("--id <name>", "the node's name, unique in the system", defaultNodeId())
+    .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
+    .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
+    .option("--json", "print the ready line as JSON, and log JSON", false)
+    .addOption(new Option("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
+    .addHelpText(
+      "after",
+      examples("synod node system.ts --store sqlite:/var/lib/bank.db --listen 127.0.0.1:9400 --id node-a"),
+    )
+    .action(ending((system: string, options: NodeCommandOptions) => node(system, options)));
+}
+
 function addOpenapi(synod: Command): void {
   command(synod, "openapi", "print the OpenAPI 3.1 description of a system's HTTP API")
     .argument("<system>", "the file that declares the system, such as system.ts")
@@ -129,6 +167,13 @@ function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
   return port;
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 64)
+    throw new InvalidArgumentError("Give a number from 1 to 64.");
+  return count;
 }
 
 function readSeconds(text: string): number {

@@ -14,6 +14,7 @@ export interface UpOptions {
   readonly logFormat?: LogOptions["format"];
   readonly verbose: boolean;
   readonly drainSeconds: number;
+  readonly nodes: number;
 }
 
 /** npm passes a Ctrl-C on that the terminal has sent to the whole group: that is still the first one. */
@@ -31,6 +32,7 @@ export async function up(systemFile: string, options: UpOptions): Promise<void> 
   const supervisor = new Supervisor({
     systemFile,
     drainMs,
+    nodes: options.nodes,
     log: createLog({ ...nodeLog, name: "supervisor" }),
     nodeLog,
     quietStdout: options.json,
@@ -88,8 +90,12 @@ function printReady(
   const http = httpUrl(system, urls);
   const line = json
     ? JSON.stringify({ event: "ready", http, admin, nodes: supervisor.nodes })
-    : `${system.name} is ready${http ? ` at ${http}` : ""} (admin ${admin}, store ${store}). Ctrl-C stops it.`;
+    : `${system.name} is ready${http ? ` at ${http}` : ""} (${nodesText(supervisor)}, admin ${admin}, store ${store}). Ctrl-C stops it.`;
   process.stdout.write(`${line}\n`);
+}
+
+function nodesText({ nodes }: Supervisor): string {
+  return nodes.length === 1 ? "1 node" : `${nodes.length} nodes`;
 }
 
 /** Where the first HTTP adapter answers. */
@@ -108,6 +114,8 @@ function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: reado
       nodes: await supervisor.report(),
     }),
     inspect: (service, key) => supervisor.ask("inspect", { service, key }),
+    drain: (node) => supervisor.drain(node),
+    restart: (node) => supervisor.restart(node),
     call: (call) => supervisor.ask("call", call, (call.timeoutMs ?? callDefaultMs) + callReserveMs),
   };
 }

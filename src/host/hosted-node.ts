@@ -9,7 +9,7 @@ import type { InboundAdapter, ListenTarget, RunningAdapter } from "../ports/gate
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
-import { type RunningNode, startNode } from "../runtime/node.ts";
+import { type NodeNetwork, type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
 import { openStore, type StoreLocation } from "./store-location.ts";
 import { within } from "./within.ts";
@@ -24,6 +24,10 @@ export interface HostedNodeOptions {
   /** Where adapters listen instead of at their own addresses, in the order of the adapters. */
   readonly listen?: readonly ListenTarget[];
   readonly limits?: Partial<NodeLimits>;
+  /** Where other nodes reach this one; absent for a node on its own. */
+  readonly network?: NodeNetwork;
+  /** How many members a start waits for, for a moment. */
+  readonly expectedMembers?: number;
   readonly onJoined?: (incarnation: number) => void;
 }
 
@@ -51,6 +55,8 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
     random: systemRandom,
     log: options.log,
     ...(options.limits && { limits: options.limits }),
+    ...(options.network && { network: options.network }),
+    ...(options.expectedMembers !== undefined && { expectedMembers: options.expectedMembers }),
     ...(options.onJoined && { onJoined: options.onJoined }),
   }).catch(async (error: unknown) => {
     await store.close();
@@ -81,8 +87,9 @@ async function stopAll(
   drainMs: number,
 ): Promise<void> {
   const started = performance.now();
-  const drained = Promise.all(adapters.map((adapter) => adapter.drain()));
-  await within(drained, drainMs * (1 - leavePart));
+  const doorsMs = drainMs * (1 - leavePart);
+  // Shards move meanwhile: what is still inside finds them at their next owners.
+  await within(Promise.all([node.drain(doorsMs), ...adapters.map((adapter) => adapter.drain())]), doorsMs);
   await node.stop(Math.max(0, drainMs - (performance.now() - started)));
   await Promise.all(adapters.map((adapter) => adapter.close()));
   await store.close();

@@ -41,6 +41,8 @@ export interface Questions {
   status: { readonly ask: undefined; readonly answer: NodeStatus };
   inspect: { readonly ask: { readonly service: string; readonly key: string }; readonly answer: EntityInspection };
   call: { readonly ask: GatewayCall; readonly answer: GatewayReply };
+  /** Whether the node's event loop still turns. */
+  ping: { readonly ask: undefined; readonly answer: null };
 }
 
 export type Question = keyof Questions;
@@ -50,14 +52,17 @@ export type ToNode =
   | { readonly type: "hold"; readonly host: string; readonly port: number }
   /** Comes with a listening socket, the one for the adapter of that index. */
   | { readonly type: "listen"; readonly adapter: number; readonly host: string; readonly port: number }
-  | { readonly type: "start"; readonly store: string }
+  | { readonly type: "start"; readonly store: string; readonly expectedMembers: number }
+  /** The membership has changed: look now. */
+  | { readonly type: "refresh" }
   | { readonly type: "ask"; readonly id: number; readonly question: Question; readonly ask: unknown }
   | { readonly type: "drain"; readonly drainMs: number };
 
 export type FromNode =
   | { readonly type: "loaded"; readonly system: SystemFacts }
   | { readonly type: "joined"; readonly incarnation: number }
-  | { readonly type: "ready"; readonly urls: readonly string[] }
+  /** `address`: where other nodes reach it. */
+  | { readonly type: "ready"; readonly urls: readonly string[]; readonly address: string | null }
   | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly type: "refusal"; readonly id: number; readonly error: ErrorFacts }
   /** Why the process is about to end. */

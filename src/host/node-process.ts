@@ -5,6 +5,7 @@
  */
 import type { Server } from "node:net";
 import { createLog, type LogOptions } from "../adapters/log/pino.ts";
+import { tcpNetwork } from "../adapters/tcp/network.ts";
 import { SynodError } from "../errors.ts";
 import type { ListenTarget } from "../ports/gateway.ts";
 import { describeService } from "../service/description.ts";
@@ -24,6 +25,8 @@ export interface NodeProcessArguments {
   readonly drainMs: number;
   readonly log: Pick<LogOptions, "format" | "level">;
 }
+
+const anyLoopbackPort = "127.0.0.1:0";
 
 const settings = JSON.parse(process.argv[2] ?? "null") as NodeProcessArguments;
 const log = createLog({ ...settings.log, name: settings.node });
@@ -62,7 +65,9 @@ async function receive(message: ToNode, handle: Server | undefined): Promise<voi
       return;
     }
     case "start":
-      return await start(message.store);
+      return await start(message.store, message.expectedMembers);
+    case "refresh":
+      return hosted?.node.refresh();
     case "ask":
       return await answer(message.id, message.question, message.ask);
     case "drain":
@@ -70,17 +75,21 @@ async function receive(message: ToNode, handle: Server | undefined): Promise<voi
   }
 }
 
-async function start(store: string): Promise<void> {
+async function start(storeText: string, expectedMembers: number): Promise<void> {
+  const store = parseStoreUrl(storeText, system.name);
   hosted = await hostNode({
     node: settings.node,
     system,
-    store: parseStoreUrl(store, system.name),
+    store,
+    // A store in this process's memory has no other members.
+    ...(store.kind !== "memory" && { network: { network: tcpNetwork(), listen: anyLoopbackPort } }),
+    expectedMembers,
     log,
     adapters: system.adapters,
     listen,
     onJoined: (incarnation) => tell({ type: "joined", incarnation }),
   });
-  tell({ type: "ready", urls: hosted.urls });
+  tell({ type: "ready", urls: hosted.urls, address: hosted.node.status().address });
   const reason = await hosted.stopped;
   if (!stopping) fail(reason ?? new SynodError("internal", `${settings.node} stopped on its own`));
 }
@@ -105,6 +114,7 @@ const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Question
   status: async () => serving().node.status(),
   inspect: ({ service, key }) => serving().node.inspect(service, key),
   call: (call) => serving().node.gateway.call(call),
+  ping: async () => null,
 };
 
 function serving(): HostedNode {

@@ -12,7 +12,11 @@ import type { NodeProcessArguments } from "./node-process.ts";
 import { afterDeath } from "./restarts.ts";
 import { pause } from "./within.ts";
 
-export type NodeState = "loading" | "loaded" | "starting" | "ready" | "draining" | "restarting" | "stopped";
+export type NodeState = "loading" | "loaded" | "starting" | "ready" | "draining" | "restarting" | "drained" | "stopped";
+
+/** How often a node is asked for a sign of life, and how long it may give none before it is killed, ms. */
+const pingIntervalMs = 1_000;
+const silenceMaxMs = 20_000;
 
 export interface SupervisedNodeOptions {
   readonly settings: NodeProcessArguments;
@@ -41,6 +45,10 @@ export class SupervisedNode {
   #everServed = false;
   #lastError: SynodError | undefined;
   #ended: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** What becomes of the node when its process, which is draining, has ended. */
+  #afterDrain: "stopped" | "drained" | "restarting" = "stopped";
+  #address: string | null = null;
+  #served: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(options: SupervisedNodeOptions) {
     this.id = options.settings.node;
@@ -61,14 +69,42 @@ export class SupervisedNode {
     return this.#restarts;
   }
 
-  start(store: string): void {
-    this.#state = "starting";
-    this.#child.tell({ type: "start", store });
+  /** Where other nodes reach it; null until it serves. */
+  get address(): string | null {
+    return this.#address;
   }
 
-  /** Resolves when the process is dead and its lease has been seen to. */
-  async drain(drainMs: number): Promise<void> {
+  start(store: string, expectedMembers: number): void {
+    this.#state = "starting";
+    this.#child.tell({ type: "start", store, expectedMembers });
+  }
+
+  /** The membership has changed: the node looks at once instead of at its next heartbeat. */
+  refresh(): void {
+    if (this.#state === "ready") this.#child.tell({ type: "refresh" });
+  }
+
+  /** Ends the node for good. Resolves when the process is dead and its lease has been seen to. */
+  async stop(drainMs: number): Promise<void> {
     if (this.#state === "stopped") return;
+    if (this.#state === "drained") return this.#rest("stopped");
+    await this.#drain(drainMs, "stopped");
+  }
+
+  /** Hands everything over and ends the process; the node comes back only by {@link restart}. */
+  async drain(drainMs: number): Promise<void> {
+    if (this.#state === "ready") await this.#drain(drainMs, "drained");
+  }
+
+  /** Drains the process and starts another one; resolves when that serves. */
+  async restart(drainMs: number): Promise<void> {
+    if (this.#state === "ready") await this.#drain(drainMs, "restarting");
+    if (this.#state === "drained") this.#child = this.#fork();
+    await this.#served.promise;
+  }
+
+  async #drain(drainMs: number, afterwards: "stopped" | "drained" | "restarting"): Promise<void> {
+    this.#afterDrain = afterwards;
     this.#state = "draining";
     this.#child.tell({ type: "drain", drainMs });
     await this.#ended.promise;
@@ -76,6 +112,10 @@ export class SupervisedNode {
 
   #fork(): NodeChild {
     this.#state = "loading";
+    this.#ended = Promise.withResolvers();
+    this.#served = Promise.withResolvers();
+    this.#served.promise.catch(() => {});
+    this.#address = null;
     this.#incarnation = undefined;
     this.#lastError = undefined;
     return new NodeChild({
@@ -97,6 +137,9 @@ export class SupervisedNode {
     if (message.type === "ready") {
       this.#state = "ready";
       this.#everServed = true;
+      this.#address = message.address;
+      this.#served.resolve();
+      void this.#watch(this.#child);
       this.#options.onReady(this, message.urls);
     }
   }
@@ -106,7 +149,7 @@ export class SupervisedNode {
     const error = this.#lastError;
     if (this.#state !== "draining") this.#state = "restarting";
     if (this.#incarnation !== undefined) await this.#options.endLease(this.id, this.#incarnation);
-    if (this.#drainWanted()) return this.#stopped();
+    if (this.#drainWanted()) return this.#rest(this.#afterDrain);
     if (error && !this.#everServed && lastingCodes.has(error.code)) return this.#giveUp(error);
     const next = afterDeath(this.#failures, served);
     this.#failures = next.failures;
@@ -115,7 +158,7 @@ export class SupervisedNode {
     this.#options.log.warn(`${this.id} died (${reason}): starting it again`, { delayMs: next.delayMs });
     if (error?.stack) this.#options.log.debug(error.stack);
     await pause(next.delayMs);
-    if (this.#drainWanted()) return this.#stopped();
+    if (this.#drainWanted()) return this.#rest(this.#afterDrain);
     this.#restarts++;
     this.#child = this.#fork();
   }
@@ -126,13 +169,30 @@ export class SupervisedNode {
   }
 
   #giveUp(error: SynodError): void {
-    this.#stopped();
+    this.#rest("stopped");
+    this.#served.reject(error);
     this.#options.onGivenUp(error);
   }
 
-  #stopped(): void {
-    this.#state = "stopped";
+  #rest(state: "stopped" | "drained" | "restarting"): void {
+    this.#state = state;
     this.#ended.resolve();
+    if (state === "restarting") this.#child = this.#fork();
+  }
+
+  /** A node whose event loop is blocked holds its connections and does nothing: its keys are better off elsewhere. */
+  async #watch(child: NodeChild): Promise<void> {
+    while (this.#child === child && this.#state === "ready") {
+      try {
+        await child.ask("ping", undefined, silenceMaxMs);
+      } catch {
+        if (this.#child !== child || this.#state !== "ready") return;
+        this.#options.log.error(`${this.id} has not answered for ${silenceMaxMs / 1_000} s: killing it`);
+        child.kill();
+        return;
+      }
+      await pause(pingIntervalMs);
+    }
   }
 }
 

@@ -28,6 +28,8 @@ export interface SupervisorOptions {
   readonly port?: number;
   /** How long nodes drain that lose their supervisor. */
   readonly drainMs: number;
+  /** How many nodes to run. */
+  readonly nodes: number;
   readonly log: Log;
   /** How the nodes log. */
   readonly nodeLog: Pick<LogOptions, "format" | "level">;
@@ -93,14 +95,18 @@ export class Supervisor {
 
   /** Loads the system in its first node, and takes hold of its store and its addresses. */
   async prepare(): Promise<SupervisedPlace> {
-    this.#nodes.push(this.#supervise("node-1"));
+    const inMemory = this.#options.store?.startsWith("memory:") === true;
+    const length = inMemory ? 1 : this.#options.nodes;
+    for (let number = 1; number <= length; number++) this.#nodes.push(this.#supervise(`node-${number}`));
     try {
       const system = await this.#loaded.promise;
       const location = parseStoreUrl(this.#options.store, system.name);
       const beside = besideStore(location, system.name);
       this.#place = { system, store: storeUrl(location), beside, location };
       if (location.kind === "memory") {
-        this.#options.log.warn("the store is in memory: everything is lost when the node ends, crashes included");
+        this.#options.log.warn(
+          "the store is in memory: one node runs, and everything is lost when it ends, crashes included",
+        );
       } else {
         this.#lock = lockFile(`${beside}.lock`);
         if (!this.#lock) throw alreadyRunning(this.#place);
@@ -123,14 +129,14 @@ export class Supervisor {
   }
 
   get nodes(): readonly NodeFacts[] {
-    return this.#nodes.map(({ id, child }) => ({ id, pid: child.pid, address: null }));
+    return this.#nodes.map(({ id, child, address }) => ({ id, pid: child.pid, address }));
   }
 
   async report(): Promise<readonly NodeReport[]> {
     return await Promise.all(
-      this.#nodes.map(async ({ id, child, state, incarnation, restarts }) => {
+      this.#nodes.map(async ({ id, child, state, incarnation, restarts, address }) => {
         const status = state === "ready" ? await child.ask("status", undefined).catch(() => undefined) : undefined;
-        return { id, pid: child.pid, address: null, state, incarnation, restarts, status };
+        return { id, pid: child.pid, address, state, incarnation, restarts, status };
       }),
     );
   }
@@ -144,6 +150,31 @@ export class Supervisor {
     const node = this.#nodes.find(({ state }) => state === "ready");
     if (!node) throw new SynodError("unavailable", "no node serves at the moment: try again", { retryAfterMs: 500 });
     return await node.child.ask(question, ask, waitMs);
+  }
+
+  /** Hands everything of one node over to the others and ends its process. */
+  async drain(id: string): Promise<void> {
+    const node = this.#find(id);
+    this.#refuseLast(node, "drain");
+    await node.drain(this.#options.drainMs);
+  }
+
+  /** Drains one node and starts it again. */
+  async restart(id: string): Promise<void> {
+    await this.#find(id).restart(this.#options.drainMs);
+  }
+
+  #find(id: string): SupervisedNode {
+    const node = this.#nodes.find((candidate) => candidate.id === id);
+    if (node) return node;
+    const known = this.#nodes.map((candidate) => candidate.id).join(", ");
+    throw new SynodError("not_found", `no node ${id}; there are: ${known}`);
+  }
+
+  #refuseLast(node: SupervisedNode, what: string): void {
+    if (this.#nodes.some((other) => other !== node && other.state === "ready")) return;
+    const message = `${node.id} is the only node that serves: nothing could take over from it, so it is no node to ${what}`;
+    throw new SynodError("failed_precondition", message);
   }
 
   /** Drains the nodes, kills what has not ended within `drainMs`, and frees everything. */
@@ -180,12 +211,12 @@ export class Supervisor {
       node.child.tell({ type: "hold", host, port }, handle);
       node.child.tell({ type: "listen", adapter, host, port }, handle);
     }
-    node.start(this.#place!.store);
+    node.start(this.#place!.store, this.#nodes.length);
   }
 
   #served(node: SupervisedNode, urls: readonly string[]): void {
     if (node.restarts > 0) this.#options.log.info(`${node.id} serves again`, { incarnation: node.incarnation });
-    this.#ready.resolve(urls);
+    if (this.#nodes.every(({ state }) => state === "ready")) this.#ready.resolve(urls);
   }
 
   async #bind({ adapters, name }: SystemFacts): Promise<void> {
@@ -212,9 +243,11 @@ export class Supervisor {
     }
   }
 
+  /** Ends the lease of a node that is dead, so that the others need not watch it run out, and tells them. */
   async #endLease(node: string, incarnation: number): Promise<void> {
     try {
       if (this.#store) await within(this.#store.endLease({ node, incarnation }), endLeaseMaxMs);
+      for (const other of this.#nodes) if (other.id !== node) other.refresh();
     } catch (error) {
       this.#options.log.warn(`the lease of ${node} could not be ended: it has to run out`, { error: String(error) });
     }
@@ -224,7 +257,7 @@ export class Supervisor {
     const stopped = new SynodError("cancelled", "the system was stopped before it served");
     this.#loaded.reject(stopped);
     this.#ready.reject(stopped);
-    const drained = Promise.all(this.#nodes.map((node) => node.drain(Math.max(0, drainMs - killReserveMs))));
+    const drained = Promise.all(this.#nodes.map((node) => node.stop(Math.max(0, drainMs - killReserveMs))));
     if (!(await within(drained, drainMs))) {
       this.kill();
       await drained;

@@ -5,6 +5,7 @@
  * U+FFFD in UTF-8, PostgreSQL knows no NUL), or would have to guess what was meant.
  */
 import { SynodError } from "../errors.ts";
+import { isSessionName } from "../values/ids.ts";
 import { type CallRecord, type CommitBatch, compareShards, type EntityChange, type SessionFloor, type ShardChanges } from "./store.ts";
 
 /** Why no store takes this batch, now or later; undefined when its form is right. */
@@ -43,6 +44,8 @@ function shardFault(changes: ShardChanges): string | undefined {
   }
   const floorFault = changes.floors.map(floorFaultOf).find((fault) => fault !== undefined);
   if (floorFault !== undefined) return floorFault;
+  const sessions = new Set(changes.floors.map(({ session }) => session));
+  if (sessions.size !== changes.floors.length) return "names a session twice";
   if (keys.size !== changes.entities.length) return "names a key twice";
   if (ids.size !== records) return "records an id twice";
   return undefined;
@@ -66,7 +69,7 @@ function recordFault({ id, inputHash, reply, finishedAt, keyTime }: CallRecord):
 }
 
 function floorFaultOf({ session, floor, open }: SessionFloor): string | undefined {
-  if (!isText(session)) return "has a session with NUL or a lone surrogate";
+  if (!isSessionName(session)) return `has a session that cannot be called ${JSON.stringify(session)}`;
   const ascending = open.every((number, index) => isCount(number) && (index === 0 || open[index - 1]! < number));
   if (!isCount(floor) || !ascending || (open.at(-1) ?? -1) >= floor) return "has a floor with open numbers out of order";
   return undefined;

@@ -231,7 +231,7 @@ export interface TrimRequest {
   readonly timedRowsMax: number;
   /** Sessions whose caller is gone for good: their floors and records go. */
   readonly endedSessions: readonly string[];
-  /** How many rows one call removes at the most. */
+  /** How many rows with an age one call removes at the most; floors have left few of a session that has ended. */
   readonly removeMax: number;
 }
 

@@ -44,6 +44,20 @@ export function sessionRecordId(session: string, number: number): string {
   return `${session}#${number.toString(36).padStart(sessionNumberDigits, "0")}`;
 }
 
+/**
+ * Where the records of a session's calls stand, in the order of characters: `from` and what follows, up to
+ * before `to`. With a number only the calls below it.
+ */
+export function sessionRecordRange(session: string, below?: number): { readonly from: string; readonly to: string } {
+  // "$" is the character after "#".
+  return { from: `${session}#`, to: below === undefined ? `${session}$` : sessionRecordId(session, below) };
+}
+
+/** Whether a text can name a session. Without "#", so that no session's records stand among those of another. */
+export function isSessionName(text: string): boolean {
+  return text.length > 0 && text.isWellFormed() && !/[#\0]/.test(text);
+}
+
 /** Whether a text can name a system, a service, an operation, a declared error or a node. */
 export function isName(text: string): boolean {
   return /^[a-zA-Z][a-zA-Z0-9_-]{0,62}$/.test(text);

@@ -28,9 +28,25 @@ const body: CallBody = {
   operation: "deposit",
   epoch: 300,
   identity: { session: "s", number: 9, floor: 8, open: [2, 5] },
+  command: undefined,
+  request: "r1",
   principal: "",
   traceparent: undefined,
   input: '{"amount":5}',
+};
+
+/** A call with as little as a call can have. */
+const keyless: CallBody = {
+  service: "r",
+  key: undefined,
+  operation: "o",
+  epoch: undefined,
+  identity: undefined,
+  command: undefined,
+  request: "",
+  principal: "",
+  traceparent: undefined,
+  input: undefined,
 };
 
 const call: CallFrame = { kind: "call", number: 1, remainingMs: 250, priority: 2, incarnation: 7, body, bytes: 12 };
@@ -53,8 +69,16 @@ const golden: readonly (readonly [Frame, string])[] = [
   [{ kind: "proof", proof: new Uint8Array(32).fill(1) }, `02 ${"01".repeat(32)}`],
   [
     call,
-    "03 01 17 fa01 02 07 07 6163636f756e74 07 6465706f736974 00 06 c3a46c696365 ac02 01 73 09 08 02 02 03" +
+    "03 01 17 fa01 02 07 07 6163636f756e74 07 6465706f736974 00 02 7231 06 c3a46c696365 ac02 01 73 09 08 02 02 03" +
       " 7b22616d6f756e74223a357d",
+  ],
+  [
+    { ...call, body: { ...keyless, command: { id: "c", keyTime: null } }, bytes: 0 },
+    "03 01 20 fa01 02 07 01 72 01 6f 00 00 01 63",
+  ],
+  [
+    { ...call, body: { ...keyless, command: { id: "c", keyTime: 300 }, traceparent: "t" }, bytes: 0 },
+    "03 01 68 fa01 02 07 01 72 01 6f 00 00 01 74 01 63 ac02",
   ],
   [reply({ kind: "ok", output: "17", replayed: true }), "04 05 00 03 3137"],
   [reply({ kind: "ok", output: undefined, replayed: false }), "04 05 00 00"],
@@ -129,7 +153,8 @@ test("what a frame may not be is refused with a reason", () => {
     ["05 8000", /longer than it must be/],
     ["05 ffffffffffffff10", /larger than 9007199254740991/],
     ["05 ffffffffffffffffff01", /larger than/],
-    ["03 01 20", /unknown flags 32/],
+    ["03 01 80", /unknown flags 128/],
+    ["03 01 40 00 00 00 00 00 00 00", /the instant of an id without the id/],
     ["04 05 04 00", /unknown kind 4/],
     ["04 05 00 10", /unknown flags 16/],
     ["04 05 03 01", /unknown flags 1/],
@@ -141,9 +166,9 @@ test("what a frame may not be is refused with a reason", () => {
     ["01 02 01", /oldest version above its newest/],
     ["0a 00 8102", /cause of a frame has 257 bytes/],
     ["0a 00 ffffffff0f", /cause of a frame has 4294967295 bytes/],
-    ["03 01 04 00 00 00 00 00 00 00 05 05 e907", /names 1001 open numbers/],
-    ["03 01 04 00 00 00 00 00 00 00 05 05 01 05", /not below its floor/],
-    ["03 01 04 00 00 00 00 00 00 00 05 05 02 01 00", /do not ascend/],
+    ["03 01 04 00 00 00 00 00 00 00 01 73 05 05 e907", /names 1001 open numbers/],
+    ["03 01 04 00 00 00 00 00 00 00 01 73 05 05 01 05", /not below its floor/],
+    ["03 01 04 00 00 00 00 00 00 00 01 73 05 05 02 01 00", /do not ascend/],
   ];
   for (const [hex, pattern] of cases) {
     assert.throws(() => readFrame(Buffer.from(hex.replaceAll(" ", ""), "hex")), refused(pattern), hex);
@@ -168,6 +193,8 @@ test("a call that no link carries is refused before it is written", () => {
     [{ key: long(4_098) }, /the key has 4098 bytes/],
     [{ principal: long(1_026) }, /the principal/],
     [{ traceparent: long(258) }, /the traceparent/],
+    [{ command: { id: long(258), keyTime: null } }, /the command id has 258 bytes/],
+    [{ request: long(514) }, /the request has 514 bytes/],
     [{ identity: { ...body.identity!, session: long(258) } }, /the session/],
     [
       { identity: { ...body.identity!, floor: 9_999, open: Array.from({ length: 1_001 }, (_, n) => n) } },
@@ -187,6 +214,8 @@ test("the largest head fits into the bytes that are kept for it", () => {
     operation: text(limit.nameBytesMax),
     epoch: Number.MAX_SAFE_INTEGER,
     identity: { session: text(limit.sessionBytesMax), number: 2 ** 53 - 1, floor: 2 ** 53 - 1, open },
+    command: { id: text(limit.commandIdBytesMax), keyTime: Number.MAX_SAFE_INTEGER },
+    request: text(limit.requestBytesMax),
     principal: text(limit.principalBytesMax),
     traceparent: text(limit.traceparentBytesMax),
     input: "",

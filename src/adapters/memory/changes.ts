@@ -17,7 +17,7 @@ import type {
   TrimRequest,
   TrimResult,
 } from "../../ports/store.ts";
-import { sessionRecordId } from "../../values/ids.ts";
+import { sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
 import type { MemoryDatabase, ShardRow } from "./database.ts";
 import { copyOfFloor, shardRow } from "./membership.ts";
 
@@ -86,19 +86,18 @@ function write(database: MemoryDatabase, { changes, row }: Target): void {
 function raise(row: ShardRow, floor: SessionFloor): void {
   row.floors.set(floor.session, copyOfFloor(floor));
   const open = new Set(floor.open.map((number) => sessionRecordId(floor.session, number)));
-  const end = sessionRecordId(floor.session, floor.floor);
-  for (const id of row.records.keys()) {
-    if (isOfSession(id, floor.session) && id < end && !open.has(id)) row.records.delete(id);
-  }
-}
-
-function isOfSession(id: string, session: string): boolean {
-  return id.startsWith(`${session}#`);
+  settle(row, sessionRecordRange(floor.session, floor.floor), open);
 }
 
 function endSession(row: ShardRow, session: string): void {
   row.floors.delete(session);
-  for (const id of row.records.keys()) if (isOfSession(id, session)) row.records.delete(id);
+  settle(row, sessionRecordRange(session), new Set());
+}
+
+function settle(row: ShardRow, { from, to }: { from: string; to: string }, open: ReadonlySet<string>): void {
+  for (const [id, { finishedAt }] of row.records) {
+    if (finishedAt === null && id >= from && id < to && !open.has(id)) row.records.delete(id);
+  }
 }
 
 export function read(database: MemoryDatabase, reads: readonly Read[]): ReadResult[] {

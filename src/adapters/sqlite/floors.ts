@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { SessionFloor, ShardId } from "../../ports/store.ts";
-import { sessionRecordId } from "../../values/ids.ts";
+import { sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
 
 export interface Floors {
   raise(shard: ShardId, floor: SessionFloor): void;
@@ -18,7 +18,7 @@ export function floorsOf(database: DatabaseSync): Floors {
      ON CONFLICT (service, shard, session) DO UPDATE SET floor = excluded.floor, open = excluded.open`,
   );
   const settle = database.prepare(
-    `DELETE FROM records WHERE service = ? AND shard = ? AND id >= ? AND id < ?
+    `DELETE FROM records WHERE service = ? AND shard = ? AND id >= ? AND id < ? AND finished_at IS NULL
      AND id NOT IN (SELECT value FROM json_each(?))`,
   );
   const list = database.prepare("SELECT session, floor, open FROM floors WHERE service = ? AND shard = ?");
@@ -27,16 +27,16 @@ export function floorsOf(database: DatabaseSync): Floors {
   return {
     raise: ({ service, number }, { session, floor, open }) => {
       put.run(service, number, session, floor, JSON.stringify(open));
-      const kept = JSON.stringify(open.map((one) => sessionRecordId(session, one)));
-      settle.run(service, number, sessionRecordId(session, 0), sessionRecordId(session, floor), kept);
+      const { from, to } = sessionRecordRange(session, floor);
+      settle.run(service, number, from, to, JSON.stringify(open.map((one) => sessionRecordId(session, one))));
     },
     ofShard: ({ service, number }) => {
       const rows = list.all(service, number) as { session: string; floor: number; open: string }[];
       return rows.map(({ session, floor, open }) => ({ session, floor, open: JSON.parse(open) as number[] }));
     },
     end: ({ service, number }, session) => {
-      const last = sessionRecordId(session, Number.MAX_SAFE_INTEGER);
-      settle.run(service, number, sessionRecordId(session, 0), last, "[]");
+      const { from, to } = sessionRecordRange(session);
+      settle.run(service, number, from, to, "[]");
       remove.run(service, number, session);
     },
   };

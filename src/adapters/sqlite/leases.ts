@@ -46,7 +46,8 @@ export function leasesOf(database: DatabaseSync, shardsPerService: number): Leas
   const join: Leases["join"] = ({ node, address, hosts }) => {
     const { incarnations: incarnation } = nextIncarnation.get() as { incarnations: number };
     add.run(incarnation, node, address, hostsText(hosts));
-    for (const { service } of hosts) {
+    for (const { service, stateVersion } of hosts) {
+      if (stateVersion === null) continue;
       for (let number = 0; number < shardsPerService; number++) addShard.run(service, number);
     }
     revise();

@@ -11,7 +11,7 @@ const record = fc.record({
   id: text,
   inputHash: text,
   reply: text,
-  finishedAt: fc.integer(),
+  finishedAt: fc.option(fc.integer()),
   keyTime: fc.option(fc.integer()),
 });
 const entity = fc.record({
@@ -22,10 +22,9 @@ const entity = fc.record({
   state: fc.option(text),
   records: fc.array(record, { maxLength: 3 }),
 });
-const batch = fc.record({
-  incarnation: fc.nat(),
-  shards: fc.array(fc.record({ shard, epoch: fc.nat(), entities: fc.array(entity) })),
-});
+const floor = fc.record({ session: text, floor: fc.nat(), open: fc.array(fc.nat(), { maxLength: 3 }) });
+const changes = fc.record({ shard, epoch: fc.nat(), entities: fc.array(entity), floors: fc.array(floor) });
+const batch = fc.record({ incarnation: fc.nat(), shards: fc.array(changes) });
 
 /** Records from fast-check have no prototype, or another one; only what is in them counts. */
 function plain<Value>(value: Value): Value {

@@ -45,6 +45,8 @@ test("no statement reads more of entities and records than it was asked for, or 
   assert.ok(large.length >= 8, "the statements on the large tables were seen");
   for (const [sql, plan] of large) {
     for (const step of plan) {
+      // The open numbers of a floor are a short list that comes along with the statement.
+      if (step.startsWith("SCAN json_each ")) continue;
       assert.doesNotMatch(step, /^SCAN|TEMP B-TREE/, `${sql}\n${plan.join("\n")}`);
     }
   }

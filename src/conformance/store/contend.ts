@@ -76,7 +76,7 @@ async function append(
   const version = before + 1;
   const state = JSON.stringify({ epoch, incarnation });
   const entity = { key, expectedVersion: before, version, stateVersion: 1, state, records: [] };
-  const result = await store.commit({ incarnation, shards: [{ shard, epoch, entities: [entity] }] });
+  const result = await store.commit({ incarnation, shards: [{ shard, epoch, entities: [entity], floors: [] }] });
   assert.ok(["committed", "fenced", "conflict", "ended"].includes(result.status), JSON.stringify(result));
   return result.status === "committed" ? version : undefined;
 }

@@ -16,6 +16,7 @@ const change: fc.Arbitrary<ChangeForm> = fc.record({
   form: fc.constantFrom("set", "set", "clear", "record"),
   bad: fc.nat(7).map((number) => number === 0),
   size: fc.constantFrom(1, 20, 60, 120),
+  floors: fc.uniqueArray(fc.constantFrom("node 1", "node 2"), { maxLength: 2 }),
 });
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 20, arbitrary: fc.record({ kind: fc.constant("change"), shard, key, change }) },

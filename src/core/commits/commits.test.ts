@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SynodError } from "../../errors.ts";
-import type { CommitBatch } from "../../ports/store.ts";
+import type { CommitBatch, SessionFloor } from "../../ports/store.ts";
 import { type Change, Commits, type CommitsEffect, type CommitsOptions } from "./commits.ts";
 
 function committer(options: Partial<CommitsOptions> = {}): Commits {
@@ -13,7 +13,7 @@ function committer(options: Partial<CommitsOptions> = {}): Commits {
 function change(number: number, key: string, position: number, rest: Partial<Change> = {}): Change {
   const shard = { service: "account", number };
   const versions = { expectedVersion: position - 1, version: position, stateVersion: 1 };
-  return { shard, epoch: 1, key, position, ...versions, state: `"${position}"`, record: null, ...rest };
+  return { shard, epoch: 1, key, position, ...versions, state: `"${position}"`, record: null, floors: [], ...rest };
 }
 
 function board(commits: Commits, ...changes: Change[]): void {
@@ -61,7 +61,7 @@ test("changes of one entity share a seat: the first expectation, the last state,
     change(2, "alice", 3, { expectedVersion: 8, version: 9, stateVersion: 2 }),
   );
   const seat = { key: "alice", expectedVersion: 7, version: 9, stateVersion: 2, state: '"3"' };
-  const shards = [{ ...only, entities: [{ ...seat, records: [record("a"), record("b")] }] }];
+  const shards = [{ ...only, entities: [{ ...seat, records: [record("a"), record("b")] }], floors: [] }];
   assert.deepEqual(flush(commits), { incarnation: 3, shards });
   const { shard } = only;
   assert.deepEqual(committed(commits), [{ kind: "durable", shard, key: "alice", position: 3 }]);
@@ -131,6 +131,45 @@ test("a refused batch is split by shard, then by entity, until the bad one stand
   }
   assert.deepEqual(trips, ["a b bad d e", "a b bad d", "a b", "bad d", "bad", "d", "e"]);
   assert.deepEqual(failed, ["bad"]);
+});
+
+test("the floors of a shard's changes travel with it, the newest of each session", () => {
+  const commits = committer();
+  const floor = (session: string, number: number): SessionFloor => ({ session, floor: number, open: [number - 1] });
+  board(
+    commits,
+    change(0, "alice", 1, { floors: [floor("a", 4), floor("b", 2)] }),
+    change(1, "bob", 1),
+    change(0, "carol", 1, { floors: [floor("a", 7)] }),
+  );
+  const { shards } = flush(commits);
+  assert.deepEqual(
+    shards.map(({ floors }) => floors),
+    [[floor("a", 7), floor("b", 2)], []],
+  );
+});
+
+test("floors travel with every part of a batch that is split, and with what is left when an entity is stale", () => {
+  const commits = committer();
+  const floors: readonly SessionFloor[] = [{ session: "a", floor: 7, open: [] }];
+  board(commits, change(0, "alice", 1, { floors }), change(0, "bad", 1), change(0, "carol", 1), change(1, "dave", 1));
+  const sent: string[] = [];
+  const send = (): string[] => {
+    const batch = flush(commits);
+    for (const { shard, entities, floors } of batch.shards) {
+      const keys = entities.map(({ key }) => key).join(" ");
+      sent.push(`${shard.number} ${keys}: ${floors.map(({ floor }) => floor)}`);
+    }
+    return keysOf(batch);
+  };
+  send();
+  const alice = { shard: { service: "account", number: 0 }, key: "alice" };
+  commits.step({ kind: "answered", result: { status: "conflict", entities: [alice] } });
+  while (!commits.idle) {
+    if (send().includes("bad")) commits.step({ kind: "answered", result: { status: "refused", error } });
+    else committed(commits);
+  }
+  assert.deepEqual(sent, ["0 alice bad carol: 7", "1 dave: ", "0 bad carol: 7", "1 dave: ", "0 bad carol: 7", "0 bad: 7", "0 carol: 7", "1 dave: "]);
 });
 
 test("when the store cannot write, all that was under way is lost, and what was built on it", () => {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { SynodError } from "../../errors.ts";
 import { batchFault } from "../../ports/batch.ts";
-import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
+import type { CommitBatch, CommitResult, SessionFloor, ShardId } from "../../ports/store.ts";
 import type { Change } from "./commits.ts";
 
 export interface Row {
@@ -23,6 +23,7 @@ export class ModelStore {
   readonly #rows = new Map<string, Row>();
   /** Applied one by one. */
   readonly #expected = new Map<string, Row>();
+  readonly #floors = new Map<string, SessionFloor>();
   /** Names of the changes that were written. */
   readonly applied = new Set<string>();
   readonly #changeOf: (name: string) => Change;
@@ -34,6 +35,10 @@ export class ModelStore {
 
   row(shard: ShardId, key: string): Row {
     return this.#rows.get(`${shard.number}/${key}`) ?? noRow;
+  }
+
+  floor(shard: ShardId, session: string): SessionFloor | null {
+    return this.#floors.get(`${shard.number}/${session}`) ?? null;
   }
 
   /** Takes the shard for somebody: every older epoch is fenced. */
@@ -67,8 +72,15 @@ export class ModelStore {
       if (state !== null || version === 0) this.#rows.set(name, { version, state });
       for (const { id } of records) this.#apply(name, id);
     }
+    for (const { shard, floors } of batch.shards) for (const floor of floors) this.#raise(shard, floor);
     assert.deepEqual(this.#rows, this.#expected, "a batch leaves what its changes leave one by one");
     return { status: "committed", renewed: false };
+  }
+
+  #raise(shard: ShardId, floor: SessionFloor): void {
+    const before = this.floor(shard, floor.session);
+    assert.ok(before === null || before.floor <= floor.floor, "no floor takes a promise back");
+    this.#floors.set(`${shard.number}/${floor.session}`, floor);
   }
 
   #apply(name: string, id: string): void {

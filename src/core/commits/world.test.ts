@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { SynodError } from "../../errors.ts";
-import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
+import type { CommitBatch, CommitResult, SessionFloor, ShardId } from "../../ports/store.ts";
 import { type Change, Commits, type CommitsEffect, type CommitsInput } from "./commits.ts";
 import { badReply, ModelStore } from "./model-store.test.ts";
 
@@ -43,6 +43,8 @@ export interface ChangeForm {
   readonly form: "set" | "clear" | "record";
   readonly bad: boolean;
   readonly size: number;
+  /** Sessions whose floor rose. */
+  readonly floors: readonly string[];
 }
 
 const service = "account";
@@ -60,6 +62,7 @@ export class World {
   #woken = false;
   #answer: Answered | null = null;
   #lastVersion = 0;
+  #lastFloor = 0;
 
   constructor() {
     this.commits = new Commits(this.#options);
@@ -70,7 +73,7 @@ export class World {
   }
 
   /** A command of this entity finished; the shard is claimed first when it is not owned. */
-  change(number: number, key: string, { form, bad, size }: ChangeForm): void {
+  change(number: number, key: string, { form, bad, size, floors }: ChangeForm): void {
     const entity = this.#entity({ service, number }, key);
     const state = form === "set" ? "s".repeat(size) : form === "clear" ? null : undefined;
     const version = form === "set" ? this.#nextVersion() : form === "clear" ? 0 : entity.version;
@@ -86,6 +89,7 @@ export class World {
       stateVersion: 1,
       state,
       record: { id: name, inputHash: "", reply, finishedAt: 0, keyTime: null },
+      floors: floors.map((session) => this.#floorOf(session)),
     };
     const made: Made = { change, bytes: key.length + (state?.length ?? 0) + reply.length, report: null };
     this.made.set(name, made);
@@ -157,6 +161,11 @@ export class World {
 
   #nextVersion(): number {
     return ++this.#lastVersion;
+  }
+
+  #floorOf(session: string): SessionFloor {
+    const floor = ++this.#lastFloor;
+    return { session, floor, open: [floor - 1] };
   }
 
   #entity(shard: ShardId, key: string): Entity {
@@ -251,6 +260,10 @@ export class World {
       const made = entity.pending.shift()!;
       assert.ok(names.has(made.change.record!.id), "only what was in the batch becomes durable by it");
       made.report = "durable";
+      for (const floor of made.change.floors) {
+        const kept = this.store.floor(shard, floor.session);
+        assert.ok(kept !== null && kept.floor >= floor.floor, "a durable change has brought its floors along");
+      }
       entity.durable = { version: made.change.version, position: made.change.position };
     }
     assert.equal(entity.durable.position, position);
