@@ -6,7 +6,14 @@
  */
 import { SynodError } from "../errors.ts";
 import { isSessionName } from "../values/ids.ts";
-import { type CallRecord, type CommitBatch, compareShards, type EntityChange, type SessionFloor, type ShardChanges } from "./store.ts";
+import {
+  type CallRecord,
+  type CommitBatch,
+  compareShards,
+  type EntityChange,
+  type SessionFloor,
+  type ShardChanges,
+} from "./store.ts";
 
 /** Why no store takes this batch, now or later; undefined when its form is right. */
 export function batchFault(batch: CommitBatch): SynodError | undefined {
@@ -63,7 +70,8 @@ function entityFault({ key, expectedVersion, version, stateVersion, state }: Ent
 function recordFault({ id, inputHash, reply, finishedAt, keyTime }: CallRecord): string | undefined {
   if (!isText(id) || !isText(inputHash) || !isText(reply)) return "has a record with NUL or a lone surrogate";
   if (finishedAt === null && keyTime !== null) return "has a timed record without finishedAt";
-  if (finishedAt !== null && !Number.isSafeInteger(finishedAt)) return "has a record whose finishedAt is no whole number of ms";
+  if (finishedAt !== null && !Number.isSafeInteger(finishedAt))
+    return "has a record whose finishedAt is no whole number of ms";
   if (keyTime !== null && !Number.isSafeInteger(keyTime)) return "has a record whose keyTime is no whole number of ms";
   return undefined;
 }
@@ -71,7 +79,8 @@ function recordFault({ id, inputHash, reply, finishedAt, keyTime }: CallRecord):
 function floorFaultOf({ session, floor, open }: SessionFloor): string | undefined {
   if (!isSessionName(session)) return `has a session that cannot be called ${JSON.stringify(session)}`;
   const ascending = open.every((number, index) => isCount(number) && (index === 0 || open[index - 1]! < number));
-  if (!isCount(floor) || !ascending || (open.at(-1) ?? -1) >= floor) return "has a floor with open numbers out of order";
+  if (!isCount(floor) || !ascending || (open.at(-1) ?? -1) >= floor)
+    return "has a floor with open numbers out of order";
   return undefined;
 }
 

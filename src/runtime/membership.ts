@@ -46,6 +46,7 @@ export class Membership {
   readonly #expectedMembers: number;
   #table = new ViewTable();
   #mayClaim = false;
+  #change: PromiseWithResolvers<void> = Promise.withResolvers();
   #beats: (() => void)[] = [];
   #expiry: Expiry;
   #draining = false;
@@ -133,6 +134,11 @@ export class Membership {
     const over = new Promise<void>((resolve) => this.#beats.push(resolve));
     this.poke();
     return over;
+  }
+
+  /** Resolves when members, owners, or what this node owns has changed. */
+  nextChange(): Promise<void> {
+    return this.#change.promise;
   }
 
   /** Beats at once, because something was lost or has moved. */
@@ -259,6 +265,8 @@ export class Membership {
       );
     }
     this.#events.changed(view);
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
   }
 
   /** On a start of several nodes at once, each takes its own part instead of all and giving most of it away. */

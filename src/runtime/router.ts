@@ -208,10 +208,13 @@ export class Router {
 
   /** Waits for a claim that is on its way to this node; gives up when the shard is known to be elsewhere. */
   async #ownedSoon(shard: Shard, invocation: Invocation, ms: number): Promise<boolean> {
-    if (shard.nextOwner !== null || this.#destination(shard) !== undefined) return false;
-    const owned = shard.whenOwned();
-    await this.#sleepers.sleep(ms, invocation, owned.promise);
-    owned.stop();
+    const { membership, environment } = this.#options;
+    const until = environment.clock.monotonic() + ms;
+    while (!shard.admits && !this.#isOver(invocation)) {
+      const leftMs = until - environment.clock.monotonic();
+      if (leftMs <= 0 || shard.nextOwner !== null || this.#destination(shard) !== undefined) return false;
+      await this.#sleepers.sleep(leftMs, invocation, membership.nextChange());
+    }
     return shard.admits;
   }
 

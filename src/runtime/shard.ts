@@ -16,7 +16,6 @@ export class Shard {
   #watermark = 0;
   #trimming: { readonly cap: number; readonly done: Promise<void> } | null = null;
   #versionMax = 0;
-  #waiters: (() => void)[] = [];
   /** Which calls of which sessions are settled, and which of these floors the store does not have yet. */
   readonly #floors = new SessionFloors();
   readonly #risen = new Map<string, SessionFloor>();
@@ -120,7 +119,6 @@ export class Shard {
     this.#floors.clear();
     this.#risen.clear();
     for (const { session, ...floor } of floors) this.#floors.raise(session, floor);
-    for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
   /** Gives the shard up: every entity in memory is dropped. Positions that `unknown` names may be durable. */
@@ -131,19 +129,6 @@ export class Shard {
       activation.drop(reason, unknown(activation.options.key));
     }
     invariant(this.activations.size === 0, "a dropped shard has nothing in memory");
-  }
-
-  /** Resolves when the node owns the shard; say `stop` when nobody waits for that any more. */
-  whenOwned(): { readonly promise: Promise<void>; readonly stop: () => void } {
-    let waiter = (): void => {};
-    const promise = new Promise<void>((resolve) => {
-      waiter = resolve;
-    });
-    this.#waiters.push(waiter);
-    const stop = (): void => {
-      this.#waiters = this.#waiters.filter((other) => other !== waiter);
-    };
-    return { promise, stop };
   }
 
   forget(activation: Activation): void {

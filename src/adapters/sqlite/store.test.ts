@@ -35,7 +35,7 @@ test("a heartbeat goes before every batch that is not under way yet, and upkeep 
     await answer;
     order.push(name);
   };
-  const bounds = { finishedBefore: 0, timedCap: 0, timedRowsMax: 1, removeMax: 1 };
+  const bounds = { finishedBefore: 0, timedCap: 0, timedRowsMax: 1, endedSessions: [], removeMax: 1 };
   await Promise.all([
     note("under way", store.commit(batch("a"))),
     note("trim", store.trim({ incarnation: 1, shard, epoch: 1, ...bounds })),

@@ -5,10 +5,14 @@ import type {
   CommitBatch,
   EntityChange,
   EntityRow,
+  SessionFloor,
   ShardChanges,
   ShardId,
   Store,
+  TrimRequest,
+  TrimResult,
 } from "../../ports/store.ts";
+import { sessionRecordId } from "../../values/ids.ts";
 
 /** A database that was made for one group of tests. */
 export interface StoreUnderTest {
@@ -143,7 +147,17 @@ export function batch(owner: Owner, ...entities: EntityChange[]): CommitBatch {
 }
 
 export function changes({ shard, epoch }: Owner, ...entities: EntityChange[]): ShardChanges {
-  return { shard, epoch, entities };
+  return { shard, epoch, entities, floors: [] };
+}
+
+/** A batch that raises floors in the owner's one shard and changes its entities. */
+export function raising(owner: Owner, floors: readonly SessionFloor[], ...entities: EntityChange[]): CommitBatch {
+  return { incarnation: owner.incarnation, shards: [{ ...changes(owner, ...entities), floors }] };
+}
+
+/** The record of a call of a session. */
+export function callOf(session: string, number: number): CallRecord {
+  return { ...record(sessionRecordId(session, number)), finishedAt: null };
 }
 
 /** Commits to the owner's shard what must be taken. */
@@ -167,6 +181,20 @@ export async function readRecord(store: Store, shard: ShardId, id: string): Prom
 /** The row that {@link put} leaves behind. */
 export function rowAt(version: number): EntityRow {
   return { version, stateVersion: 1, state: stateAt(version) };
+}
+
+/** Which of the records are still there, by id. */
+export async function left(store: Store, { shard }: Owner, records: readonly CallRecord[]): Promise<string[]> {
+  const found = await Promise.all(records.map(({ id }) => readRecord(store, shard, id)));
+  return found.filter((entry) => entry !== null).map(({ id }) => id);
+}
+
+/** Bounds of a trim that forgets nothing. */
+const nothing = { finishedBefore: 0, timedCap: Number.MAX_SAFE_INTEGER, timedRowsMax: 1_000_000, removeMax: 1_000_000 };
+
+export async function trim(store: Store, owner: Owner, bounds: Partial<TrimRequest>): Promise<TrimResult> {
+  const { incarnation, shard, epoch } = owner;
+  return await store.trim({ ...nothing, endedSessions: [], incarnation, shard, epoch, ...bounds });
 }
 
 /** The renewal counter of a live member; undefined when its lease has ended. */

@@ -19,6 +19,7 @@ import { type Fixture, openFixture, type StoreConformanceOptions } from "./fixtu
 import { identityTests } from "./identity.ts";
 import { leaseTests } from "./leases.ts";
 import { recordTests } from "./records.ts";
+import { sessionTests } from "./sessions.ts";
 import { trimTests } from "./trims.ts";
 
 export function storeConformance(options: StoreConformanceOptions): void {
@@ -42,6 +43,7 @@ export function storeConformance(options: StoreConformanceOptions): void {
     group("commits", commitTests);
     group("records", recordTests);
     group("trims", trimTests);
+    group("sessions", sessionTests);
     group("contention", (fixture) => contentionTests(options, fixture));
     group("faults", (fixture) => faultTests(options, fixture));
   });

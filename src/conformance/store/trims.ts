@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CallRecord, Store, TrimRequest, TrimResult } from "../../ports/store.ts";
+import type { CallRecord } from "../../ports/store.ts";
 import {
   batch,
   claim,
   commit,
   type Fixture,
+  left,
   note,
   type Owner,
   own,
   put,
-  readRecord,
   readRow,
   record,
   rowAt,
+  trim,
 } from "./fixture.ts";
 
 /** Retention: what is forgotten goes in order, and what was forgotten is refused. */
@@ -21,19 +22,6 @@ export function trimTests(fixture: () => Fixture): void {
   opaqueTests(fixture);
   timedTests(fixture);
   watermarkTests(fixture);
-}
-
-const nothing = { finishedBefore: 0, timedCap: Number.MAX_SAFE_INTEGER, timedRowsMax: 1_000_000, removeMax: 1_000_000 };
-
-async function trim(store: Store, owner: Owner, bounds: Partial<TrimRequest>): Promise<TrimResult> {
-  const { incarnation, shard, epoch } = owner;
-  return await store.trim({ ...nothing, incarnation, shard, epoch, ...bounds });
-}
-
-/** Which of the ids are still recorded. */
-async function left(store: Store, { shard }: Owner, records: readonly CallRecord[]): Promise<string[]> {
-  const found = await Promise.all(records.map(({ id }) => readRecord(store, shard, id)));
-  return found.filter((entry) => entry !== null).map(({ id }) => id);
 }
 
 async function ownerOf(fixture: Fixture, records: readonly CallRecord[]): Promise<Owner> {
@@ -187,7 +175,7 @@ function watermarkTests(fixture: () => Fixture): void {
     const { incarnation, shard } = heir;
     const result = await other.claim({ incarnation, shards: [shard], expired: [] });
     assert.ok(result.status === "claimed");
-    assert.deepEqual(result.claimed, [{ shard, epoch: heir.epoch + 1, stateVersion: 1, watermark: 10 }]);
+    assert.deepEqual(result.claimed, [{ shard, epoch: heir.epoch + 1, stateVersion: 1, watermark: 10, floors: [] }]);
     const late = batch({ ...heir, epoch: heir.epoch + 1 }, note("alice", 1, timed([10, 60])));
     assert.equal((await other.commit(late)).status, "refused");
   });

@@ -169,7 +169,16 @@ test("floors travel with every part of a batch that is split, and with what is l
     if (send().includes("bad")) commits.step({ kind: "answered", result: { status: "refused", error } });
     else committed(commits);
   }
-  assert.deepEqual(sent, ["0 alice bad carol: 7", "1 dave: ", "0 bad carol: 7", "1 dave: ", "0 bad carol: 7", "0 bad: 7", "0 carol: 7", "1 dave: "]);
+  assert.deepEqual(sent, [
+    "0 alice bad carol: 7",
+    "1 dave: ",
+    "0 bad carol: 7",
+    "1 dave: ",
+    "0 bad carol: 7",
+    "0 bad: 7",
+    "0 carol: 7",
+    "1 dave: ",
+  ]);
 });
 
 test("when the store cannot write, all that was under way is lost, and what was built on it", () => {
