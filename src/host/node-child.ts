@@ -1,5 +1,6 @@
 /** A node process as its supervisor sees it: messages there and back, questions with answers, and its end. */
 import { type ChildProcess, fork } from "node:child_process";
+import { getCompileCacheDir } from "node:module";
 import type { Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { SynodError } from "../errors.ts";
@@ -27,9 +28,11 @@ export class NodeChild {
   #asked = 0;
 
   constructor({ settings, quietStdout, onMessage, onEnd }: NodeChildOptions) {
+    const cache = getCompileCacheDir();
     const program = new URL(fromSource ? "./node-process.ts" : "./node-process.js", import.meta.url);
     this.#process = fork(fileURLToPath(program), [JSON.stringify(settings)], {
       execArgv: fromSource ? ["--conditions=synod-source"] : [],
+      env: { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
       stdio: ["ignore", quietStdout ? 2 : "inherit", "inherit", "ipc"],
     });
     this.#process.on("message", (message: FromNode) => this.#receive(message, onMessage));

@@ -3,6 +3,7 @@
  * code. It does what the supervisor says (messages.ts), and should the supervisor be gone it drains on its
  * own and ends, so that no node is left behind without anybody who knows of it.
  */
+import { flushCompileCache } from "node:module";
 import type { Server } from "node:net";
 import { createLog, type LogOptions } from "../adapters/log/pino.ts";
 import { tcpNetwork } from "../adapters/tcp/network.ts";
@@ -90,6 +91,8 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
     onJoined: (incarnation) => tell({ type: "joined", incarnation }),
   });
   tell({ type: "ready", urls: hosted.urls, address: hosted.node.status().address });
+  // Now and not at the end, which may be a crash: what has been compiled need not be compiled again.
+  flushCompileCache();
   const reason = await hosted.stopped;
   if (!stopping) fail(reason ?? new SynodError("internal", `${settings.node} stopped on its own`));
 }

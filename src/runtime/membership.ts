@@ -3,7 +3,7 @@
  * should own by that view and nobody alive owns is claimed at once, in one transaction.
  */
 import { Expiry } from "../core/membership/expiry.ts";
-import { shardsToClaim } from "../core/ownership/placement.ts";
+import { placeShard, shardsToClaim } from "../core/ownership/placement.ts";
 import { SynodError } from "../errors.ts";
 import type { ClaimRequest, HostedService, Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
 import type { MovedHint } from "../wire/frames.ts";
@@ -122,6 +122,7 @@ export class Membership {
     while (!this.#stopped) {
       await this.#beat();
       this.#refuseDouble();
+      this.#refuseNewerState();
       if (this.#everyShardServed()) return void this.#run();
       this.#sayWhatFor();
       await this.#pause();
@@ -287,6 +288,20 @@ export class Membership {
     );
     if (double === undefined) return;
     throw new SynodError("failed_precondition", `another process runs as ${node} on this store, and is alive`);
+  }
+
+  /** Where nobody alive knows the state of a shard, waiting for its owner would have no end. */
+  #refuseNewerState(): void {
+    for (const ownership of this.#view.shards) {
+      const { service } = ownership.shard;
+      const hosted = this.#hosts.find((host) => host.service === service);
+      if (hosted === undefined || hosted.stateVersion >= ownership.stateVersion) continue;
+      if (placeShard(ownership, this.#view.members) !== undefined) continue;
+      throw new SynodError(
+        "failed_precondition",
+        `the state of ${service} in this store has version ${ownership.stateVersion}, this code knows ${hosted.stateVersion}: run the newer code`,
+      );
+    }
   }
 
   #everyShardServed(): boolean {

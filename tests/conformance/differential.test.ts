@@ -12,14 +12,26 @@ import fc from "fast-check";
 import { createMemoryDatabase, openMemoryStore } from "../../src/adapters/memory/store.ts";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
 import { SynodError } from "../../src/errors.ts";
-import type { CallRecord, EntityChange, Read, ShardChanges, ShardId, Store } from "../../src/ports/store.ts";
+import type {
+  CallRecord,
+  ClaimedShard,
+  EntityChange,
+  Read,
+  SessionFloor,
+  ShardChanges,
+  ShardId,
+  Store,
+} from "../../src/ports/store.ts";
 import { compareShards } from "../../src/ports/store.ts";
+import { sessionRecordId } from "../../src/values/ids.ts";
 import { temporaryFolder } from "./sqlite-database.ts";
 
 const runs = 50;
 const commandsMax = 60;
 const shardsPerService = 3;
 const keys = ["a", "b", "__proto__", "\u{1F600}"];
+/** One name is the beginning of another, and one sorts in UTF-16 as it does not in UTF-8. */
+const sessions = ["node 1", "node 11", "\u{1F600}"];
 
 /** Both stores, and how each is opened again. */
 interface Pair {
@@ -32,7 +44,8 @@ interface Pair {
 interface Known {
   readonly services: readonly string[];
   readonly members: { node: string; incarnation: number }[];
-  records: number;
+  /** Of every record that a request could have written, in the order in which they were made up. */
+  readonly ids: string[];
 }
 
 type Command = fc.AsyncCommand<Known, Pair>;
@@ -49,6 +62,7 @@ async function both<Answer>(pair: Pair, ask: (store: Store) => Promise<Answer>):
 const seen = new Map<string, number>();
 
 const kinds = [
+  "claimed floors",
   "claimed none",
   "claimed some",
   "committed",
@@ -64,7 +78,10 @@ const kinds = [
 function statusesOf(answer: unknown): string[] {
   if (typeof answer !== "object" || answer === null || !("status" in answer)) return [];
   const size = (of: unknown): string => (Array.isArray(of) && of.length > 0 ? "some" : "none");
-  if ("claimed" in answer) return [`claimed ${size(answer.claimed)}`];
+  if ("claimed" in answer && Array.isArray(answer.claimed)) {
+    const floors = answer.claimed.some((claimed: ClaimedShard) => claimed.floors.length > 0);
+    return [`claimed ${size(answer.claimed)}`, ...(floors ? ["claimed floors"] : [])];
+  }
   if ("removed" in answer) return [`trimmed ${answer.removed === 0 ? "none" : "some"}`];
   return [String(answer.status)];
 }
@@ -74,7 +91,13 @@ function comparable(value: unknown): unknown {
   if (value instanceof Map) return [...value];
   if (Array.isArray(value)) return value.map(comparable);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, comparable(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, comparable(ordered(name, inner))]));
+}
+
+/** A claim tells floors in no particular order. */
+function ordered(name: string, value: unknown): unknown {
+  if (name !== "floors") return value;
+  return (value as readonly SessionFloor[]).toSorted((a, b) => (a.session < b.session ? -1 : 1));
 }
 
 function command(name: string, run: (known: Known, pair: Pair) => Promise<unknown>): Command {
@@ -110,7 +133,10 @@ async function ownershipOf(pair: Pair, shard: ShardId): Promise<{ owner: number 
 }
 
 const joins = fc
-  .record({ node: fc.nat(2), hosts: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 0, maxLength: 2 }) })
+  .record({
+    node: fc.nat(2),
+    hosts: fc.array(fc.option(fc.integer({ min: 1, max: 3 }), { freq: 7 }), { maxLength: 2 }),
+  })
   .map(({ node, hosts }) =>
     command(`join ${node} ${hosts}`, async (known, pair) => {
       const hosted = hosts.map((stateVersion, at) => ({ service: known.services[at]!, stateVersion }));
@@ -168,8 +194,8 @@ const endings = fc.record({ pick: member, off: drift }).map(({ pick, off }) =>
 );
 
 /** A clock that goes on with the records, so that most of them are younger than what has been forgotten. */
-function nowOf({ records }: Known): number {
-  return 10 + records;
+function nowOf({ ids }: Known): number {
+  return 10 + ids.length;
 }
 
 const change = fc.record({
@@ -177,9 +203,39 @@ const change = fc.record({
   kind: fc.constantFrom("put", "put", "clear", "note"),
   off: drift,
   stateVersion: fc.integer({ min: 1, max: 3 }),
-  /** Fresh ids, and now and then one that is recorded already; instants, counted from {@link nowOf}. */
-  records: fc.array(fc.record({ again: drift, finished: fc.nat(5), keyAge: fc.option(fc.nat(5)) }), { maxLength: 3 }),
+  /**
+   * Fresh ids, and now and then one that is recorded already; instants, counted from {@link nowOf}. With a session
+   * the record of a call of it, without an age.
+   */
+  records: fc.array(
+    fc.record({
+      again: drift,
+      finished: fc.nat(5),
+      keyAge: fc.option(fc.nat(5)),
+      session: fc.option(fc.constantFrom(...sessions), { freq: 2 }),
+    }),
+    { maxLength: 3 },
+  ),
 });
+
+/** Floors a little below the last number, with numbers that are still open; some that every store must refuse. */
+const floorList = fc.array(
+  fc.record({
+    session: fc.oneof(
+      { weight: 40, arbitrary: fc.constantFrom(...sessions) },
+      { weight: 1, arbitrary: fc.constantFrom("node#1", "", "\0") },
+    ),
+    below: fc.nat(6),
+    open: fc.uniqueArray(fc.oneof({ weight: 40, arbitrary: fc.nat(8) }, { weight: 1, arbitrary: fc.constant(-1) })),
+  }),
+  { maxLength: 2 },
+);
+
+function floorOf(known: Known, { session, below, open }: { session: string; below: number; open: number[] }) {
+  const floor = Math.max(0, known.ids.length - below);
+  const numbers = open.map((age) => floor - 1 - age).filter((number) => number >= 0);
+  return { session, floor, open: numbers.sort((a, b) => a - b) };
+}
 type Change = typeof change extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** Each key once, but for a few lists that every store must refuse. */
@@ -192,20 +248,26 @@ async function changeOf(known: Known, pair: Pair, shard: ShardId, { key: at, kin
   const key = keys[at]!;
   const [found] = await pair.memory.read([{ kind: "entity", shard, key }]);
   const version = Math.max(0, (found?.kind === "entity" ? (found.row?.version ?? 0) : 0) + off);
-  const records = rest.records.map(({ again, finished, keyAge }): CallRecord => {
-    const id = `id-${again === 0 ? ++known.records : Math.max(1, known.records - 7)}`;
+  const records = rest.records.map(({ again, finished, keyAge, session }): CallRecord => {
+    if (again === 0) known.ids.push(idOf(session, known.ids.length));
+    const id = known.ids.at(again === 0 ? -1 : -7) ?? "id-0";
     const now = nowOf(known);
-    const keyTime = keyAge === null ? null : now - keyAge;
-    return { id, inputHash: key, reply: `"${id}"`, finishedAt: now + finished, keyTime };
+    const isOfSession = id.includes("#");
+    const keyTime = keyAge === null || isOfSession ? null : now - keyAge;
+    return { id, inputHash: key, reply: `"${id}"`, finishedAt: isOfSession ? null : now + finished, keyTime };
   });
   const after = { put: version + 1, clear: 0, note: version }[kind];
   const state = kind === "put" ? JSON.stringify([version, key]) : null;
   return { key, expectedVersion: version, version: after, stateVersion: rest.stateVersion, state, records };
 }
 
+function idOf(session: string | null, number: number): string {
+  return session === null ? `id-${number}` : sessionRecordId(session, number);
+}
+
 const commits = fc
   .record({
-    shards: fc.uniqueArray(fc.record({ shard: shardPick, off: drift, entities: changeList }), {
+    shards: fc.uniqueArray(fc.record({ shard: shardPick, off: drift, entities: changeList, floors: floorList }), {
       maxLength: 3,
       selector: ({ shard }) => shard.service * shardsPerService + shard.number,
     }),
@@ -215,13 +277,14 @@ const commits = fc
     command(`commit ${JSON.stringify({ shards, stranger })}`, async (known, pair) => {
       let incarnation = stranger === null ? 0 : memberAt(known, stranger).incarnation;
       const batch: ShardChanges[] = [];
-      for (const { shard: pick, off, entities } of shards) {
+      for (const { shard: pick, off, entities, floors } of shards) {
         const shard = shardAt(known, pick);
         const { owner, epoch } = await ownershipOf(pair, shard);
         if (incarnation === 0) incarnation = owner ?? 0;
         const changes: EntityChange[] = [];
         for (const entity of entities) changes.push(await changeOf(known, pair, shard, entity));
-        batch.push({ shard, epoch: epoch + off, entities: changes });
+        const risen = floors.map((floor) => floorOf(known, floor));
+        batch.push({ shard, epoch: epoch + off, entities: changes, floors: risen });
       }
       batch.sort((a, b) => compareShards(a.shard, b.shard));
       await both(pair, (store) => store.commit({ incarnation, shards: batch }));
@@ -237,9 +300,10 @@ const trims = fc
     capAge: fc.nat(8),
     timedRowsMax: fc.nat(6),
     removeMax: fc.integer({ min: 1, max: 6 }),
+    endedSessions: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.subarray(sessions) }),
   })
   .map(({ pick, off, finishedAge, capAge, ...limits }) =>
-    command(`trim ${JSON.stringify({ pick, off, finishedAge, capAge, limits })}`, async (known, pair) => {
+    command(`trim ${JSON.stringify({ pick, off, finishedAge, capAge, ...limits })}`, async (known, pair) => {
       const shard = shardAt(known, pick);
       const now = nowOf(known);
       const bounds = { ...limits, finishedBefore: now - finishedAge, timedCap: now - capAge };
@@ -253,21 +317,29 @@ const trims = fc
 const reopenings = fc.constant(command("reopen", async (_, pair) => await pair.reopen()));
 
 /** Reads every row and record that any request so far could have written. */
-async function compareRows({ services, records }: Known, pair: Pair): Promise<void> {
+async function compareRows({ services, ids }: Known, pair: Pair): Promise<void> {
   const reads: Read[] = [];
   for (const service of services) {
     for (let number = 0; number < shardsPerService; number++) {
       const shard = { service, number };
       for (const key of keys) reads.push({ kind: "entity", shard, key });
-      for (let id = 1; id <= records; id++) reads.push({ kind: "record", shard, id: `id-${id}` });
+      for (const id of ids) reads.push({ kind: "record", shard, id });
     }
   }
   await both(pair, (store) => store.read(reads));
 }
 
+/** Ends every lease and claims everything once more: what a claim tells of floors must be alike at the end too. */
+async function compareFloors(known: Known, pair: Pair): Promise<void> {
+  for (const lease of known.members) await both(pair, (store) => store.endLease(lease));
+  await startOwning(known, pair);
+  await both(pair, (store) => store.endLease(known.members.at(-1)!));
+  await both(pair, (store) => store.view());
+}
+
 /** A first member that owns everything, so that most requests have something to do. */
 async function startOwning({ services, members }: Known, pair: Pair): Promise<void> {
-  const hosts = services.map((service) => ({ service, stateVersion: 2 }));
+  const hosts = services.map((service) => ({ service, stateVersion: 3 }));
   const { incarnation, view } = await both(pair, (store) => store.join({ node: "node-0", address: null, hosts }));
   members.push({ node: "node-0", incarnation });
   const shards = view.shards.map(({ shard }) => shard).filter(({ service }) => services.includes(service));
@@ -312,12 +384,11 @@ test("memory and SQLite answer every sequence of requests alike", async () => {
     const current = pair ?? (await openPair(folder.path, String(run)));
     pair = undefined;
     run++;
-    const known: Known = { services: [`${run}-x`, `${run}-y`], members: [], records: 0 };
+    const known: Known = { services: [`${run}-x`, `${run}-y`], members: [], ids: [] };
     await startOwning(known, current);
     await fc.asyncModelRun(() => ({ model: known, real: current }), sequence);
     await compareRows(known, current);
-    for (const lease of known.members) await both(current, (store) => store.endLease(lease));
-    await both(current, (store) => store.view());
+    await compareFloors(known, current);
     pair = current;
   });
   try {

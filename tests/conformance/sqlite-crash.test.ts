@@ -12,7 +12,7 @@ import { leasesOf } from "../../src/adapters/sqlite/leases.ts";
 import { readsOf } from "../../src/adapters/sqlite/reads.ts";
 import { prepareStore } from "../../src/adapters/sqlite/schema.ts";
 import type { ReadResult } from "../../src/ports/store.ts";
-import { crashKeys, crashService } from "./sqlite-crash-batch.ts";
+import { crashCall, crashKeys, crashService } from "./sqlite-crash-batch.ts";
 import { system, temporaryFolder } from "./sqlite-database.ts";
 
 const program = fileURLToPath(new URL("./sqlite-crash-steps.ts", import.meta.url));
@@ -62,13 +62,22 @@ function durableVersion(path: string): number {
     const version = versionOf(rows[0]!);
     for (const row of rows) assert.equal(versionOf(row), version);
     for (const shard of shards) {
-      for (const key of crashKeys) {
+      const isRecorded = (id: string): boolean => {
+        const found = read({ kind: "record", shard, id });
+        return found.kind === "record" && found.record !== null;
+      };
+      for (const [at, key] of crashKeys.entries()) {
         for (const each of [1, 2]) {
-          const found = read({ kind: "record", shard, id: `${key}-${each}` });
-          assert.equal(found.kind === "record" && found.record !== null, each <= version);
+          assert.equal(isRecorded(`${key}-${each}`), each <= version);
+          assert.equal(isRecorded(crashCall(each, at)), each === version, "a floor goes with what it settles");
         }
       }
     }
+    const floors = database.prepare("SELECT DISTINCT floor FROM floors").all();
+    assert.deepEqual(
+      floors.map((row) => Object.values(row)),
+      [[version * crashKeys.length]],
+    );
     const held = database.prepare("SELECT DISTINCT state_version, timed_records FROM shards WHERE number < 2").all();
     assert.deepEqual(
       held.map((row) => Object.values(row)),

@@ -21,7 +21,7 @@ function change(key: string, version: number): EntityChange {
 }
 
 function batch(...entities: EntityChange[]): CommitBatch {
-  return { incarnation: 1, shards: [{ shard, epoch: 1, entities }] };
+  return { incarnation: 1, shards: [{ shard, epoch: 1, entities, floors: [] }] };
 }
 
 /** A store with rows of version 1, whose first member owns the shard; closed. */

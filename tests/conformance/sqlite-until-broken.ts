@@ -12,7 +12,7 @@ await store.claim({ incarnation: 1, shards: [shard], expired: [] });
 
 const commit = (key: string): Promise<CommitResult> => {
   const entity = { key, expectedVersion: 0, version: 1, stateVersion: 1, state, records: [] };
-  return store.commit({ incarnation: 1, shards: [{ shard, epoch: 1, entities: [entity] }] });
+  return store.commit({ incarnation: 1, shards: [{ shard, epoch: 1, entities: [entity], floors: [] }] });
 };
 const facts = ({ code, outcome, message }: SynodError) => ({ code, outcome, message });
 const failure = async (attempt: Promise<unknown>) => {

@@ -33,6 +33,8 @@ const body: fc.Arbitrary<CallBody> = record({
   operation: text(20),
   epoch: optionalNumber,
   identity: fc.option(identity, { nil: undefined }),
+  command: fc.option(record({ id: text(20), keyTime: fc.oneof(fc.constant(null), number) }), { nil: undefined }),
+  request: text(20),
   principal: text(20),
   traceparent: fc.option(text(55), { nil: undefined }),
   input: payload,

@@ -63,7 +63,7 @@ export class FaultStore implements Store {
   readonly #store: Store;
   readonly #interceptors = new Map<Method, Interceptor<never>[]>();
   readonly #counts = new Map<Method, number>();
-  #underWay = 0;
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -72,7 +72,12 @@ export class FaultStore implements Store {
 
   /** Whether the real store still works on something. */
   get busy(): boolean {
-    return this.#underWay > 0;
+    return this.#underWay.size > 0;
+  }
+
+  /** Waits until the real store has answered what it works on now. */
+  async quiet(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
   }
 
   /** How often a method was called. */
@@ -154,14 +159,15 @@ export class FaultStore implements Store {
   }
 
   async #forward<Name extends Method>(method: Name, request: Request<Name>): Promise<Answer<Name>> {
-    this.#underWay += 1;
+    const ask = this.#store[method] as (request: Request<Name>) => Promise<Answer<Name>>;
+    const asked = ask(request);
+    this.#underWay.add(asked);
     try {
-      const ask = this.#store[method] as (request: Request<Name>) => Promise<Answer<Name>>;
-      const answer = await ask(request);
+      const answer = await asked;
       if (method === "commit") this.commits.push({ batch: request as CommitBatch, result: answer as CommitResult });
       return answer;
     } finally {
-      this.#underWay -= 1;
+      this.#underWay.delete(asked);
     }
   }
 }

@@ -111,6 +111,8 @@ export class World implements AsyncDisposable {
   async settle(): Promise<void> {
     const deadline = performance.now() + settleDeadlineMs;
     for (let quiet = 0; quiet < quietTurns; ) {
+      // Another thread may be at work: looking again and again would only take its time.
+      for (const { store } of this.nodes) await store.quiet();
       await new Promise((resolve) => setImmediate(resolve));
       quiet = this.nodes.some(({ busy }) => busy) ? 0 : quiet + 1;
       if (performance.now() > deadline) throw new Error(`the world did not settle within ${settleDeadlineMs} ms`);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createPrng } from "../../src/values/prng.ts";
 import { type Acknowledged, balance, deposit, replays } from "./load.ts";
-import { nodePid, reportOf, startUp, temporaryFolder, until } from "./running-system.ts";
+import { assertFigure, nodePid, reportOf, startUp, temporaryFolder, until } from "./running-system.ts";
 
 const accounts: readonly string[] = Array.from({ length: 20 }, (_, index) => `account-${index}`);
 
@@ -15,6 +15,11 @@ async function assertExactlyOnce(url: string, acknowledged: readonly Acknowledge
 }
 
 test("after kill -9 under 200 commands/s every key answers within 2 s, with nothing lost or doubled", async () => {
+  await assertFigure("the wait of the slowest key", 2_000, killUnderLoad);
+});
+
+/** Resolves with the longest time that any key took to answer again. */
+async function killUnderLoad(): Promise<number> {
   using folder = temporaryFolder();
   await using up = await startUp(folder.path);
   const url = up.ready.http;
@@ -35,12 +40,12 @@ test("after kill -9 under 200 commands/s every key answers within 2 s, with noth
   });
   const acknowledged = await Promise.all(running);
   await assertExactlyOnce(url, acknowledged);
-  for (const account of accounts) {
-    const again = acknowledged.filter((one) => one.account === account && one.answeredAt > killedAt!);
-    const waitedMs = Math.min(...again.map((one) => one.answeredAt)) - killedAt!;
-    assert.ok(waitedMs < 2_000, `${account} answered ${waitedMs} ms after the kill`);
-  }
-});
+  const firstAnswers = accounts.map((account) => {
+    const again = acknowledged.filter((one) => one.account === account && one.startedAt > killedAt!);
+    return Math.min(...again.map((one) => one.answeredAt));
+  });
+  return Math.max(...firstAnswers) - killedAt!;
+}
 
 test("after 50 kills at random moments under load every acknowledged command took effect exactly once", async (t) => {
   const seed = Date.now() % 2 ** 31;

@@ -124,6 +124,21 @@ export async function until<Value>(
   }
 }
 
+const figureAttemptsMax = 3;
+
+/**
+ * Holds a figure of the system against a machine that others use too: the best of a few attempts counts.
+ * Whatever else an attempt asserts has to hold each time.
+ */
+export async function assertFigure(about: string, figureMs: number, attempt: () => Promise<number>): Promise<void> {
+  const measured: number[] = [];
+  while (measured.length < figureAttemptsMax) {
+    measured.push(await attempt());
+    if (measured.at(-1)! < figureMs) return;
+  }
+  throw new Error(`${about} took ${measured.map((ms) => Math.round(ms)).join(", ")} ms, each more than ${figureMs} ms`);
+}
+
 /** One HTTP call with a JSON body. */
 export async function post(url: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
   const response = await fetch(new URL(path, url), {

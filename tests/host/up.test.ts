@@ -6,9 +6,20 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { bank, lives, nodePid, post, RunningUp, startUp, synod, temporaryFolder, until } from "./running-system.ts";
+import {
+  assertFigure,
+  bank,
+  lives,
+  nodePid,
+  post,
+  RunningUp,
+  startUp,
+  synod,
+  temporaryFolder,
+  until,
+} from "./running-system.ts";
 
-test("the ready line has the URLs and the nodes, comes within 2 s of a clean stop, and state is kept", async () => {
+test("the ready line has the URLs and the nodes, and a clean stop leaves nothing behind but the state", async () => {
   using folder = temporaryFolder();
   {
     await using first = await startUp(folder.path);
@@ -23,11 +34,19 @@ test("the ready line has the URLs and the nodes, comes within 2 s of a clean sto
     assert.equal(stdout.trim().split("\n").length, 1, "standard output holds the ready line only");
     assert.ok(!existsSync(join(folder.path, ".synod/bank.admin.json")), "the admin file is removed");
   }
-  const started = performance.now();
   await using second = await startUp(folder.path);
-  const readyMs = performance.now() - started;
-  assert.ok(readyMs < 2_000, `ready after ${readyMs} ms`);
   assert.deepEqual((await post(second.ready.http, "/account/alice/balance")).body, { balance: 5 });
+});
+
+test("the ready line comes within 2 s of `up` after a clean stop", async () => {
+  using folder = temporaryFolder();
+  const start = async (): Promise<number> => {
+    const started = performance.now();
+    await using _up = await startUp(folder.path);
+    return performance.now() - started;
+  };
+  await start();
+  await assertFigure("a start after a clean stop", 2_000, start);
 });
 
 test("Ctrl-C lets a request in progress finish and stops well within 10 s", async () => {
@@ -85,8 +104,14 @@ test("a second `up` on the same store is refused in one sentence, also right aft
 
 test("after a crash of everything the system is ready within 2 s and the time for the lease to run out", async () => {
   using folder = temporaryFolder();
-  await using first = await startUp(folder.path);
+  await assertFigure("a start after a crash of everything", 2_000 + 2_200, () => crashAndStartAgain(folder.path));
+});
+
+/** Resolves with the time that the new start took. */
+async function crashAndStartAgain(folder: string): Promise<number> {
+  await using first = await startUp(folder);
   await post(first.ready.http, "/account/alice/deposit", { amount: 3 });
+  const { body: before } = await post(first.ready.http, "/account/alice/balance");
   // Stopped first, the node cannot notice that its supervisor is gone and leave in order.
   process.kill(first.ready.nodes[0]!.pid, "SIGSTOP");
   first.signal("SIGKILL");
@@ -94,7 +119,7 @@ test("after a crash of everything the system is ready within 2 s and the time fo
   await first.ended;
   const started = performance.now();
   const { port } = new URL(first.ready.http);
-  await using second = new RunningUp(folder.path, [bank, "--port", port]);
+  await using second = new RunningUp(folder, [bank, "--port", port]);
   const ready = second.whenReady();
   await until("the node waits for the lease of its dead predecessor", () =>
     /for the lease of node-1/.test(second.stderr),
@@ -102,9 +127,9 @@ test("after a crash of everything the system is ready within 2 s and the time fo
   const early = post(first.ready.http, "/account/alice/balance");
   assert.equal((await ready).http, first.ready.http);
   const readyMs = performance.now() - started;
-  assert.ok(readyMs < 2_000 + 2_200, `ready after ${readyMs} ms`);
-  assert.deepEqual((await early).body, { balance: 3 }, "who asked before it was ready was let in and answered");
-});
+  assert.deepEqual((await early).body, before, "who asked before it was ready was let in and answered");
+  return readyMs;
+}
 
 test("a port in use is refused in one sentence, for HTTP and for the admin API", async () => {
   using folder = temporaryFolder();

@@ -123,7 +123,7 @@ test("a peer that says hello and then nothing, or speaks byte by byte, has its t
 });
 
 test("strangers take so many places and no more; a friend gets in when they are gone", async () => {
-  await using node = await startNode("b", 2, { limits: { helloMs: 300, lingerMs: 50, halfOpenMax: 4 } });
+  await using node = await startNode("b", 2, { limits: { helloMs: 1_000, lingerMs: 50, halfOpenMax: 4 } });
   const strangers = await Promise.all(Array.from({ length: 4 }, () => RawPeer.dial(node.address)));
   await until(() => node.accepted().length === 4, "all places are taken");
   // It may hear of it while it still connects.
@@ -249,7 +249,7 @@ test("a peer that falls silent is given up after so many pings", async () => {
   const call = node.links.call(2, { body: callOf(1).body, deadline: systemClock.monotonic() + 8_000, priority: 1 });
   await assert.rejects(call, (error: unknown) => error instanceof SynodError && error.outcome === "unknown");
   assert.ok(node.logged("silent"));
-  assert.equal(raw.frames.filter(({ kind }) => kind === "ping").length, 3);
+  assert.match(JSON.stringify(node.log), /the peer left 3 pings unanswered/);
   await listener.close();
 });
 

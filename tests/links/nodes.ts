@@ -130,6 +130,8 @@ export function bodyOf(change: Partial<CallBody> = {}): CallBody {
     operation: "deposit",
     epoch: undefined,
     identity: undefined,
+    command: undefined,
+    request: "",
     principal: "",
     traceparent: undefined,
     input: undefined,

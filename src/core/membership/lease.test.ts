@@ -38,6 +38,15 @@ test("confirmations may arrive in any order: the latest sending counts", () => {
   );
 });
 
+test("a renewal after a suspension counts, although the monotonic clock stood still since the last one", () => {
+  const lease = new Lease(options);
+  lease.renewed(at(100, 1_000_000));
+  lease.renewed(at(100, 1_008_000));
+  assert.equal(lease.validAt(at(150, 1_008_050)), true);
+  lease.renewed(at(100, 1_000_000));
+  assert.equal(lease.validAt(at(150, 1_008_050)), true, "a late confirmation");
+});
+
 test("an ended lease does not come back by a renewal that was sent before: only by joining again", () => {
   const lease = new Lease(options);
   lease.renewed(at(100));

@@ -29,11 +29,10 @@ export class Lease {
 
   /** A write that renews was confirmed; it was sent at this instant. */
   renewed(sentAt: Instant): void {
-    const current = this.#sentAt;
     if (sentAt.monotonic < this.#endedAt) return;
     // The confirmation of an earlier write may arrive after that of a later one. A renewal that was sent
     // before the machine was suspended carries the old wall clock and buys nothing.
-    if (current === null || sentAt.monotonic > current.monotonic) this.#sentAt = sentAt;
+    if (this.#sentAt === null || isLater(sentAt, this.#sentAt)) this.#sentAt = sentAt;
   }
 
   /** A claim ended the lease, or the node left: only a new incarnation brings another one. */
@@ -54,4 +53,9 @@ export class Lease {
     const elapsed = Math.max(now.monotonic - sentAt.monotonic, now.wall - sentAt.wall);
     return this.#termMs - elapsed;
   }
+}
+
+/** The monotonic clock orders sendings; across a suspension, in which it stood still, the wall clock does. */
+function isLater(a: Instant, b: Instant): boolean {
+  return a.monotonic > b.monotonic || (a.monotonic === b.monotonic && a.wall > b.wall);
 }
