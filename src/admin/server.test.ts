@@ -25,6 +25,8 @@ const target: AdminTarget = {
   inspect: async (service) => {
     throw new SynodError("not_found", `there is no service ${service}`);
   },
+  drain: async () => {},
+  restart: async () => {},
   call: async (call) => {
     calls.push(call);
     return { ok: true, output: "1", replayed: false };

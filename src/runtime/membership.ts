@@ -292,11 +292,12 @@ export class Membership {
 
   /** Where nobody alive knows the state of a shard, waiting for its owner would have no end. */
   #refuseNewerState(): void {
-    for (const ownership of this.#view.shards) {
+    for (const ownership of this.view.shards) {
       const { service } = ownership.shard;
       const hosted = this.#hosts.find((host) => host.service === service);
-      if (hosted === undefined || hosted.stateVersion >= ownership.stateVersion) continue;
-      if (placeShard(ownership, this.#view.members) !== undefined) continue;
+      if (hosted === undefined || hosted.stateVersion === null) continue;
+      if (hosted.stateVersion >= ownership.stateVersion) continue;
+      if (placeShard(ownership, this.view.members) !== undefined) continue;
       throw new SynodError(
         "failed_precondition",
         `the state of ${service} in this store has version ${ownership.stateVersion}, this code knows ${hosted.stateVersion}: run the newer code`,

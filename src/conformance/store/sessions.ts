@@ -36,7 +36,6 @@ const strangers = [record("node 1"), record("node 1#"), record("node 1#000000000
 async function settled(fixture: Fixture) {
   const owner = await own(fixture.store, fixture.service());
   const calls = sessions.flatMap((name) => Array.from({ length: 10 }, (_, number) => callOf(name, number)));
-
   const records = [...calls, ...strangers];
   await commit(fixture.store, owner, put("alice", 0, 1, records));
   const without = (name: string, numbers: readonly number[]): string[] => {

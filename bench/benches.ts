@@ -1,0 +1,6 @@
+/** Every bench there is. */
+import type { Bench } from "./bench.ts";
+import { commands } from "./commands/bench.ts";
+import { http } from "./http/bench.ts";
+
+export const benches: readonly Bench[] = [commands, http];

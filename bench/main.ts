@@ -1,0 +1,112 @@
+/** `npm run bench`: measures Synod beside other programs that do the same work, on this machine, in one run. */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import type { Bench, Variant } from "./bench.ts";
+import { benches } from "./benches.ts";
+import { currentCommit, resultOf, saveResult, thisMachine } from "./result.ts";
+import { formatted, tableOf } from "./table.ts";
+import { type TakenRun, takeTurns } from "./turns.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+interface Options {
+  readonly list: boolean;
+  readonly seconds: number;
+  readonly runs: number;
+  readonly warmUp: number;
+  readonly variant?: readonly string[];
+  readonly results: string;
+  readonly cpuProfile?: string;
+}
+
+const program = new Command("npm run bench --")
+  .description("Measures Synod beside other programs that do the same work: the sides take turns, in one run.")
+  .argument("[name]", "which bench")
+  .option("--list", "name the benches, their variants and their sides", false)
+  .option("--seconds <seconds>", "how long one run counts", readPositive, 2)
+  .option("--runs <runs>", "how often each side runs each variant; take 5 or more for figures to quote", readRuns, 5)
+  .option("--warm-up <seconds>", "what each side does of each variant before its first run; 0 for none", readSeconds, 3)
+  .option("--variant <names...>", "only these variants (default: all)")
+  .option("--results <folder>", "where NAME.json is saved", join(root, "bench", "results"))
+  .option("--cpu-profile <folder>", "where each side leaves a CPU profile of all of its runs")
+  .showHelpAfterError("(add --help for more)")
+  .action(async (name: string | undefined, options: Options) => {
+    if (options.list) return void console.log(listOf(benches));
+    const bench = benches.find((candidate) => candidate.name === name);
+    if (bench === undefined) return refuse(name === undefined ? "Which bench?" : `There is no bench ${name}.`, benches);
+    const variants = bench.variants.filter((variant) => options.variant?.includes(variant.name) ?? true);
+    const unknown = options.variant?.find((wanted) => !variants.some((variant) => variant.name === wanted));
+    if (unknown !== undefined) return refuse(`${bench.name} has no variant ${unknown}.`, bench.variants);
+    await measure(bench, variants, options);
+  });
+
+await program.parseAsync();
+
+async function measure(bench: Bench, variants: readonly Variant[], options: Options): Promise<void> {
+  const machine = thisMachine();
+  const commit = currentCommit(root);
+  // Beside the project and not in the system's folder for temporary files, which is in memory on some machines.
+  await mkdir(join(root, ".synod"), { recursive: true });
+  const workFolder = await mkdtemp(join(root, ".synod", "bench-"));
+  try {
+    const turns = {
+      runs: options.runs,
+      measureMs: options.seconds * 1_000,
+      warmUpMs: options.warmUp * 1_000,
+      variants,
+      workFolder,
+      profileFolder: options.cpuProfile && resolve(options.cpuProfile),
+    };
+    const runs = await takeTurns(bench, turns, (run) => console.error(progressOf(bench, run, options.runs)));
+    const result = resultOf(bench, machine, commit, runs);
+    console.log(`\n${tableOf(bench, variants, result)}\n`);
+    console.log(`Medians of ${options.runs} runs of ${options.seconds} s on ${machine.cores} cores, ${machine.processor}.`);
+    for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? []))) console.log(`Doubtful: ${doubt}`);
+    console.log(`Saved as ${relative(process.cwd(), saveResult(resolve(options.results), result))}.`);
+  } finally {
+    await rm(workFolder, { recursive: true, force: true });
+  }
+}
+
+function progressOf({ name, unit }: Bench, { side, variant, run, measured }: TakenRun, runs: number): string {
+  return `${name} ${variant.name}, run ${run} of ${runs}: ${side} ${formatted(Math.round(measured.value))} ${unit}`;
+}
+
+function listOf(all: readonly Bench[]): string {
+  return all
+    .flatMap(({ name, summary, variants, mainVariant, sides }) => [
+      `${name}: ${summary}`,
+      `  sides: ${Object.keys(sides).join(", ")}`,
+      ...variants.map((variant) => {
+        const main = variant.name === mainVariant ? " (sides are compared by this one)" : "";
+        return `  ${variant.name}: ${variant.title}${main}`;
+      }),
+    ])
+    .join("\n");
+}
+
+function refuse(sentence: string, choice: readonly { readonly name: string }[]): never {
+  return program.error(`${sentence} There are: ${choice.map(({ name }) => name).join(", ")}.`, { exitCode: 2 });
+}
+
+function readPositive(text: string): number {
+  const seconds = readSeconds(text);
+  if (seconds === 0) throw new InvalidArgumentError("Give more than 0 seconds.");
+  return seconds;
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === "" || !(seconds >= 0 && seconds <= 600)) {
+    throw new InvalidArgumentError("Give seconds, at most 600.");
+  }
+  return seconds;
+}
+
+function readRuns(text: string): number {
+  const runs = Number(text);
+  if (!(Number.isInteger(runs) && runs >= 1 && runs <= 1_000)) throw new InvalidArgumentError("Give 1 or more.");
+  return runs;
+}

@@ -1,0 +1,125 @@
+/** The result of a bench: samples and medians of every side and variant, how Synod compares, and what it ran on. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, machine as architecture, release, totalmem, type } from "node:os";
+import { join } from "node:path";
+import type { Bench } from "./bench.ts";
+import type { TakenRun } from "./turns.ts";
+
+/** What was measured one or more times. */
+export interface Series {
+  readonly unit: string;
+  readonly samples: readonly number[];
+  readonly median: number;
+}
+
+/** What the samples depend on besides the code. */
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryGib: number;
+  readonly system: string;
+  readonly node: string;
+  /** How many programs wanted a processor in the minute before the first run: above 0 others were at work. */
+  readonly loadBefore: number;
+}
+
+export interface Result {
+  readonly bench: string;
+  readonly machine: Machine;
+  /** The commit, with `-dirty` when files differed from it. */
+  readonly commit: string;
+  /** By side, then by variant; what helps to understand a variant stands beside it as `VARIANT: DETAIL`. */
+  readonly sides: Readonly<Record<string, Readonly<Record<string, Series>>>>;
+  /** By side: Synod's median divided by the side's, at the main variant. Empty when that was not measured. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+export function resultOf(bench: Bench, machine: Machine, commit: string, runs: readonly TakenRun[]): Result {
+  const sides = Object.fromEntries(Object.keys(bench.sides).map((side) => [side, seriesOf(bench, side, runs)]));
+  const others = Object.keys(sides).filter((side) => side !== "synod");
+  const ratios = others.flatMap((side) => {
+    const ratio = ratioTo(sides, side, bench.mainVariant);
+    return ratio === undefined ? [] : [[side, ratio] as const];
+  });
+  return { bench: bench.name, machine, commit, sides, ratios: Object.fromEntries(ratios) };
+}
+
+/** Synod's median divided by that of a side. */
+export function ratioTo(sides: Result["sides"], side: string, variant: string): number | undefined {
+  const own = sides["synod"]?.[variant];
+  const other = sides[side]?.[variant];
+  return own && other && rounded(own.median / other.median);
+}
+
+/** The name under which a detail of a variant is kept. */
+export function detailName(variant: string, detail: string): string {
+  return `${variant}: ${detail}`;
+}
+
+function seriesOf(bench: Bench, side: string, runs: readonly TakenRun[]): Record<string, Series> {
+  const samples = new Map<string, { unit: string; values: number[] }>();
+  const add = (name: string, unit: string, value: number): void => {
+    const series = samples.get(name) ?? { unit, values: [] };
+    series.values.push(rounded(value));
+    samples.set(name, series);
+  };
+  for (const { variant, measured } of runs.filter((run) => run.side === side)) {
+    add(variant.name, bench.unit, measured.value);
+    for (const { name, unit, value } of measured.details) add(detailName(variant.name, name), unit, value);
+  }
+  return Object.fromEntries(
+    [...samples].map(([name, { unit, values }]) => [name, { unit, samples: values, median: medianOf(values) }]),
+  );
+}
+
+export function medianOf(samples: readonly number[]): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const below = sorted[Math.ceil(middle) - 1];
+  const above = sorted[Math.floor(middle)];
+  if (below === undefined || above === undefined) throw new Error("there is no median of nothing");
+  return rounded((below + above) / 2);
+}
+
+/** Four digits: more would be noise. */
+function rounded(value: number): number {
+  return Math.abs(value) >= 1_000 ? Math.round(value) : Number(value.toPrecision(4));
+}
+
+export function thisMachine(): Machine {
+  return {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    system: `${type()} ${release()} ${architecture()}`,
+    node: process.versions.node,
+    loadBefore: rounded(loadavg()[0] ?? 0),
+  };
+}
+
+export function currentCommit(folder: string): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"], {
+      cwd: folder,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+/** Answers where it was saved. */
+export function saveResult(folder: string, result: Result): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${result.bench}.json`);
+  writeFileSync(path, `${jsonOf(result)}\n`);
+  return path;
+}
+
+/** With every list of samples on one line. */
+function jsonOf(result: Result): string {
+  const text = JSON.stringify(result, null, 2);
+  return text.replaceAll(/\[[\d.,\s-]*\]/g, (list) => list.replaceAll(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"));
+}
