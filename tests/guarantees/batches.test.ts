@@ -151,6 +151,7 @@ describe("batches", () => {
           entities: [
             { key: "a", expectedVersion: version, version: 9, stateVersion: 1, state: '{"value":50}', records: [] },
           ],
+          floors: [],
         },
       ],
     });

@@ -7,7 +7,7 @@ import { tcpNetwork } from "../../src/adapters/tcp/network.ts";
 import { SynodError } from "../../src/errors.ts";
 import type { Connection, Network } from "../../src/ports/network.ts";
 import type { InboundCall } from "../../src/runtime/links/calls.ts";
-import type { CallIdentity, ReplyBody } from "../../src/wire/frames.ts";
+import type { CallBody, ReplyBody } from "../../src/wire/frames.ts";
 import { echo, startNode, type TestNode, until } from "./nodes.ts";
 
 /** No ping within a test, so that frames can be counted. */
@@ -60,14 +60,24 @@ for (const [name, make] of [
     await using b = await startNode("b", 2, { network, limits: quiet });
     await open(a, b);
     const before = [a.dialled(b), b.accepted()[0]!];
-    const identity: CallIdentity = { session: "a:1", number: 12, floor: 11, open: [3, 7] };
-    const body = { epoch: 9, identity, principal: "p", traceparent: "00-ab-cd-01", input: '{"ä":1}', key: "/%2F😀" };
+    const body: CallBody = {
+      service: "account",
+      key: "/%2F😀",
+      operation: "deposit",
+      epoch: 9,
+      identity: { session: "a:1", number: 12, floor: 11, open: [3, 7] },
+      command: { id: "c", keyTime: 5 },
+      request: "r",
+      principal: "p",
+      traceparent: "00-ab-cd-01",
+      input: '{"ä":1}',
+    };
     assert.deepEqual(await a.call(b, body, { priority: 0 }), { kind: "ok", output: '{"ä":1}', replayed: false });
     const after = [a.dialled(b), b.accepted()[0]!];
     const difference = after.map(({ framesSent }, index) => framesSent - before[index]!.framesSent);
     assert.deepEqual(difference, [1, 1]);
     const [seen] = b.calls;
-    assert.deepEqual(seen!.body, { service: "account", operation: "deposit", ...body });
+    assert.deepEqual(seen!.body, body);
     assert.deepEqual(seen!.from, { node: "a", incarnation: 1 });
     assert.equal(seen!.priority, 0);
     assert.equal(seen!.incarnation, 1);

@@ -5,6 +5,7 @@ import { batch, commit, type Fixture, join, own, ownershipOf, put, renewalsOf } 
 /** Joining, renewing and ending: a lease that has ended never comes back. */
 export function leaseTests(fixture: () => Fixture): void {
   joiningTests(fixture);
+  statelessTests(fixture);
   renewingTests(fixture);
   endingTests(fixture);
 }
@@ -42,41 +43,6 @@ function joiningTests(fixture: () => Fixture): void {
     }
   });
 
-  test("a stateless service has no shards, stands in the view all the same, and cannot be claimed", async () => {
-    const { store, other, service } = fixture();
-    const [stateless, keyed] = [service(), service()];
-    const hosts = [
-      { service: stateless, stateVersion: null },
-      { service: keyed, stateVersion: 1 },
-    ];
-    const { incarnation, view } = await store.join({ node: "front", address: null, hosts });
-    assert.deepEqual(await other.view(), view);
-    assert.deepEqual(view.members.find((member) => member.incarnation === incarnation)?.hosts, hosts);
-    const services = new Set(view.shards.map(({ shard }) => shard.service));
-    assert.ok(services.has(keyed) && !services.has(stateless));
-    const shards = [stateless, keyed].map((name) => ({ service: name, number: 0 }));
-    const result = await store.claim({ incarnation, shards, expired: [] });
-    assert.ok(result.status === "claimed");
-    assert.deepEqual(
-      result.claimed.map(({ shard }) => shard),
-      [{ service: keyed, number: 0 }],
-    );
-  });
-
-  test("a member for which a service is stateless gets none of the shards that others made for it", async () => {
-    const { store, other, service } = fixture();
-    const name = service();
-    await join(store, name);
-    const { incarnation } = await other.join({
-      node: "front",
-      address: null,
-      hosts: [{ service: name, stateVersion: null }],
-    });
-    const result = await other.claim({ incarnation, shards: [{ service: name, number: 0 }], expired: [] });
-    assert.ok(result.status === "claimed");
-    assert.deepEqual(result.claimed, []);
-  });
-
   test("the view stands in order: members by incarnation, shards by service and number", async () => {
     const { store, service } = fixture();
     // By UTF-16 units U+1F600 (a surrogate pair) comes before U+FF5E; by code points after it.
@@ -110,6 +76,43 @@ function joiningTests(fixture: () => Fixture): void {
       named.map((member) => member.incarnation),
       [owner.incarnation, incarnation],
     );
+  });
+}
+
+function statelessTests(fixture: () => Fixture): void {
+  test("a stateless service has no shards, stands in the view all the same, and cannot be claimed", async () => {
+    const { store, other, service } = fixture();
+    const [stateless, keyed] = [service(), service()];
+    const hosts = [
+      { service: stateless, stateVersion: null },
+      { service: keyed, stateVersion: 1 },
+    ];
+    const { incarnation, view } = await store.join({ node: "front", address: null, hosts });
+    assert.deepEqual(await other.view(), view);
+    assert.deepEqual(view.members.find((member) => member.incarnation === incarnation)?.hosts, hosts);
+    const services = new Set(view.shards.map(({ shard }) => shard.service));
+    assert.ok(services.has(keyed) && !services.has(stateless));
+    const shards = [stateless, keyed].map((name) => ({ service: name, number: 0 }));
+    const result = await store.claim({ incarnation, shards, expired: [] });
+    assert.ok(result.status === "claimed");
+    assert.deepEqual(
+      result.claimed.map(({ shard }) => shard),
+      [{ service: keyed, number: 0 }],
+    );
+  });
+
+  test("a member for which a service is stateless gets none of the shards that others made for it", async () => {
+    const { store, other, service } = fixture();
+    const name = service();
+    await join(store, name);
+    const { incarnation } = await other.join({
+      node: "front",
+      address: null,
+      hosts: [{ service: name, stateVersion: null }],
+    });
+    const result = await other.claim({ incarnation, shards: [{ service: name, number: 0 }], expired: [] });
+    assert.ok(result.status === "claimed");
+    assert.deepEqual(result.claimed, []);
   });
 }
 

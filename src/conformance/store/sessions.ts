@@ -22,6 +22,7 @@ import {
 /** Sessions: a floor and the removal of what it settles are one, and the floor outlives its shard's owner. */
 export function sessionTests(fixture: () => Fixture): void {
   raisingTests(fixture);
+  togetherTests(fixture);
   claimingTests(fixture);
   forgettingTests(fixture);
   formTests(fixture);
@@ -104,7 +105,9 @@ function raisingTests(fixture: () => Fixture): void {
     assert.deepEqual((await left(store, second, records)).length, 1);
     assert.deepEqual((await claimedAgain(store, second)).floors, []);
   });
+}
 
+function togetherTests(fixture: () => Fixture): void {
   test("a record that comes with a floor above it is settled by it", async () => {
     const { store, service } = fixture();
     const owner = await own(store, service());
