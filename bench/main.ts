@@ -62,8 +62,11 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
     const runs = await takeTurns(bench, turns, (run) => console.error(progressOf(bench, run, options.runs)));
     const result = resultOf(bench, machine, commit, runs);
     console.log(`\n${tableOf(bench, variants, result)}\n`);
-    console.log(`Medians of ${options.runs} runs of ${options.seconds} s on ${machine.cores} cores, ${machine.processor}.`);
-    for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? []))) console.log(`Doubtful: ${doubt}`);
+    console.log(
+      `Medians of ${options.runs} runs of ${options.seconds} s on ${machine.cores} cores, ${machine.processor}.`,
+    );
+    for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? [])))
+      console.log(`Doubtful: ${doubt}`);
     console.log(`Saved as ${relative(process.cwd(), saveResult(resolve(options.results), result))}.`);
   } finally {
     await rm(workFolder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /** The result of a bench: samples and medians of every side and variant, how Synod compares, and what it ran on. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg, machine as architecture, release, totalmem, type } from "node:os";
+import { machine as architecture, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
 import type { TakenRun } from "./turns.ts";
@@ -121,5 +121,7 @@ export function saveResult(folder: string, result: Result): string {
 /** With every list of samples on one line. */
 function jsonOf(result: Result): string {
   const text = JSON.stringify(result, null, 2);
-  return text.replaceAll(/\[[\d.,\s-]*\]/g, (list) => list.replaceAll(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"));
+  return text.replaceAll(/\[[\d.,\s-]*\]/g, (list) =>
+    list.replaceAll(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"),
+  );
 }

@@ -28,7 +28,9 @@ database.prepare("INSERT INTO ownership VALUES (?)").run(epoch);
 const begin = database.prepare("BEGIN IMMEDIATE");
 const commit = database.prepare("COMMIT");
 const currentEpoch = database.prepare("SELECT epoch FROM ownership");
-const put = database.prepare("INSERT INTO counters VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state");
+const put = database.prepare(
+  "INSERT INTO counters VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET state = excluded.state",
+);
 const record = database.prepare("INSERT INTO records VALUES (?, ?, ?)");
 
 port.on("message", ({ epoch, states, records }: LimitBatch) => {
