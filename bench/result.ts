@@ -47,7 +47,7 @@ export function resultOf(bench: Bench, machine: Machine, commit: string, runs: r
 
 /** Synod's median divided by that of a side. */
 export function ratioTo(sides: Result["sides"], side: string, variant: string): number | undefined {
-  const own = sides["synod"]?.[variant];
+  const own = sides.synod?.[variant];
   const other = sides[side]?.[variant];
   return own && other && rounded(own.median / other.median);
 }

@@ -10,6 +10,8 @@ interface Instant<Mark> {
   readonly mark: Mark;
 }
 
+export type Edge = "begun" | "ended";
+
 export interface WindowResult<Mark> {
   readonly completed: number;
   readonly perSecond: number;
@@ -21,13 +23,13 @@ export interface WindowResult<Mark> {
 export class Window<Mark> {
   readonly #opensAt: number;
   readonly #measureMs: number;
-  readonly #note: () => Mark;
+  readonly #note: (edge: Edge) => Mark;
   #begun: Instant<Mark> | undefined;
   #ended: Instant<Mark> | undefined;
   #completed = 0;
 
-  /** `note` is asked once at either end. */
-  constructor({ settleMs, measureMs }: Pick<RunOptions, "settleMs" | "measureMs">, note: () => Mark) {
+  /** `note` is asked once at either edge. */
+  constructor({ settleMs, measureMs }: Pick<RunOptions, "settleMs" | "measureMs">, note: (edge: Edge) => Mark) {
     this.#opensAt = performance.now() + settleMs;
     this.#measureMs = measureMs;
     this.#note = note;
@@ -38,12 +40,12 @@ export class Window<Mark> {
     if (this.#ended !== undefined) return false;
     const at = performance.now();
     if (this.#begun === undefined) {
-      if (at >= this.#opensAt) this.#begun = { at, mark: this.#note() };
+      if (at >= this.#opensAt) this.#begun = { at, mark: this.#note("begun") };
       return true;
     }
     this.#completed += 1;
     if (at < this.#begun.at + this.#measureMs) return true;
-    this.#ended = { at, mark: this.#note() };
+    this.#ended = { at, mark: this.#note("ended") };
     return false;
   }
 

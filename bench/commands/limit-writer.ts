@@ -35,7 +35,7 @@ const record = database.prepare("INSERT INTO records VALUES (?, ?, ?)");
 
 port.on("message", ({ epoch, states, records }: LimitBatch) => {
   begin.run();
-  if (currentEpoch.get()?.["epoch"] !== epoch) throw new Error("the counters have another owner");
+  if (currentEpoch.get()?.epoch !== epoch) throw new Error("the counters have another owner");
   for (let at = 0; at < states.length; at += 2) put.run(states[at]!, states[at + 1]!);
   for (let at = 0; at < records.length; at += 3) record.run(records[at]!, records[at + 1]!, records[at + 2]!);
   commit.run();

@@ -44,9 +44,9 @@ class LimitProgram {
     const copied = id === undefined ? undefined : this.#open.get(id);
     if (copied !== undefined) return copied;
     const { by } = Step.parse(input);
-    let counter = this.#counters.get(key);
-    if (counter === undefined) this.#counters.set(key, (counter = { count: 0 }));
+    const counter = this.#counters.get(key) ?? { count: 0 };
     counter.count += by;
+    this.#counters.set(key, counter);
     const text = JSON.stringify(counter);
     this.#states.set(key, text);
     if (id !== undefined) this.#records.push(id, JSON.stringify(input), text);

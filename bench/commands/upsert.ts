@@ -40,7 +40,7 @@ function countersOf(database: DatabaseSync): CounterCommands {
     begin.run();
     const before = id === undefined ? undefined : recorded.get(id);
     if (before !== undefined) throw new Error("no command of this bench is repeated");
-    const count = Number(read.get(key)?.["count"] ?? 0) + by;
+    const count = Number(read.get(key)?.count ?? 0) + by;
     upsert.run(key, count);
     if (id !== undefined) record.run(id, JSON.stringify(input), JSON.stringify({ count }));
     commit.run();

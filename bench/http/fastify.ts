@@ -17,15 +17,15 @@ type Params = { readonly key: string };
 
 export const run: Run = async (options) => {
   const counters = new Map(httpKeys.map((key) => [key, { count: 1 }]));
-  const valueOf = (key: string): number => counters.get(key)?.count ?? 0;
+  const countOf = (key: string): number => counters.get(key)?.count ?? 0;
   const app = fastify();
   app.get<{ Params: Params }>("/counter/:key/value", { schema: { params, response } }, async (request) => ({
-    count: valueOf(request.params.key),
+    count: countOf(request.params.key),
   }));
   app.post<{ Params: Params; Body: z.infer<typeof Step> }>(
     "/counter/:key/ahead",
     { schema: { params, body, response } },
-    async (request) => ({ count: valueOf(request.params.key) + request.body.by }),
+    async (request) => ({ count: countOf(request.params.key) + request.body.by }),
   );
   await app.listen({ host: "127.0.0.1", port: 0 });
   try {

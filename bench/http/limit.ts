@@ -30,7 +30,8 @@ function serve(counters: ReadonlyMap<string, number>, request: IncomingMessage, 
   });
   request.on("end", () => {
     const { by } = JSON.parse(body) as { by: unknown };
-    if (!Number.isInteger(by) || (by as number) < 1 || (by as number) > 1_000) return response.writeHead(400).end();
+    if (!Number.isInteger(by) || (by as number) < 1 || (by as number) > 1_000)
+      return void response.writeHead(400).end();
     answer(response, count + (by as number));
   });
 }

@@ -24,6 +24,7 @@ export type FromLoad =
   | { readonly kind: "ended"; readonly completed: number; readonly perSecond: number; readonly busy: number }
   | { readonly kind: "failed"; readonly message: string };
 
+const expectedStart = "HTTP/1.1 200 ";
 const headEnd = "\r\n\r\n";
 
 process.on("disconnect", () => process.exit());
@@ -32,8 +33,8 @@ process.once("message", (load: HttpLoad) => void makeLoad(load).catch(failed));
 async function makeLoad(load: HttpLoad): Promise<void> {
   const requests = load.requests.map((request) => Buffer.from(request, "latin1"));
   let sent = 0;
-  const window = new Window(load, () => {
-    if (process.connected) process.send!({ kind: "begun" } satisfies FromLoad);
+  const window = new Window(load, (edge) => {
+    if (edge === "begun") tell({ kind: "begun" });
     return performance.eventLoopUtilization();
   });
   const send = (socket: Socket): void => void socket.write(requests[sent++ % requests.length]!);
@@ -43,29 +44,33 @@ async function makeLoad(load: HttpLoad): Promise<void> {
       const socket = connect({ host: "127.0.0.1", port: load.port, noDelay: true }, () => send(socket));
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("the server closed a connection")));
-      socket.on("data", (chunk) => {
-        received += chunk.latin1Slice();
-        if (!isComplete(received, load.answer)) return;
+      socket.setEncoding("latin1");
+      socket.on("data", (text: string) => {
+        received += text;
+        if (!received.startsWith(expectedStart) && received.length >= expectedStart.length) return refuse();
+        const bodyAt = received.indexOf(headEnd) + headEnd.length;
+        if (bodyAt < headEnd.length || received.length < bodyAt + load.answer.length) return;
+        if (received.slice(bodyAt) !== load.answer) return refuse();
         received = "";
         if (window.completed()) return send(socket);
         resolve();
         socket.destroy();
       });
+      const refuse = (): void => {
+        reject(new Error(`the server answered ${JSON.stringify(received)}`));
+        socket.destroy();
+      };
     });
   await Promise.all(Array.from({ length: load.connections }, caller));
   const { completed, perSecond, begun, ended } = window.result;
   const busy = performance.eventLoopUtilization(ended, begun).utilization;
-  process.send!({ kind: "ended", completed, perSecond, busy } satisfies FromLoad);
-}
-
-/** Throws when it is not the answer that it should be. */
-function isComplete(received: string, answer: string): boolean {
-  const head = received.indexOf(headEnd);
-  if (head < 0 || received.length < head + headEnd.length + answer.length) return false;
-  if (received.startsWith("HTTP/1.1 200 ") && received.endsWith(`${headEnd}${answer}`)) return true;
-  throw new Error(`the server answered ${JSON.stringify(received)}`);
+  tell({ kind: "ended", completed, perSecond, busy });
 }
 
 function failed(error: unknown): void {
-  process.send!({ kind: "failed", message: error instanceof Error ? error.message : String(error) } satisfies FromLoad);
+  tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+}
+
+function tell(message: FromLoad): void {
+  if (process.connected) process.send!(message);
 }
