@@ -152,7 +152,6 @@ describe("batches", () => {
             { key: "a", expectedVersion: version, version: 9, stateVersion: 1, state: '{"value":50}', records: [] },
           ],
           floors: [],
-          floors: [],
         },
       ],
     });
