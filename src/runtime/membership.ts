@@ -45,6 +45,8 @@ export class Membership {
   #address: string | null = null;
   readonly #expectedMembers: number;
   #table = new ViewTable();
+  /** Members whose services were compared with this node's. */
+  readonly #compared = new Set<number>();
   #mayClaim = false;
   #change: PromiseWithResolvers<void> = Promise.withResolvers();
   #beats: (() => void)[] = [];
@@ -265,9 +267,25 @@ export class Membership {
         `the store shows an older epoch of shard ${name} than was seen before: it has lost commits`,
       );
     }
+    this.#sayDifferences(view);
     this.#events.changed(view);
     this.#change.resolve();
     this.#change = Promise.withResolvers();
+  }
+
+  /** Said once per member: during an upgrade it is expected, otherwise somebody started the wrong file. */
+  #sayDifferences({ members }: View): void {
+    for (const member of members) {
+      if (!this.#isOther(member) || this.#compared.has(member.incarnation)) continue;
+      this.#compared.add(member.incarnation);
+      const here = namesOf(this.#hosts);
+      const there = namesOf(member.hosts);
+      if (here === there) continue;
+      const message = `${member.node} runs another system file than this node: calls go to nodes that host what is called`;
+      this.#environment.log.warn(message, { here, there });
+    }
+    for (const incarnation of this.#compared)
+      if (this.member(incarnation) === undefined) this.#compared.delete(incarnation);
   }
 
   /** On a start of several nodes at once, each takes its own part instead of all and giving most of it away. */
@@ -328,4 +346,11 @@ export class Membership {
       log.info(`waiting for the lease of ${member.node} (did it crash?) to run out: ${seconds} s`);
     }
   }
+}
+
+function namesOf(hosts: readonly HostedService[]): string {
+  const names = hosts.map(({ service, stateVersion }) =>
+    stateVersion === null ? service : `${service}@${stateVersion}`,
+  );
+  return names.toSorted().join(", ");
 }
