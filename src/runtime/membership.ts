@@ -241,6 +241,8 @@ export class Membership {
     this.#shards.own(result.claimed);
     this.#apply(result.view);
     for (const { incarnation } of request.expired) {
+      // Its owner may have renewed it at the last moment: then the store has left it alone.
+      if (this.member(incarnation) !== undefined) continue;
       this.#environment.log.info(`the lease of incarnation ${incarnation} has run out and was ended`);
     }
   }
