@@ -292,8 +292,7 @@ export class Activation implements Passivable {
   #run(token: number, attempt: number, pending: Pending): void {
     const { environment, outgoing, service, key } = this.options;
     if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
-      pending.result = shed;
-      return this.#drive({ kind: "finished", token, attempt, changed: false });
+      return this.#drive({ kind: "shed", token, attempt });
     }
     const turn = new CommandTurn({
       environment,
@@ -420,6 +419,10 @@ export class Activation implements Passivable {
     switch (reason) {
       case "full":
         return { reply: failure("resource_exhausted", `too many commands wait for ${name}`, { retryAfterMs: 1_000 }) };
+      case "shed": {
+        const message = "too much waits for the store to make it durable";
+        return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
+      }
       case "mismatch": {
         const message = `this idempotency key was used with another input for ${name}`;
         return { reply: failure("invalid_argument", message) };
@@ -455,14 +458,6 @@ export class Activation implements Passivable {
     this.#ahead = [];
   }
 }
-
-/** The result of a command that gets no turn, because too much that was executed is not durable yet. */
-const shed: TurnResult = {
-  reply: failure("resource_exhausted", "too much waits for the store to make it durable", { retryAfterMs: 1_000 }),
-  state: undefined,
-  record: null,
-  changed: false,
-};
 
 function leaseRanOut(): SynodError {
   return new SynodError("unavailable", "this node's lease has run out", { retryAfterMs: 1_000 });
