@@ -83,3 +83,25 @@ test("a store that is open and idle does not keep its process alive", (t) => {
   const { stdout, status } = spawnSync(process.execPath, arguments_, { encoding: "utf8", timeout: 20_000 });
   assert.deepEqual([stdout, status], ["idle\n", 0]);
 });
+
+test("a store that may not grow beyond a size fails as on a full disk, and keeps what it had", async (t) => {
+  const path = newPath(t);
+  await (await openOwning(path)).close();
+  const store = await openSqliteStore({ path, system: "bank", bytesMax: 256 * 1024 });
+  const large = (key: string): CommitBatch => {
+    const [changes] = batch(key).shards;
+    const entities = changes!.entities.map((entity) => ({ ...entity, state: JSON.stringify("x".repeat(32 * 1024)) }));
+    return { incarnation: 1, shards: [{ ...changes!, entities }] };
+  };
+  let written = 0;
+  let result = await store.commit(large("key-0"));
+  while (result.status === "committed" && written < 20) result = await store.commit(large(`key-${++written}`));
+  assert.ok(result.status === "failed" && written > 0, JSON.stringify(result));
+  assert.equal(result.error.message, `there is no room for ${path} to grow: free some space`);
+  assert.equal(result.error.outcome, "not-happened");
+  const keys = Array.from({ length: written + 1 }, (_, at) => `key-${at}`);
+  const rows = await store.read(keys.map((key) => ({ kind: "entity", shard, key })));
+  const found = rows.filter((row) => row.kind === "entity" && row.row !== null);
+  assert.equal(found.length, written);
+  await store.close();
+});
