@@ -302,7 +302,7 @@ export class Activation implements Passivable {
       service,
       key,
       snapshot: this.#executed,
-      departure: () => this.#depart(token, attempt, pending.invocation.deadline),
+      departure: () => this.#depart(token, attempt),
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
@@ -328,15 +328,13 @@ export class Activation implements Passivable {
     this.#departures.clear();
   }
 
-  /** The exit gate for a call of the running handler: resolves when the call may leave. */
-  async #depart(token: number, attempt: number, deadline: number): Promise<void> {
+  /** The exit gate for a call of the running handler: resolves when the call may leave. The router asks the lease. */
+  #depart(token: number, attempt: number): Promise<void> {
     const departure = ++this.#lastDeparture;
-    await new Promise<void>((resolve) => {
+    return new Promise((resolve) => {
       this.#departures.set(departure, resolve);
       this.#drive({ kind: "depart", token, attempt, departure });
     });
-    const { lease } = this.options.environment;
-    if (!lease.valid && !(await lease.whenValid(deadline, () => this.#dropped === null))) throw leaseRanOut();
   }
 
   #commit(position: number, { state, record }: TurnResult): void {
