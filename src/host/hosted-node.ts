@@ -11,6 +11,7 @@ import type { Store } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import { type NodeNetwork, type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
+import { awaitFreeName } from "./former-member.ts";
 import { openStore, type StoreLocation } from "./store-location.ts";
 import { within } from "./within.ts";
 
@@ -47,18 +48,7 @@ const leavePart = 0.2;
 /** Resolves when the node serves and all adapters answer; otherwise frees what it had opened. */
 export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> {
   const store = await openStore(options.store, options.system.name, options.log);
-  const node = await startNode({
-    node: options.node,
-    system: options.system,
-    store,
-    clock: systemClock,
-    random: systemRandom,
-    log: options.log,
-    ...(options.limits && { limits: options.limits }),
-    ...(options.network && { network: options.network }),
-    ...(options.expectedMembers !== undefined && { expectedMembers: options.expectedMembers }),
-    ...(options.onJoined && { onJoined: options.onJoined }),
-  }).catch(async (error: unknown) => {
+  const node = await start(store, options).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
@@ -74,6 +64,22 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
     throw error;
   }
   return { node, urls: adapters.map((adapter) => adapter.url), stop, stopped: node.stopped };
+}
+
+async function start(store: Store, options: HostedNodeOptions): Promise<RunningNode> {
+  await awaitFreeName(store, options.node, options.log);
+  return await startNode({
+    node: options.node,
+    system: options.system,
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    log: options.log,
+    ...(options.limits && { limits: options.limits }),
+    ...(options.network && { network: options.network }),
+    ...(options.expectedMembers !== undefined && { expectedMembers: options.expectedMembers }),
+    ...(options.onJoined && { onJoined: options.onJoined }),
+  });
 }
 
 /**

@@ -173,7 +173,8 @@ export class Router {
   /** One try on this node, which owns the shard. */
   async #attemptHere(invocation: Invocation, shard: Shard, key: string): Promise<Attempt> {
     const { lease } = this.#options.environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed))) return { reply: leaseRanOut() };
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed)))
+      return { reply: leaseRanOut() };
     if (!shard.admits) return this.#gone();
     const activation = this.activate(shard, key);
     if (activation === undefined) {
