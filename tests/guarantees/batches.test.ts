@@ -49,6 +49,7 @@ for (const kind of storeKinds) {
             entities: [
               { key: "a", expectedVersion: version, version: 9, stateVersion: 1, state: '{"value":50}', records: [] },
             ],
+            floors: [],
           },
         ],
       });

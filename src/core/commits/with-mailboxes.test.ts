@@ -219,7 +219,7 @@ class World {
     const version = ++this.#lastVersion;
     const record = { id, inputHash: "", reply: bad ? badReply : "ok", finishedAt: 0, keyTime: null };
     const versions = { expectedVersion: memory.version, version, stateVersion: 1 };
-    const change: Change = { shard, key, epoch, position, ...versions, state: left, record };
+    const change: Change = { shard, key, epoch, position, ...versions, state: left, record, floors: [] };
     this.#changes.set(id, change);
     entity.ahead.push({ position, version, state: left });
     this.#perform(this.#commits.step({ kind: "change", change }));
