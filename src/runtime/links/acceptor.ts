@@ -3,6 +3,7 @@
  * link of every node, and hands their calls to the runtime.
  */
 import { type Admission, admit, arrive, createAdmission, leave } from "../../core/link/admission.ts";
+import type { LinkCause } from "../../core/link/messages.ts";
 import type { Connection, Listener } from "../../ports/network.ts";
 import { type LinkEnvironment, linkConfig } from "./environment.ts";
 import { Link, type LinkOwner } from "./link.ts";
@@ -107,7 +108,7 @@ export class Acceptor {
       },
       onClosing: (link, { cause, message, planned }) => {
         const peer = link.peer?.node ?? "unknown";
-        const level = planned || cause === "lost" ? "debug" : "warn";
+        const level = planned || quietCauses.has(cause) ? "debug" : "warn";
         log[level]("link from a peer closed", { peer, remote, cause, reason: message });
       },
       onClosed: () => {
@@ -118,5 +119,8 @@ export class Acceptor {
     };
   }
 }
+
+/** Who dialled says what there is to say about these, or nothing is wrong at all. */
+const quietCauses: ReadonlySet<LinkCause> = new Set(["lost", "stopped", "draining", "superseded", "stale", "starting"]);
 
 function ignore(): void {}
