@@ -7,7 +7,7 @@ import type { Activation } from "./activation.ts";
 export class Shard {
   readonly id: ShardId;
   readonly service: AnyService;
-  readonly activations = new Map<string, Activation>();
+  readonly activations: Map<string, Activation> = new Map();
   #epoch: number | null = null;
   /** Timed keys at or below this instant are forgotten: refused, never executed. */
   #watermark = 0;
