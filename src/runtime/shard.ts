@@ -10,7 +10,7 @@ import type { CommandId } from "./invocation.ts";
 export class Shard {
   readonly id: ShardId;
   readonly service: AnyService;
-  readonly activations = new Map<string, Activation>();
+  readonly activations: Map<string, Activation> = new Map();
   #epoch: number | null = null;
   /** Timed keys at or below this instant are forgotten: refused, never executed. */
   #watermark = 0;
