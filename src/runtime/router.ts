@@ -69,9 +69,11 @@ export class Router {
 
   /** For calls that came in at this node, or that its handlers make. Never rejects. */
   async dispatch(invocation: Invocation): Promise<GatewayReply> {
-    const { counters } = this.#options.environment;
-    if (invocation.target.operation.kind === "query") counters.queries += 1;
-    if (invocation.target.key === null) return this.#runStateless(invocation);
+    const { environment } = this.#options;
+    if (invocation.target.operation.kind === "query") environment.counters.queries += 1;
+    if (invocation.target.key === null) {
+      return isHosted(environment, invocation) ? this.#runStateless(invocation) : this.#passOn(invocation);
+    }
     const shard = this.#options.shards.ofKey(invocation.target.service, invocation.target.key);
     const progress: Progress = { invocation, opened: null, unknown: false, cuts: 0 };
     try {
@@ -207,6 +209,29 @@ export class Router {
     return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
   }
 
+  /** Other members that host this service. */
+  hostedElsewhere(service: string): readonly Member[] {
+    const { membership } = this.#options;
+    return membership.hosting(service).filter(({ incarnation }) => incarnation !== membership.incarnation);
+  }
+
+  /** A call of a stateless service that this node does not host: any member that does will do. */
+  async #passOn(invocation: Invocation): Promise<GatewayReply> {
+    const { environment, peers } = this.#options;
+    const { name } = invocation.target.service.interface;
+    for (let attempts = 1; ; attempts++) {
+      const members = this.hostedElsewhere(name);
+      const member = members[Math.floor(environment.random.number() * members.length)];
+      const answer = member && (await peers.call(member.incarnation, invocation, undefined));
+      if (answer?.kind === "reply") return answer.reply;
+      const lost = answer?.kind === "lost" ? answer : undefined;
+      // Nobody here knows whether a repeat would be harmless.
+      const over = lost?.certain === false || this.#isOver(invocation);
+      if (over) return lost ? failed(lost.error) : failure("unavailable", `nobody hosts ${name} at the moment`);
+      await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
+    }
+  }
+
   /** Waits for a claim that is on its way to this node; gives up when the shard is known to be elsewhere. */
   async #ownedSoon(shard: Shard, invocation: Invocation, ms: number): Promise<boolean> {
     const { membership, environment } = this.#options;
@@ -247,4 +272,8 @@ export class Router {
 function leaseRanOut(): GatewayReply {
   const message = "this node cannot reach the store: its lease has run out";
   return failure("unavailable", message, { retryAfterMs: 1_000 });
+}
+
+function isHosted({ system }: Environment, { target }: Invocation): boolean {
+  return system.services.includes(target.service);
 }
