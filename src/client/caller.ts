@@ -76,7 +76,7 @@ export class Caller {
       if (corrected && id === undefined && attempts === 1 && isRefusedKey(error)) {
         // Nobody else has this key: it may have been refused for the time in it alone.
         idempotencyKey &&= this.#keys.make();
-        if (this.#hasTime(request)) continue;
+        if (this.#isBefore(request.deadline)) continue;
       }
       unknown ||= isCommand && error.outcome === "unknown";
       const mayRepeat = error.retryable && (repeatable || error.outcome === "not-happened");
@@ -98,17 +98,13 @@ export class Caller {
   async #pause(attempts: number, { retryAfterMs = 0 }: SynodError, deadline: number): Promise<boolean> {
     const { platform, budget } = this.#options;
     const bound = Math.min(backoffMaxMs, backoffBaseMs * 2 ** (attempts - 1));
-    let waitMs = retryAfterMs + platform.random() * bound;
-    do {
-      if (platform.monotonic() + waitMs >= deadline) return false;
-      await new Promise<void>((resolve) => platform.after(waitMs, resolve));
-      // Not all who wait for a token are to ask at the same instant.
-      waitMs = budget.take(platform.monotonic()) * (1 + platform.random());
-    } while (waitMs > 0);
-    return platform.monotonic() < deadline;
+    const waitMs = retryAfterMs + platform.random() * bound;
+    if (platform.monotonic() + waitMs >= deadline) return false;
+    await new Promise<void>((resolve) => platform.after(waitMs, resolve));
+    return (await budget.take(deadline)) && this.#isBefore(deadline);
   }
 
-  #hasTime({ deadline }: Request): boolean {
+  #isBefore(deadline: number): boolean {
     return this.#options.platform.monotonic() < deadline;
   }
 }

@@ -92,7 +92,7 @@ export function clientOn(platform: Platform, url: string, options: ClientOptions
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     headers: typeof headers === "function" ? headers : () => headers,
     timeoutMs: parseDuration(timeout, "the client's timeout"),
-    budget: new RetryBudget(),
+    budget: new RetryBudget(platform),
     platform,
   });
   return { to: (callee, ...address) => operationsOf(caller, callee, address) };
