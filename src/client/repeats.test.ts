@@ -83,6 +83,11 @@ test("a stateless command that may have happened is not repeated, and says so", 
     assert.ok(!result.ok);
     assert.deepEqual([result.error.code, result.error.outcome], ["unavailable", "unknown"]);
     assert.equal(server.requests.length, 1);
+    if (behaviour !== reset) continue;
+    assert.match(
+      result.error.message,
+      /^the connection to http:\/\/127\.0\.0\.1:\d+ was cut, or there was none \(.+\)$/,
+    );
   }
 });
 

@@ -108,12 +108,15 @@ const notConnected: ReadonlySet<unknown> = new Set([
 ]);
 
 function cutError({ base }: AttemptOptions, cause: unknown): SynodError {
-  if (notConnected.has((cause as { cause?: { code?: unknown } } | null)?.cause?.code)) {
+  // Node's fetch fails with the same words whatever happened, and says in its cause what did.
+  const reason = (cause as { cause?: { code?: unknown; message?: unknown } } | null)?.cause;
+  if (notConnected.has(reason?.code)) {
     return new SynodError("unavailable", `there is no connection to ${originOf(base)}: is the system running?`, {
       cause,
     });
   }
-  const message = `the connection to ${originOf(base)} was cut, or there was none`;
+  const why = typeof reason?.message === "string" ? ` (${reason.message})` : "";
+  const message = `the connection to ${originOf(base)} was cut, or there was none${why}`;
   return new SynodError("unavailable", message, { outcome: "unknown", cause });
 }
 
