@@ -44,7 +44,7 @@ interface Progress {
   opened: CommandId | null;
   /** Some attempt was cut after it was sent (guarantee G7). */
   unknown: boolean;
-  /** How often a node went away in the middle of it. */
+  /** How often its link was lost in the middle of it: its node may have died of it. */
   cuts: number;
 }
 
@@ -119,10 +119,11 @@ export class Router {
       const { reply, lost } = await this.#attempt(progress, shard);
       if (lost === undefined) return this.#final(reply, progress);
       progress.unknown ||= !lost.certain;
-      const { target, id } = progress.invocation;
-      const repeatable = target.operation.kind === "query" || !progress.unknown || (id !== null && peers.isCurrent(id));
-      const cutTooOften = progress.cuts >= environment.limits.cutsMax;
-      if (!repeatable || cutTooOften || this.#isOver(progress.invocation)) return this.#final(reply, progress);
+      const { id } = progress.invocation;
+      const repeatable = !progress.unknown || (id !== null && peers.isCurrent(id));
+      if (!repeatable || this.#isOver(progress.invocation)) return this.#final(reply, progress);
+      if (progress.cuts >= environment.limits.cutsMax) return this.#final(cutTooOften(progress), progress);
+      this.#forgetEndedId(progress);
       await this.#sleepers.sleep(attempts === 1 ? 0 : this.#backoffMs(attempts), progress.invocation);
     }
   }
@@ -166,10 +167,17 @@ export class Router {
         return { reply: failure("unavailable", message, { retryAfterMs: 100 }), lost: { certain: true } };
       }
       case "lost":
-        if (!answer.certain) progress.cuts += 1;
+        if (answer.cut) progress.cuts += 1;
         membership.poke();
-        return { reply: failed(answer.error), lost: { certain: answer.certain } };
+        return lostAttempt(answer);
     }
+  }
+
+  /** An id of a session that has ended belongs to nobody; what was certainly not executed can do without it. */
+  #forgetEndedId(progress: Progress): void {
+    if (progress.opened === null || this.#options.peers.isCurrent(progress.opened)) return;
+    progress.opened = null;
+    progress.invocation = { ...progress.invocation, id: null };
   }
 
   /** One try on this node, which owns the shard. */
@@ -267,6 +275,16 @@ export class Router {
   #final(reply: GatewayReply, { unknown }: Progress): GatewayReply {
     return unknown ? withOutcome(reply, "unknown") : reply;
   }
+}
+
+function lostAttempt({ certain, error }: { readonly certain: boolean; readonly error: SynodError }): Attempt {
+  return { reply: withOutcome(failed(error), certain ? "not-happened" : "unknown"), lost: { certain } };
+}
+
+/** A call that may be what its nodes die of is not sent to all of them, nor are its callers asked to try again. */
+function cutTooOften({ invocation, cuts }: Progress): GatewayReply {
+  const message = `${nameOfTarget(invocation.target)} was cut ${cuts} times by a node that went away: it is not tried again`;
+  return failure("unavailable", message, { retryable: false });
 }
 
 function leaseRanOut(): GatewayReply {

@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
 import { createMemoryDatabase, openMemoryStore } from "../../src/adapters/memory/store.ts";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
 import type { GatewayReply } from "../../src/ports/gateway.ts";
@@ -66,13 +67,16 @@ export interface StartOptions {
 export class World implements AsyncDisposable {
   readonly nodes: TestNode[] = [];
   readonly network = new FaultNetwork();
+  /** What a memory database holds, to be looked at. */
+  readonly database: MemoryDatabase | undefined;
   readonly #open: () => Promise<Store>;
   readonly #cleanUp: () => void;
   readonly #stores: Store[] = [];
 
-  private constructor(open: () => Promise<Store>, cleanUp: () => void) {
+  private constructor(open: () => Promise<Store>, cleanUp: () => void, database?: MemoryDatabase) {
     this.#open = open;
     this.#cleanUp = cleanUp;
+    this.database = database;
   }
 
   /** A world with an empty database. Few shards: every one is looked at often. */
@@ -82,6 +86,7 @@ export class World implements AsyncDisposable {
       return new World(
         async () => openMemoryStore(database),
         () => {},
+        database,
       );
     }
     const folder = mkdtempSync(join(tmpdir(), "synod-guarantees-"));
@@ -230,13 +235,14 @@ export class TestNode {
   }
 
   /** Asks and gives the whole reply. */
-  reply(operation: string, { service = "counter", key = "a", input, id }: Ask = {}): Promise<GatewayReply> {
+  reply(operation: string, { service = "counter", key = "a", input, id, timeoutMs }: Ask = {}): Promise<GatewayReply> {
     return this.#world.until(
       this.running.gateway.call({
         service,
         key,
         operation,
         principal: "tester",
+        timeoutMs,
         ...(input !== undefined && { input: JSON.stringify(input) }),
         ...(id !== undefined && { idempotencyKey: id }),
       }),

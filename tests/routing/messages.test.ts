@@ -1,8 +1,8 @@
 /** What a call costs on the network: nothing on the own node, two frames to another one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type TestNode, World } from "../guarantees/world.ts";
-import { keyOf, startNodes } from "./nodes.ts";
+import type { TestNode, World } from "../guarantees/world.ts";
+import { keyOf, startNodes, wideWorld } from "./nodes.ts";
 
 function frames(node: TestNode): number {
   return node.running.status().links.reduce((sum, link) => sum + link.framesSent + link.framesReceived, 0);
@@ -18,7 +18,7 @@ async function framesOf(world: World, node: TestNode, operation: string, key: st
 }
 
 test("a call to a key on the same node sends no message, and to another node two", async () => {
-  await using world = World.create();
+  await using world = wideWorld();
   const [first, second, third] = await startNodes(world, ["node-1", "node-2", "node-3"]);
   const own = await keyOf(first!);
   const others = [await keyOf(second!), await keyOf(third!)];
@@ -31,7 +31,7 @@ test("a call to a key on the same node sends no message, and to another node two
 });
 
 test("a hundred concurrent calls to another node cost two hundred frames and few commits", async () => {
-  await using world = World.create();
+  await using world = wideWorld();
   const [first, second] = await startNodes(world, ["node-1", "node-2"]);
   const key = await keyOf(second!);
   const [before, commits] = [frames(first!), second!.store.count("commit")];

@@ -4,7 +4,15 @@ import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
 import type { System } from "../../src/index.ts";
 import type { NodeLimits } from "../../src/runtime/limits.ts";
 import { counterSystem } from "../guarantees/counter-system.ts";
-import type { TestNode, World } from "../guarantees/world.ts";
+import { type TestNode, World } from "../guarantees/world.ts";
+
+/** Enough that each of three nodes has some of each service. */
+const shardsPerService = 16;
+
+/** A world for several nodes. */
+export function wideWorld(): World {
+  return World.create("memory", shardsPerService);
+}
 
 export interface NodesOptions {
   readonly system?: System;
