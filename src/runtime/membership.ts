@@ -8,7 +8,7 @@ import { SynodError } from "../errors.ts";
 import type { ClaimRequest, HostedService, Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
 import type { MovedHint } from "../wire/frames.ts";
 import type { Environment } from "./environment.ts";
-import { sessionNameOf } from "./peer-calls.ts";
+import { callerOf } from "./peer-calls.ts";
 import type { Shards } from "./shards.ts";
 import { ViewTable } from "./view-table.ts";
 
@@ -111,7 +111,7 @@ export class Membership {
 
   /** Whether the caller of this session is gone for good. */
   hasEnded(session: string): boolean {
-    return !this.view.members.some(({ incarnation }) => sessionNameOf(incarnation) === session);
+    return !this.#table.mayCall(callerOf(session));
   }
 
   /** Joins under an address where others reach the node (null: on its own), and resolves when every shard that this node hosts has an owner that is alive. */

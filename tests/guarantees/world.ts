@@ -172,6 +172,7 @@ export class TestNode {
   readonly started: Promise<RunningNode>;
   paused = false;
   readonly name: string;
+  readonly system: AnySystem;
   readonly #world: World;
   #resume: () => void = () => {};
   #running: RunningNode | undefined;
@@ -179,6 +180,7 @@ export class TestNode {
   constructor(world: World, store: FaultStore, options: StartOptions) {
     const { system, node = "node-1", limits = {}, onJoined, linked = false } = options;
     this.name = node;
+    this.system = system;
     this.#world = world;
     this.store = store;
     this.started = startNode({

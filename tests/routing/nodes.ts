@@ -1,8 +1,8 @@
 /** Linked nodes in one world, and keys that belong to the one or the other. */
 import assert from "node:assert/strict";
 import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
-import type { System } from "../../src/index.ts";
 import type { NodeLimits } from "../../src/runtime/limits.ts";
+import type { AnySystem } from "../../src/service/model.ts";
 import { counterSystem } from "../guarantees/counter-system.ts";
 import { type TestNode, World } from "../guarantees/world.ts";
 
@@ -15,7 +15,7 @@ export function wideWorld(): World {
 }
 
 export interface NodesOptions {
-  readonly system?: System;
+  readonly system?: AnySystem;
   readonly limits?: Partial<NodeLimits>;
 }
 
