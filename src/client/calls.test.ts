@@ -176,6 +176,7 @@ test("an error that the interface here does not declare is not taken for one tha
 
 const foreign: readonly (readonly [string, Behaviour, StatusCode, RegExp])[] = [
   ["a login page", answer(200, "text/html", "<html>Who are you?</html>"), "unknown", /status 200/],
+  ["a page that could be read as JSON", answer(200, "text/html", "404"), "unknown", /status 200/],
   ["a page that calls itself JSON", answer(200, "application/json", "<html>"), "unknown", /status 200/],
   ["JSON with a prototype", answer(200, "application/json", '{"__proto__":{}}'), "unknown", /status 200/],
   ["nothing with status 200", answer(200, "application/json", ""), "unknown", /status 200/],

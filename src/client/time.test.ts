@@ -153,6 +153,18 @@ test("in the long run a client repeats a fifth of what is answered, and a little
   assert.ok(answered > calls / 2);
 });
 
+test("a declared error is an answer like any other: it gives the budget its part back", async () => {
+  const refusal = JSON.stringify({ code: "insufficientFunds", outcome: "not-happened", data: { balance: 0 } });
+  const init = { status: 422, headers: { "content-type": "application/problem+json" } };
+  const answers: Answers = (attempt) => (attempt % 2 === 1 ? problem({}) : new Response(refusal, init));
+  const { client, elapsed } = virtual(answers, () => 0);
+  const calls = 500;
+  for (let call = 0; call < calls; call++) await client.to(Account, "alice").withdraw.safe({ amount: 1 });
+  // One repeat a call: what the bucket held and the answers gave back costs no time, the rest does.
+  const expectedMs = ((calls - tokensMax - calls * tokensPerAnswer) / tokensPerSecond) * 1_000;
+  assert.ok(Math.abs(elapsed() - expectedMs) < 1_000, `${elapsed()} ms, and ${expectedMs} ms expected`);
+});
+
 test("all calls get through once the trouble is over, the waiting ones too", async () => {
   const trouble = 1_000;
   const { client, platform, sentAt, elapsed } = virtual(
