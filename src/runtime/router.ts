@@ -93,7 +93,10 @@ export class Router {
     const waitMs = environment.limits.ownershipWaitMs;
     for (let attempts = 1; ; attempts++) {
       if (!shard.admits && !(await this.#ownedSoon(shard, invocation, waitMs))) return this.#moved(shard);
+      if (!(await this.#mayAct(invocation))) return this.#moved(shard);
       const { reply, lost } = await this.#attemptHere(invocation, shard, target.key);
+      // A node that has stopped did nothing with it, and somebody else will.
+      if (this.#closed && lost?.certain) return this.#moved(shard);
       // The caller repeats what was cut under its id; what did nothing is repeated here while this is the place.
       if (lost === undefined || !lost.certain || this.#isOver(invocation)) return { kind: "reply", reply };
       await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
@@ -197,6 +200,12 @@ export class Router {
     );
   }
 
+  /** Whether this node has a lease, for which the call waits a while. */
+  async #mayAct({ deadline }: Invocation): Promise<boolean> {
+    const { lease } = this.#options.environment;
+    return lease.valid || lease.whenValid(deadline, () => !this.#closed);
+  }
+
   /** An id of this node's own session brings its floor along on this node too. */
   #withOwnFloor(invocation: Invocation): Invocation {
     const { id } = invocation;
@@ -211,8 +220,7 @@ export class Router {
 
   async #runStateless(invocation: Invocation): Promise<GatewayReply> {
     const { environment } = this.#options;
-    const { lease } = environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed))) return leaseRanOut();
+    if (!(await this.#mayAct(invocation))) return leaseRanOut();
     if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
     return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
   }

@@ -89,7 +89,7 @@ test("the sessions of callers that are gone are forgotten, with all that they le
 
 test("the session of a caller that the owner has not seen join yet is not taken for one that has ended", async () => {
   await using world = wideWorld();
-  const limits = { trimIntervalMs: 160 };
+  const limits = { trimIntervalMs: 160, recordCacheLengthMax: 1 };
   const [owner] = await startNodes(world, ["node-1"], { limits });
   const key = "key-0";
   await owner!.answer("add", { key, input: 1 });
@@ -106,6 +106,7 @@ test("the session of a caller that the owner has not seen join yet is not taken 
   await world.advance(400);
   assert.equal(call.answer, undefined);
   assert.ok(owner!.store.count("trim") > 0);
+  await owner!.answer("add", { key: "another", input: 1, id: "evicts the reply from the cache" });
   mend();
   await world.advance(500);
   assert.equal(call.answer, "14 (replayed)", "4 and 10, once");
