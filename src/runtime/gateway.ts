@@ -10,7 +10,7 @@ import { hashParts } from "../values/hash.ts";
 import { timedKeyTime } from "../values/ids.ts";
 import type { Environment } from "./environment.ts";
 import { foreignTarget } from "./foreign.ts";
-import type { CommandId, Invocation, Target } from "./invocation.ts";
+import { type CommandId, commandHash, type Invocation, type Target } from "./invocation.ts";
 import { checkKey } from "./outgoing.ts";
 import { failed } from "./replies.ts";
 import type { Router } from "./router.ts";
@@ -156,7 +156,7 @@ export class NodeGateway implements Gateway {
       throw new SynodError("invalid_argument", "the idempotency key lies in the future: check the clock that made it");
     }
     return {
-      hash: hashParts(principal, service, key ?? "", operation, idempotencyKey),
+      hash: commandHash(keyTime, principal, service, key ?? "", operation, idempotencyKey),
       inputHash: hashParts(input ?? ""),
       keyTime,
     };

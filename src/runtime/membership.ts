@@ -56,6 +56,7 @@ export class Membership {
   #poke: (() => void) | null = null;
   #poked = false;
   #lastPatienceLog = 0;
+  #heartbeatWorstMs = 0;
 
   constructor({ environment, shards, events, expectedMembers }: MembershipOptions) {
     this.#environment = environment;
@@ -74,6 +75,11 @@ export class Membership {
 
   get view(): View {
     return this.#table.view;
+  }
+
+  /** The longest that a heartbeat has waited for its answer since the node joined, ms. */
+  get heartbeatWorstMs(): number {
+    return this.#heartbeatWorstMs;
   }
 
   get draining(): boolean {
@@ -170,6 +176,7 @@ export class Membership {
     const sentAt = lease.now();
     const { incarnation, view } = await store.join({ node, address: this.#address, hosts: this.#hosts });
     this.#incarnation = incarnation;
+    this.#heartbeatWorstMs = 0;
     this.#expiry = new Expiry(incarnation, limits);
     this.#events.joined(incarnation);
     this.#apply(view);
@@ -212,12 +219,14 @@ export class Membership {
       draining: this.#draining,
       knownRevision: this.view.revision,
     });
+    const answeredAt = clock.monotonic();
+    this.#heartbeatWorstMs = Math.max(this.#heartbeatWorstMs, answeredAt - sentAt.monotonic);
     if (this.#stopped) return;
     if (result.status === "ended") return this.#rejoin();
     // The view counts before the renewal does.
     if (result.view !== undefined) this.#apply(result.view);
     const { renewals } = result;
-    this.#expiry.observe({ sentAt: sentAt.monotonic, answeredAt: clock.monotonic(), renewals });
+    this.#expiry.observe({ sentAt: sentAt.monotonic, answeredAt, renewals });
     lease.renewed(sentAt);
     await this.#claim();
   }
