@@ -14,15 +14,18 @@ const lookIntervalMs = 50;
 /** How long a member of that name may take to leave, ms. */
 const leaveMaxMs = 12_000;
 
-/** Resolves when nobody alive has the name; rejects with `failed_precondition` when somebody keeps it. */
-export async function awaitFreeName(store: Store, node: string, log: Log): Promise<void> {
+/**
+ * Resolves when nobody alive has the name; rejects with `failed_precondition` when somebody keeps it. With
+ * `nameIsOwn` a member of that name that does not say that it is leaving is known to be dead.
+ */
+export async function awaitFreeName(store: Store, node: string, nameIsOwn: boolean, log: Log): Promise<void> {
   const started = performance.now();
   const find = async (): Promise<Member | undefined> =>
     (await store.view()).members.find((member) => member.node === node);
   let last = await find();
   let movedAt = started;
   let told = false;
-  while (last !== undefined && performance.now() - movedAt < watchMs) {
+  while (last !== undefined && performance.now() - movedAt < watchMs && (last.draining || !nameIsOwn)) {
     await pause(lookIntervalMs);
     const now = await find();
     if (now !== undefined && (now.incarnation !== last.incarnation || now.renewals !== last.renewals)) {

@@ -30,12 +30,16 @@ export interface HostedNodeOptions {
   /** How many members a start waits for, for a moment. */
   readonly expectedMembers?: number;
   readonly onJoined?: (incarnation: number) => void;
+  /** Whether a member of this node's name that is not about to leave must be dead; otherwise it is watched first. */
+  readonly nameIsOwn?: boolean;
 }
 
 export interface HostedNode {
   readonly node: RunningNode;
   /** Where the adapters answer, in the order of the adapters. */
   readonly urls: readonly string[];
+  /** Takes no new calls from outside; resolves when those that came in are answered, or the time is over. */
+  closeDoors(drainMs: number): Promise<void>;
   /** Takes no new calls, finishes what it accepted (for `drainMs` at the most) and frees everything. */
   stop(drainMs: number): Promise<void>;
   /** Resolves when the node has stopped: with the reason when it had to. */
@@ -63,11 +67,14 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
     await stop(0);
     throw error;
   }
-  return { node, urls: adapters.map((adapter) => adapter.url), stop, stopped: node.stopped };
+  const closeDoors = async (drainMs: number): Promise<void> => {
+    await within(Promise.all(adapters.map((adapter) => adapter.drain())), drainMs);
+  };
+  return { node, urls: adapters.map((adapter) => adapter.url), closeDoors, stop, stopped: node.stopped };
 }
 
 async function start(store: Store, options: HostedNodeOptions): Promise<RunningNode> {
-  await awaitFreeName(store, options.node, options.log);
+  await awaitFreeName(store, options.node, options.nameIsOwn === true, options.log);
   return await startNode({
     node: options.node,
     system: options.system,

@@ -83,6 +83,8 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
   const store = parseStoreUrl(storeText, system.name);
   const opening = hostNode({
     node: settings.node,
+    // The supervisor sees to it that no other process of its own has this name.
+    nameIsOwn: true,
     system,
     store,
     // A store in this process's memory has no other members.
@@ -128,6 +130,10 @@ const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Question
   inspect: ({ service, key }) => serving().node.inspect(service, key),
   call: (call) => serving().node.gateway.call(call),
   ping: async () => null,
+  closeDoors: async ({ drainMs }) => {
+    await hosted?.closeDoors(drainMs);
+    return null;
+  },
 };
 
 function serving(): HostedNode {

@@ -127,6 +127,14 @@ export class SupervisedNode {
     else this.#rest("stopped");
   }
 
+  /** Ends the process at once, and for good. What it has acknowledged is durable. */
+  kill(): void {
+    if (!this.runs) return;
+    this.#afterDrain = "stopped";
+    this.#leaveReady("draining");
+    this.#child.kill();
+  }
+
   /** Hands everything over and ends the process; the node comes back only by {@link restart}. */
   async drain(drainMs: number): Promise<void> {
     if (this.runs) await this.#drain(drainMs, "drained");

@@ -70,6 +70,8 @@ const formerRunMaxMs = 12_000;
 const bindRetryMs = 50;
 /** Of the time for a drain, what is kept to kill what did not end by itself. */
 const killReserveMs = 500;
+/** Of the rest, the part in which all nodes answer what came in, before the first of them leaves. */
+const doorsPart = 0.7;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -190,7 +192,7 @@ export class Supervisor {
 
   /** Ends the nodes at once. What they have acknowledged is durable. */
   kill(): void {
-    for (const { child } of this.#nodes) child.kill();
+    for (const node of this.#nodes) node.kill();
   }
 
   #supervise(id: string): SupervisedNode {
@@ -278,8 +280,12 @@ export class Supervisor {
     const stopped = new SynodError("cancelled", "the system was stopped before it served");
     this.#loaded.reject(stopped);
     this.#ready.reject(stopped);
-    const drained = Promise.all(this.#nodes.map((node) => node.stop(Math.max(0, drainMs - killReserveMs))));
-    if (!(await within(drained, drainMs))) {
+    const started = performance.now();
+    const leftMs = (): number => Math.max(0, drainMs - (performance.now() - started));
+    await this.#closeDoors(Math.max(0, drainMs - killReserveMs) * doorsPart);
+    const nodesMs = Math.max(0, leftMs() - killReserveMs);
+    const drained = Promise.all(this.#nodes.map((node) => node.stop(nodesMs)));
+    if (!(await within(drained, leftMs()))) {
       this.kill();
       await drained;
     }
@@ -287,6 +293,12 @@ export class Supervisor {
     await this.#store?.close();
     this.#lock?.release();
     this.#ended.resolve(reason);
+  }
+
+  /** No node may leave while another still has a call for its keys: nobody would take them over any more. */
+  async #closeDoors(drainMs: number): Promise<void> {
+    const serving = this.#nodes.filter(({ state }) => state === "ready");
+    await Promise.all(serving.map(({ child }) => child.ask("closeDoors", { drainMs }, drainMs).catch(() => {})));
   }
 }
 
