@@ -200,7 +200,7 @@ export class Membership {
   async #pause(): Promise<void> {
     if (!this.#poked) {
       await new Promise<void>((resolve) => {
-        const timer = this.#environment.clock.setTimer(this.#environment.limits.leaseTtlMs / heartbeatsPerTtl, resolve);
+        const timer = this.#environment.clock.setTimer(this.#untilNextBeatMs(), resolve);
         this.#poke = () => {
           timer.cancel();
           resolve();
@@ -209,6 +209,16 @@ export class Membership {
       this.#poke = null;
     }
     this.#poked = false;
+  }
+
+  /**
+   * Nobody serves what a node had that is gone: a lease that runs out before the next heartbeat is due is looked at
+   * as soon as it has. One that has run out already was claimed, or could not be.
+   */
+  #untilNextBeatMs(): number {
+    const intervalMs = this.#environment.limits.leaseTtlMs / heartbeatsPerTtl;
+    const { soonestMs } = this.#expiry;
+    return soonestMs > 0 ? Math.min(intervalMs, soonestMs + 1) : intervalMs;
   }
 
   async #beat(): Promise<void> {

@@ -64,6 +64,23 @@ test("an owner that cannot renew withholds what its handlers return once its lea
   assert.equal(await world.until(query), "6");
 });
 
+test("the keys of a node that is gone answer as soon as its lease has run out, without a heartbeat more", async () => {
+  await using world = wideWorld();
+  const [first, second] = await startNodes(world, ["node-1", "node-2"]);
+  const key = await keyOf(second!);
+  await first!.answer("add", { key, input: 5 });
+  second!.kill();
+  const call = first!.ask("value", { key, timeoutMs: 60_000 });
+  const marginMs = 200;
+  await world.advance(ttlMs + marginMs);
+  assert.equal(call.answer, undefined);
+  await world.advance(ttlMs / 4 + 50);
+  assert.equal(call.answer, "5", "the counter stood still from the first heartbeat after its last renewal");
+  const beats = first!.store.count("renew");
+  await world.advance(ttlMs);
+  assert.ok(first!.store.count("renew") - beats <= 5, "and heartbeats go on as before");
+});
+
 test("a call of an incarnation that has ended is refused, and made again by the next one", async () => {
   await using world = wideWorld();
   const [first, second] = await startNodes(world, ["node-1", "node-2"]);
