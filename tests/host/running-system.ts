@@ -152,7 +152,7 @@ export async function post(url: string, path: string, body?: unknown, headers: R
 }
 
 /** The nodes that serve now. */
-export async function readyNodes(cwd: string, system = "bank"): Promise<readonly NodeReport[]> {
+async function readyNodes(cwd: string, system = "bank"): Promise<readonly NodeReport[]> {
   return (await reportOf(cwd, system)).nodes.filter(({ state }) => state === "ready");
 }
 
