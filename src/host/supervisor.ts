@@ -165,7 +165,7 @@ export class Supervisor {
   async inspect(service: string, key: string): Promise<EntityInspection> {
     const entity = await this.ask("inspect", { service, key });
     const owner = this.#nodes.find(({ id, answers }) => id === entity.owner && answers);
-    return owner ? await owner.child.ask("inspect", { service, key }) : entity;
+    return (await owner?.child.ask("inspect", { service, key }).catch(() => undefined)) ?? entity;
   }
 
   /** Hands everything of one node over to the others and ends its process. */
