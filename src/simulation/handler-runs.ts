@@ -80,6 +80,7 @@ class Observation {
       startedAt: process.world.now,
       start: null,
       end: null,
+      cleared: false,
       outcome: "running",
       reply: undefined,
       position: 0,
@@ -145,6 +146,7 @@ class Observation {
 
   #clear(clear: () => void): void {
     this.#cleared = true;
+    this.#noted.cleared = true;
     this.#draft = null;
     clear();
   }

@@ -92,6 +92,7 @@ export class Judge implements StoreObserver, RunObserver {
       outcome: "open",
       reply: undefined,
       completedAt: Number.POSITIVE_INFINITY,
+      running: new Set(),
       runs: [],
       committed: [],
     };
@@ -161,7 +162,14 @@ export class Judge implements StoreObserver, RunObserver {
 
   readSent(process: Process, reads: readonly Read[]): void {
     for (const read of reads) {
-      if (read.kind === "entity") this.order(read.shard.service, read.key).loaded(process);
+      if (read.kind === "entity") this.order(read.shard.service, read.key).forgotten(process);
+    }
+  }
+
+  delivered(process: Process, batch: CommitBatch, { status }: CommitResult): void {
+    if (status !== "failed") return;
+    for (const { shard, entities } of batch.shards) {
+      for (const { key } of entities) this.order(shard.service, key).forgotten(process);
     }
   }
 
@@ -180,7 +188,12 @@ export class Judge implements StoreObserver, RunObserver {
     return ++this.counts.runs;
   }
 
-  started(_run: HandlerRun): void {}
+  started(run: HandlerRun): void {
+    const { client } = run;
+    if (client === null) return;
+    if (isRunOf(run, client)) client.running.add(run);
+    else for (const caller of client.running) this.#checkDeparture(caller, run);
+  }
 
   ended(run: HandlerRun): void {
     this.#world.trace.add(
@@ -188,6 +201,7 @@ export class Judge implements StoreObserver, RunObserver {
       "ran",
       `${nameOfEntity(run.service, run.key)}.${run.operation}: ${run.outcome}`,
     );
+    run.client?.running.delete(run);
     if (run.outcome !== "value" && run.outcome !== "declared") return;
     if (run.client !== null && isRunOf(run, run.client)) run.client.runs.push(run);
     if (run.key === null) return;
@@ -217,6 +231,17 @@ export class Judge implements StoreObserver, RunObserver {
     if (client.outcome === "fail" && changes) this.#mustNotHaveHappened(client);
   }
 
+  /** Exit gate: what a command calls must not learn of anything that could still be lost. */
+  #checkDeparture(caller: HandlerRun, callee: HandlerRun): void {
+    if (caller.kind !== "command" || caller.key === null || caller.start === null) return;
+    const order = this.order(caller.service, caller.key);
+    if (order.had(caller.start)) return;
+    this.report(
+      "exit gate",
+      `${caller.operation} on ${order.name} called ${nameOfEntity(callee.service, callee.key)}.${callee.operation} while it ran on ${shortened(caller.start)}, which is not in the store`,
+    );
+  }
+
   #mustNotHaveHappened(operation: ClientOperation): void {
     const changing = operation.committed.find(({ start, end }) => end !== null && end !== start);
     if (changing === undefined) return;
@@ -231,6 +256,8 @@ export class Judge implements StoreObserver, RunObserver {
     const order = this.order(request.service, request.key!);
     return runs.find((run) => {
       if (run.reply === undefined || !sameReply(run.reply, reply)) return false;
+      // It wrote without looking: maybe what was there already.
+      if (run.end !== null && run.start === null) return order.had(run.end);
       if (run.end !== null && run.end !== run.start) return false;
       return run.start === null || order.had(run.start);
     });

@@ -30,6 +30,8 @@ export interface ClientOperation {
   outcome: "open" | "ok" | "fail" | "info";
   reply: GatewayReply | undefined;
   completedAt: number;
+  /** Runs of its handler that have not ended. */
+  readonly running: Set<HandlerRun>;
   /** Runs of its handler that ended well, on whichever node. */
   readonly runs: HandlerRun[];
   /** Those of them whose effect the store accepted. */
@@ -54,6 +56,8 @@ export interface HandlerRun {
   start: string | null;
   /** The state that it left; null when it is the one it found. */
   end: string | null;
+  /** It cleared the state on its way. */
+  cleared: boolean;
   outcome: "running" | "value" | "declared" | "failed" | "abandoned";
   /** As a caller gets it. */
   reply: GatewayReply | undefined;

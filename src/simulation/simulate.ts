@@ -6,7 +6,7 @@
 import type { CommitBatch } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnyInterface } from "../service/model.ts";
-import type { Prng } from "../values/prng.ts";
+import { createPrng, type Prng } from "../values/prng.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { type Fault, FaultInjector, planFaults } from "./faults.ts";
@@ -17,7 +17,7 @@ import type { CommittedState, Scenario } from "./scenario.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
 import type { TraceLine } from "./world/trace.ts";
-import { pick } from "./world/world.ts";
+import { chance, pick } from "./world/world.ts";
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -89,9 +89,9 @@ class Run {
       nodes,
       weather: this.#weather,
       shardsPerService: 4,
-      limits: {},
+      limits: drawLimits(seed),
       keepTrace: options.keepTrace ?? false,
-      answers: { ...honestAnswers, ...mutation?.answers },
+      answers: { ...honestAnswers, ...mutation?.answers?.() },
     });
     this.#prng = this.#cluster.world.prng("run");
     setWeather(this.#weather, drawWeather(this.#prng));
@@ -165,7 +165,7 @@ class Run {
   /** What nobody knew is asked again, and everything new is answered. */
   async #liveness(): Promise<void> {
     const { world, judge } = this.#cluster;
-    const calm: Behaviour = { timeoutMs: 10_000, attemptsMax: 3, answerLost: 0 };
+    const calm: Behaviour = { timeoutMs: 10_000, attemptsMax: 8, answerLost: 0 };
     const unknown = judge.operations.filter(({ outcome }) => outcome === "info");
     const until = world.now + calmMs;
     const settle = this.#clients.map(async (client, index) => {
@@ -265,5 +265,12 @@ function isOfTheCaller({
   return reply?.ok === false && ["invalid_argument", "internal"].includes(reply.error?.code ?? "");
 }
 
-/** The bounds of the nodes in a run. */
-export type SimulatedLimits = Partial<NodeLimits>;
+/** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
+function drawLimits(seed: number): Partial<NodeLimits> {
+  const prng = createPrng(seed ^ 0x5eed);
+  return {
+    ...(chance(prng, 0.3) && { entityMemoryBytesMax: 6_000 }),
+    ...(chance(prng, 0.5) && { trimIntervalMs: 2_000 }),
+    ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
+  };
+}

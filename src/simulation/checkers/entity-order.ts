@@ -66,8 +66,8 @@ export class EntityOrder {
     return false;
   }
 
-  /** The process loads the entity: what it ran before and has not committed is gone. */
-  loaded(process: Process): void {
+  /** The process loads the entity, or goes back to what is durable: what it ran and has not committed is gone. */
+  forgotten(process: Process): void {
     this.#pending.set(process, []);
   }
 
@@ -85,7 +85,7 @@ export class EntityOrder {
   /** The store accepted a change. Returns the runs that took effect by it, or in words why there are none such. */
   accept(change: EntityChange, pending: readonly HandlerRun[], at: number): readonly HandlerRun[] | string {
     const after = change.state ?? (change.version === 0 ? this.#initial : this.text);
-    const found = new Explanation(change, pending, { before: this.text, after, initial: this.#initial }).find();
+    const found = new Explanation(change, pending, { before: this.text, after }).find();
     if (found === undefined) return this.#unexplained(change, pending, after);
     let text = this.text;
     for (const run of found) {
@@ -134,17 +134,13 @@ class Explanation {
   readonly #ids: ReadonlySet<string>;
   #attempts = 0;
 
-  constructor(
-    change: EntityChange,
-    pending: readonly HandlerRun[],
-    states: { before: string; after: string; initial: string },
-  ) {
+  constructor(change: EntityChange, pending: readonly HandlerRun[], states: { before: string; after: string }) {
     this.#pending = pending;
     this.#before = states.before;
     this.#after = states.after;
     this.#ids = new Set(change.records.map(({ id }) => id));
     // A row that went away and came back has a version that says nothing.
-    const cleared = pending.some(({ end }) => end === states.initial);
+    const cleared = pending.some((run) => run.cleared);
     const counted = change.expectedVersion > 0 && change.version > 0 && !cleared;
     this.#changes = counted ? change.version - change.expectedVersion : undefined;
   }
@@ -153,26 +149,27 @@ class Explanation {
     return this.#from(this.#pending.length - 1, this.#after, this.#ids.size, this.#changes);
   }
 
-  /** The chain is built from its end: the latest run of an id is the one that counts. */
+  /** The chain is built from its end, and as long as can be: the latest run of an id is the one that counts. */
   #from(
     index: number,
     target: string | undefined,
     idsLeft: number,
     changesLeft: number | undefined,
   ): readonly HandlerRun[] | undefined {
-    const joined = target === undefined || target === this.#before;
-    if (idsLeft === 0 && joined && (changesLeft ?? 0) === 0) return [];
-    if (index < 0 || ++this.#attempts > attemptsMax) return undefined;
-    const run = this.#pending[index]!;
-    const recorded = this.#ids.has(run.id);
-    if ((recorded || requestIdForm.test(run.id)) && leadsTo(run, target) && !this.#laterCopy(run, index)) {
-      for (const { before, changes } of waysInto(run, target)) {
+    if (index >= 0 && ++this.#attempts <= attemptsMax) {
+      const run = this.#pending[index]!;
+      const recorded = this.#ids.has(run.id);
+      const mayBe = (recorded || requestIdForm.test(run.id)) && leadsTo(run, target) && !this.#laterCopy(run, index);
+      for (const { before, changes } of mayBe ? waysInto(run, target) : []) {
         const left = changesLeft === undefined ? undefined : changesLeft - changes;
         if (left !== undefined && left < 0) continue;
         const rest = this.#from(index - 1, before, idsLeft - (recorded ? 1 : 0), left);
         if (rest !== undefined) return [...rest, run];
       }
     }
+    const joined = target === undefined || target === this.#before;
+    if (idsLeft === 0 && joined && (changesLeft ?? 0) === 0) return [];
+    if (index < 0 || this.#attempts > attemptsMax) return undefined;
     return this.#from(index - 1, target, idsLeft, changesLeft);
   }
 

@@ -30,6 +30,8 @@ export interface StoreObserver {
   /** A process sends its commit; what was executed until now may be in it. Returns what `committed` is told. */
   commitSent(process: Process, batch: CommitBatch): unknown;
   committed(process: Process, batch: CommitBatch, result: CommitResult, sent: unknown): void;
+  /** The process is told; when nothing was written, it goes back to what is durable. */
+  delivered(process: Process, batch: CommitBatch, result: CommitResult): void;
   /** An entity, or a record, is going to be read for a process. */
   readSent(process: Process, reads: readonly Read[]): void;
   answered(process: Process, method: StoreMethod, request: unknown, answer: unknown): void;
@@ -150,7 +152,11 @@ export class SimulatedStore {
       };
       const answer = (value: unknown): void => {
         if (!this.#reaches(process) || chance(this.#prng, weather.answerLost)) return giveUp();
-        world.after(this.#delayMs(), () => settle(() => resolve(value as never)));
+        const deliver = (): void => {
+          if (method === "commit") this.#observer.delivered(process, copy as CommitBatch, value as CommitResult);
+          resolve(value as never);
+        };
+        world.after(this.#delayMs(), () => settle(deliver));
       };
       const giveUp = (): void => {
         const waitMs = between(this.#prng, answerWaitMinMs, answerWaitMaxMs);
