@@ -8,7 +8,7 @@ import type { Prng } from "../values/prng.ts";
 import { principalOf } from "./handler-runs.ts";
 import { isReply, type Judge } from "./judge.ts";
 import type { Machine } from "./machine.ts";
-import { type ClientOperation, describeOperation, describeReply, type Request } from "./operation.ts";
+import { type ClientOperation, describeOperation, describeReply, nameOfEntity, type Request } from "./operation.ts";
 import { between, chance, skewed, type World } from "./world/world.ts";
 
 export interface ClientOptions {
@@ -103,6 +103,8 @@ export class Client {
     const machine = machines[this.#prng.below(machines.length)]!;
     const losesAnswer = chance(this.#prng, answerLost);
     const abort = new AbortController();
+    const name = nameOfCall(operation);
+    world.trace.add(this.name, "calls", `${machine.name} for ${name}`);
     return new Promise((resolve) => {
       let settled = false;
       const settle = (heard: Heard): void => {
@@ -110,6 +112,11 @@ export class Client {
         settled = true;
         machine.waiting.delete(onGone);
         world.cancel(timer);
+        world.trace.add(
+          this.name,
+          "gets",
+          `${heard.kind === "reply" ? describeReply(heard.reply) : heard.kind} for ${name}`,
+        );
         resolve(heard);
       };
       const onGone = (): void => void world.after(this.#delayMs(), () => settle({ kind: "lost" }));
@@ -127,6 +134,7 @@ export class Client {
         machine.waiting.add(onGone);
         process.deliver(() => {
           void running.gateway.call(this.#call(operation, timeoutMs, abort.signal)).then((reply) => {
+            world.trace.add(machine.name, "answers", `${describeReply(reply)} to ${name}`);
             judge.left(operation, reply);
             if (losesAnswer) return;
             world.after(this.#delayMs(), () => settle({ kind: "reply", reply }));
@@ -153,4 +161,9 @@ export class Client {
   #delayMs(): number {
     return skewed(this.#prng, delayMinMs, delayMaxMs);
   }
+}
+
+/** `#12 account/alice.deposit`. */
+function nameOfCall({ number, request }: ClientOperation): string {
+  return `#${number} ${nameOfEntity(request.service, request.key)}.${request.operation}`;
 }

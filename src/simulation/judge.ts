@@ -2,6 +2,8 @@
  * The judge of a run: hears everything that matters as it happens, and says at once what breaks a promise. The
  * promises are those of docs/guarantees.md; what a violation is called here is what a report shows.
  */
+import type { MemoryDatabase } from "../adapters/memory/database.ts";
+import { shardRow } from "../adapters/memory/membership.ts";
 import { invariant } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CommitBatch, CommitResult, JoinRequest, Read } from "../ports/store.ts";
@@ -53,6 +55,8 @@ export class Judge implements StoreObserver, RunObserver {
   readonly #world: World;
   readonly #services: ReadonlyMap<string, AnyService>;
   readonly #ownership = new OwnershipTrace();
+  /** What the commit that is being decided has below floors. */
+  #settled: string[] = [];
   readonly #nodes = new Map<number, string>();
 
   constructor(world: World, system: AnySystem) {
@@ -142,9 +146,27 @@ export class Judge implements StoreObserver, RunObserver {
     return sent;
   }
 
+  deciding(database: MemoryDatabase, { shards }: CommitBatch): void {
+    this.#settled = [];
+    for (const { shard, entities } of shards) {
+      const floors = shardRow(database, shard)?.floors;
+      for (const { key, records } of entities) {
+        for (const { id } of records) {
+          const [session, number] = sessionCallOf(id);
+          const known = session === undefined ? undefined : floors?.get(session);
+          if (known === undefined || number >= known.floor || known.open.includes(number)) continue;
+          this.#settled.push(
+            `call ${number} of session ${session} took effect on ${nameOfEntity(shard.service, key)} below the floor ${known.floor}`,
+          );
+        }
+      }
+    }
+  }
+
   committed(_process: Process, batch: CommitBatch, result: CommitResult, sent: unknown): void {
     if (result.status !== "committed") return;
     this.counts.commits++;
+    for (const text of this.#settled) this.report("floors", text);
     const { incarnation } = batch;
     const node = this.#nodes.get(incarnation) ?? `incarnation ${incarnation}`;
     for (const { shard, epoch, entities } of batch.shards) {
@@ -199,7 +221,7 @@ export class Judge implements StoreObserver, RunObserver {
     this.#world.trace.add(
       run.process.name,
       "ran",
-      `${nameOfEntity(run.service, run.key)}.${run.operation}: ${run.outcome}`,
+      `${nameOfEntity(run.service, run.key)}.${run.operation}: ${run.outcome} for ${run.client === null ? "?" : `#${run.client.number}`} (${run.id}, attempt ${run.attempt})`,
     );
     run.client?.running.delete(run);
     if (run.outcome !== "value" && run.outcome !== "declared") return;
@@ -299,6 +321,12 @@ export class Judge implements StoreObserver, RunObserver {
 /** A value or a declared error: what the business logic said, as opposed to the runtime. */
 export function isReply(reply: GatewayReply): boolean {
   return reply.ok || reply.error.declared;
+}
+
+/** The session and the number of a call, from the id of its record; undefined for other ids. */
+function sessionCallOf(id: string): readonly [session: string | undefined, number: number] {
+  const cut = id.lastIndexOf("#");
+  return cut < 0 ? [undefined, 0] : [id.slice(0, cut), Number.parseInt(id.slice(cut + 1), 36)];
 }
 
 function isRunOf(run: HandlerRun, { request }: ClientOperation): boolean {

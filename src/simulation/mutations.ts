@@ -12,20 +12,31 @@ import { Lease } from "../core/membership/lease.ts";
 import { SessionFloors } from "../core/sessions/receiver.ts";
 import type { ClaimRequest, ClaimResult, CommitBatch, CommitResult, RenewResult } from "../ports/store.ts";
 import { Activation } from "../runtime/activation.ts";
+import type { NodeLimits } from "../runtime/limits.ts";
 import type { Answers } from "./world/store.ts";
 
 export interface Mutation {
   readonly name: string;
   /** Answers of the store that are not honest, for one run. */
   readonly answers?: () => Partial<Answers>;
+  /** Bounds under which the defect can show. */
+  readonly limits?: Partial<NodeLimits>;
   /** Changes the runtime for the time of a run; returns the way back. */
   readonly install?: () => () => void;
 }
 
+const scarceMemory: Partial<NodeLimits> = { entityMemoryBytesMax: 3_000 };
+
 /** By name: `no-epoch-check`. */
 export const mutations: readonly Mutation[] = [
   { name: "no-epoch-check", answers: () => ({ commit: commitAtAnyEpoch }) },
-  { name: "no-version-check", answers: () => ({ commit: commitOnAnyVersion }) },
+  {
+    // With the epoch checked, only an activation that should not be there can be stale.
+    name: "no-version-check",
+    answers: () => ({ commit: commitOnAnyVersion }),
+    install: passivatesUndurable,
+    limits: scarceMemory,
+  },
   { name: "no-deduplication-record", answers: () => ({ commit: commitWithoutRecords }) },
   { name: "reply-before-durable", install: answersAtOnce },
   { name: "epoch-not-increased", answers: () => ({ claim: claimAtTheSameEpoch }) },
@@ -34,7 +45,7 @@ export const mutations: readonly Mutation[] = [
   { name: "claim-without-waiting", install: claimsWithoutWaiting },
   { name: "floor-ignored", install: () => replaced(SessionFloors.prototype, "isSettled", () => () => false) },
   { name: "call-past-exit-gate", install: callsAtOnce },
-  { name: "passivation-of-undurable", install: passivatesUndurable },
+  { name: "passivation-of-undurable", install: passivatesUndurable, limits: scarceMemory },
 ];
 
 /** Replaces a method; `make` gets the one that was there. */

@@ -89,7 +89,7 @@ class Run {
       nodes,
       weather: this.#weather,
       shardsPerService: 4,
-      limits: drawLimits(seed),
+      limits: { ...drawLimits(seed), ...mutation?.limits },
       keepTrace: options.keepTrace ?? false,
       answers: { ...honestAnswers, ...mutation?.answers?.() },
     });

@@ -15,6 +15,7 @@ const bufferedBytesMax = 16 * 1024;
 /** Waits before a segment is sent again while its way is blocked, ms: they double, as TCP's do. */
 const resendFirstMs = 200;
 const resendMaxMs = 5_000;
+const lingerMs = 10_000;
 
 type Segment = { readonly number: number; readonly bytes: Uint8Array | null };
 
@@ -28,6 +29,7 @@ export class SimulatedConnection implements Connection {
   readonly #network: SimulatedNetwork;
   #events: ConnectionEvents | undefined;
   #closed: CloseReason | undefined;
+  #closedAt = 0;
   #paused = false;
   // What this end sends.
   #sent = 0;
@@ -129,7 +131,8 @@ export class SimulatedConnection implements Connection {
     world.after(network.delayMs(this.host, this.other.host), () => {
       if (this.#cutOff(segment)) return;
       if (!network.passes(this.host, this.other.host) || !network.isUp(this.other.host)) {
-        if (!this.open) return;
+        // A kernel goes on for a while with what a process that closed the connection has left to it.
+        if (!this.open && world.now - this.#closedAt > lingerMs) return;
         const wait = between(prng, resendMs / 2, resendMs);
         world.after(wait, () => this.#launch(segment, Math.min(2 * resendMs, resendMaxMs)));
       } else if (!this.other.process.alive || !this.other.open) {
@@ -195,6 +198,7 @@ export class SimulatedConnection implements Connection {
 
   #close(reason: CloseReason): void {
     this.#closed = reason;
+    this.#closedAt = this.#network.world.now;
     this.#arrived = [];
     this.#early.clear();
     this.#network.forget(this);

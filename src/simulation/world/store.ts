@@ -29,6 +29,8 @@ export type Answers = {
 export interface StoreObserver {
   /** A process sends its commit; what was executed until now may be in it. Returns what `committed` is told. */
   commitSent(process: Process, batch: CommitBatch): unknown;
+  /** A commit is about to be decided on what the database holds now. */
+  deciding(database: MemoryDatabase, batch: CommitBatch): void;
   committed(process: Process, batch: CommitBatch, result: CommitResult, sent: unknown): void;
   /** The process is told; when nothing was written, it goes back to what is durable. */
   delivered(process: Process, batch: CommitBatch, result: CommitResult): void;
@@ -205,6 +207,7 @@ export class SimulatedStore {
   }
 
   #apply(process: Process, method: StoreMethod, request: unknown, sent: unknown): unknown {
+    if (method === "commit") this.#observer.deciding(this.database, request as CommitBatch);
     const answer = this.#answers[method](this.database, request as never);
     this.world.trace.add("store", method, `for ${process.name}/${process.generation}: ${inWords(request, answer)}`);
     if (method === "commit") {
