@@ -1,4 +1,5 @@
 /** `npm run bench`: measures Synod beside other programs that do the same work, on this machine, in one run. */
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,7 +43,10 @@ const program = new Command("npm run bench --")
     await measure(bench, variants, options);
   });
 
-await program.parseAsync();
+await program.parseAsync().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
 
 async function measure(bench: Bench, variants: readonly Variant[], options: Options): Promise<void> {
   const machine = thisMachine();
@@ -50,6 +54,10 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
   // Beside the project and not in the system's folder for temporary files, which is in memory on some machines.
   await mkdir(join(root, ".synod"), { recursive: true });
   const workFolder = await mkdtemp(join(root, ".synod", "bench-"));
+  process.once("SIGINT", () => {
+    rmSync(workFolder, { recursive: true, force: true });
+    process.exit(130);
+  });
   try {
     const turns = {
       runs: options.runs,

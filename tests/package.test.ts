@@ -38,6 +38,20 @@ test("the packed package runs the bank from JavaScript, in a project of its own"
   await runBank(folder.path);
 });
 
+/** A program of the project that uses the client library and the bank's own interface. */
+async function payWithClient(folder: string, url: string): Promise<string> {
+  const program = `
+    import { connect } from "synod/client";
+    import { Account } from "./bank/account.interface.ts";
+    console.log(await connect(process.argv[2]).to(Account, "alice").deposit({ amount: 7 }));
+  `;
+  writeFileSync(join(folder, "pay.ts"), program);
+  const child = spawn(process.execPath, ["pay.ts", url], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  const { code, stdout, stderr } = await finished(child, 30_000);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
 async function runBank(folder: string): Promise<void> {
   const words = ["synod", "up", "bank/system.ts", "--port", "0", "--admin-port", "0", "--json"];
   const up = spawn("npx", words, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -50,6 +64,7 @@ async function runBank(folder: string): Promise<void> {
     const ready = JSON.parse(stdout) as { http: string };
     const answer = await post(ready.http, "/account/alice/deposit", { amount: 5 });
     assert.deepEqual([answer.status, answer.body], [200, { balance: 5 }]);
+    assert.equal(await payWithClient(folder, ready.http), "{ balance: 12 }\n");
   } finally {
     // npx passes a signal on only in some of its versions: the supervisor itself is told to stop.
     if (existsSync(admin)) process.kill((JSON.parse(readFileSync(admin, "utf8")) as { pid: number }).pid, "SIGINT");

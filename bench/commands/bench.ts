@@ -13,7 +13,7 @@ interface CommandsVariant extends Variant {
 
 const spread = { counters: 1_000, idempotencyKeys: false };
 
-export const commandsVariants: readonly CommandsVariant[] = [
+const commandsVariants: readonly CommandsVariant[] = [
   { name: "spread-256", title: "1,000 counters, 256 in flight", inFlight: 256, ...spread },
   { name: "spread-64", title: "1,000 counters, 64 in flight", inFlight: 64, ...spread },
   { name: "spread-1", title: "1,000 counters, 1 in flight", inFlight: 1, ...spread },

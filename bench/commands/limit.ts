@@ -14,13 +14,13 @@ import { Worker } from "node:worker_threads";
 import type { Run } from "../bench.ts";
 import { Step } from "../counter.ts";
 import type { LimitBatch, LimitOpening } from "./limit-writer.ts";
-import { measureCommands } from "./load.ts";
+import { type CounterCommands, measureCommands } from "./load.ts";
 
 interface Reply {
   readonly count: number;
 }
 
-class LimitProgram {
+class LimitProgram implements CounterCommands {
   commits = 0;
   readonly #writer: Worker;
   readonly #counters = new Map<string, { count: number }>();
@@ -34,6 +34,10 @@ class LimitProgram {
   constructor(writer: Worker) {
     this.#writer = writer;
     writer.on("message", () => this.#committed());
+  }
+
+  create(keys: readonly string[]): Promise<unknown> {
+    return Promise.all(keys.map((key) => this.add(key, undefined)));
   }
 
   add(key: string, id: string | undefined): Promise<Reply> {

@@ -8,6 +8,8 @@ import { commandsVariant } from "./bench.ts";
 
 /** What a side offers to the load. */
 export interface CounterCommands {
+  /** Makes these counters, at one each: all are there before the window opens, however slow a side is. */
+  create(keys: readonly string[]): Promise<unknown>;
   /** Adds one and answers when that is durable. */
   add(key: string, idempotencyKey: string | undefined): Promise<{ readonly count: number }>;
   /** Commits since the start. */
@@ -18,15 +20,14 @@ export interface CounterCommands {
 export async function measureCommands(side: CounterCommands, options: RunOptions): Promise<Measured> {
   const { counters, inFlight, idempotencyKeys } = commandsVariant(options.variant);
   const keys = counterKeys(counters);
-  const counts = new Map<string, number>();
-  let commands = 0;
+  await side.create(keys);
+  const counts = new Map(keys.map((key) => [key, 1]));
+  let commands = keys.length;
   const add = async (id: string | undefined): Promise<void> => {
     const key = keys[commands++ % keys.length]!;
     const { count } = await side.add(key, id);
     counts.set(key, Math.max(count, counts.get(key) ?? 0));
   };
-  // Every counter is there before the window opens, however few commands the side manages.
-  await Promise.all(keys.map(() => add(undefined)));
   const window = new Window(options, () => ({ commits: side.commits, processor: processorMicroseconds() }));
   const caller = async (): Promise<void> => {
     do await add(idempotencyKeys ? randomUUID() : undefined);

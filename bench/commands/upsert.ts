@@ -48,7 +48,14 @@ function countersOf(database: DatabaseSync): CounterCommands {
     return { count };
   };
 
+  const create = async (keys: readonly string[]): Promise<void> => {
+    begin.run();
+    for (const key of keys) upsert.run(key, 1);
+    commit.run();
+  };
+
   return {
+    create,
     add: async (key, id) => add(key, { by: 1 }, id),
     get commits() {
       return commits;

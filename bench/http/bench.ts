@@ -13,7 +13,7 @@ interface HttpVariant extends Variant {
 
 const step = JSON.stringify({ by: 41 });
 
-export const httpVariants: readonly HttpVariant[] = [
+const httpVariants: readonly HttpVariant[] = [
   {
     name: "get",
     title: "query by GET, 64 connections",

@@ -13,8 +13,8 @@ export class NobodyAnswers extends Error {
 /** How much longer than the call itself its answer is waited for. */
 const answerReserveMs = 5_000;
 const questionMaxMs = 5_000;
-/** How long a node may take to drain and to come back. */
-const plannedWorkMaxMs = 120_000;
+/** How long a node may take to drain and to come back; fetch itself gives up a little later. */
+const plannedWorkMaxMs = 290_000;
 
 /** Rejects with {@link NobodyAnswers} when the system is gone, and with the system's own error otherwise. */
 export function adminClient({ url, token }: AdminFile): AdminTarget {
@@ -64,7 +64,8 @@ function errorOf({ code, message, outcome, retryable }: ErrorAnswer): SynodError
 
 function gone(cause: unknown): Error {
   if (cause instanceof DOMException && cause.name === "TimeoutError") {
-    return new SynodError("deadline_exceeded", "the system did not answer in time", { outcome: "unknown", cause });
+    const message = "the system did not answer in time; what was asked may still be done: see `synod status`";
+    return new SynodError("deadline_exceeded", message, { outcome: "unknown", cause });
   }
   return new NobodyAnswers("nobody answers", { cause });
 }

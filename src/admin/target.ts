@@ -1,6 +1,9 @@
 /** What the admin API tells and does, whoever runs the system. */
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
-import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+import type { LinkStatistics } from "../runtime/links/statistics.ts";
+import type { EntityInspection, MemberStatus, NodeStatus } from "../runtime/node.ts";
+
+export type { LinkStatistics, MemberStatus };
 
 /** One node of a running system. */
 export interface NodeReport {

@@ -1,5 +1,5 @@
 /** `synod status` and `synod inspect`: look at a running system. */
-import type { EntityReport, NodeReport, SystemReport } from "../admin/target.ts";
+import type { EntityReport, LinkStatistics, MemberStatus, NodeReport, SystemReport } from "../admin/target.ts";
 import { findRunning, type WhichSystem } from "./running.ts";
 
 export interface LookOptions extends WhichSystem {
@@ -25,16 +25,79 @@ function statusText({ system, store, http, supervisorPid, services, nodes }: Sys
     services: services.map(({ name }) => name).join(", "),
     supervisor: `pid ${supervisorPid}`,
   };
-  const columns = ["node", "pid", "state", "shards", "entities", "in flight", "commands", "queries", "per commit"];
-  return `${fieldLines(facts)}\n${table([columns, ...nodes.map(nodeRow)])}`;
+  const tables = [table(nodeColumns, nodes.map(nodeRow))];
+  const members = membersOf(nodes);
+  if (members.length > 0) tables.push(table(memberColumns, members.map(memberRow)));
+  const links = nodes.flatMap(({ id, status: own }) => (own?.links ?? []).map((link) => ({ from: id, link })));
+  const dialled = links.filter(({ link }) => link.direction === "dialled");
+  if (dialled.length > 0) tables.push(table(linkColumns, dialled.map(linkRow)));
+  return [fieldLines(facts), ...tables].join("\n");
 }
+
+const nodeColumns = ["node", "pid", "state", "entities", "in flight", "commands", "queries", "per commit"];
 
 function nodeRow({ id, pid, state, restarts, status: own }: NodeReport): string[] {
   const figures = own
-    ? [own.shardsOwned, own.entitiesInMemory, own.callsInFlight, own.commands, own.queries].map(String)
-    : ["-", "-", "-", "-", "-"];
-  const shown = restarts > 0 ? `${state} (${restarts} restarts)` : state;
-  return [id, String(pid ?? "-"), shown, ...figures, own ? own.commandsPerCommit.toFixed(1) : "-"];
+    ? [own.entitiesInMemory, own.callsInFlight, own.commands, own.queries].map(String)
+    : ["-", "-", "-", "-"];
+  const runs = state !== "drained" && state !== "failed" && state !== "stopped";
+  const shown = restarts > 0 ? `${state} (died ${restarts} ${restarts === 1 ? "time" : "times"})` : state;
+  return [id, runs ? String(pid ?? "-") : "-", shown, ...figures, own ? own.commandsPerCommit.toFixed(1) : "-"];
+}
+
+/** As the nodes that answer see them; where their views differ for a moment, each member is shown as first seen. */
+function membersOf(nodes: readonly NodeReport[]): readonly MemberStatus[] {
+  const members = new Map<number, MemberStatus>();
+  for (const { status: own } of nodes) {
+    for (const member of own?.members ?? []) {
+      if (!members.has(member.incarnation)) members.set(member.incarnation, member);
+    }
+  }
+  return [...members.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
+}
+
+const memberColumns = ["member", "incarnation", "links at", "shards", ""];
+
+function memberRow({ node, incarnation, address, shardsOwned, draining }: MemberStatus): string[] {
+  return [node, String(incarnation), address ?? "-", String(shardsOwned), draining ? "draining" : ""];
+}
+
+const linkColumns = [
+  "link",
+  "state",
+  "round trip",
+  "in flight",
+  "waiting",
+  "queue wait (mean, max)",
+  "calls",
+  "sent",
+  "received",
+  "reconnects",
+];
+
+function linkRow({ from, link }: { readonly from: string; readonly link: LinkStatistics }): string[] {
+  const causes = Object.entries(link.causes).map(([cause, times]) => `${cause} ${times}`);
+  return [
+    `${from} to ${link.node}`,
+    link.phase,
+    link.roundTripMs === undefined ? "-" : milliseconds(link.roundTripMs),
+    String(link.callsInFlight),
+    String(link.queueLength),
+    `${milliseconds(link.queueWaitMeanMs)}, ${milliseconds(link.queueWaitMaxMs)}`,
+    String(link.calls),
+    bytes(link.bytesSent),
+    bytes(link.bytesReceived),
+    causes.length === 0 ? String(link.reconnects) : `${link.reconnects} (${causes.join(", ")})`,
+  ];
+}
+
+function milliseconds(ms: number): string {
+  return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+}
+
+function bytes(count: number): string {
+  if (count < 1_024) return `${count} B`;
+  return count < 1_024 ** 2 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_024 ** 2).toFixed(1)} MiB`;
 }
 
 function entityText({ service, key, shard, owner, epoch, version, stateVersion, state, active, queued }: EntityReport) {
@@ -55,8 +118,9 @@ function fieldLines(fields: Record<string, string>): string {
     .join("");
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  "));
+function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [columns, ...rows];
+  const widths = columns.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  "));
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }

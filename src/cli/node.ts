@@ -7,7 +7,10 @@ import { type HostedNode, hostNode } from "../host/hosted-node.ts";
 import { parseStoreUrl } from "../host/store-location.ts";
 import { loadSystem } from "../host/system-file.ts";
 import type { ListenTarget } from "../ports/gateway.ts";
+import type { AnySystem } from "../service/model.ts";
 import { isName } from "../values/ids.ts";
+import { exitCodes, reportFailure } from "./exit.ts";
+import { onInterrupt } from "./interrupt.ts";
 
 export interface NodeCommandOptions {
   readonly store: string;
@@ -30,44 +33,51 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
   if (!isName(options.id)) {
     throw new SynodError("invalid_argument", `${options.id} cannot name a node: use letters, digits, - and _.`);
   }
-  const log = createLog({
-    format: options.logFormat ?? (options.json ? "json" : "text"),
-    level: options.verbose ? "debug" : "info",
-    name: options.id,
+  // What user code throws where nobody waits for it ends a node, here as under a supervisor.
+  process.on("uncaughtException", (error) => process.exit(reportFailure(error, options.verbose)));
+  let hosted: HostedNode | undefined;
+  let isStarting = false;
+  const interrupted = onInterrupt({
+    first: () => {
+      if (hosted) void hosted.stop(options.drainSeconds * 1_000);
+      // Once it may have joined, a start is finished, so that the node can leave in order.
+      else if (!isStarting) process.exit(exitCodes.done);
+    },
+    again: () => process.exit(exitCodes.failed),
   });
   const system = await loadSystem(systemFile);
-  const store = parseStoreUrl(options.store, system.name);
-  if (store.kind === "memory") {
-    throw new SynodError("invalid_argument", "A store in memory cannot be shared by several nodes: use sqlite:PATH.");
-  }
-  const [first, ...others] = system.adapters;
-  const listen: ListenTarget[] =
-    first === undefined ? [] : [{ host: first.address.host, port: options.port ?? first.address.port }];
-  const hosted = await hostNode({
-    node: options.id,
-    system,
-    store,
-    log,
-    adapters: first === undefined ? [] : [first, ...others],
-    listen,
-    network: { network: tcpNetwork(), listen: options.listen },
-  });
-  stopOnSignal(hosted, options.drainSeconds * 1_000);
-  printReady(hosted, options);
+  isStarting = true;
+  hosted = await start(system, options);
+  if (interrupted()) await hosted.stop(options.drainSeconds * 1_000);
+  else printReady(hosted, options);
   const reason = await hosted.stopped;
   if (reason) throw reason;
   await hosted.stop(0);
 }
 
-function stopOnSignal(hosted: HostedNode, drainMs: number): void {
-  let asked = false;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(1);
-      asked = true;
-      void hosted.stop(drainMs);
-    });
+async function start(system: AnySystem, options: NodeCommandOptions): Promise<HostedNode> {
+  const store = parseStoreUrl(options.store, system.name);
+  if (store.kind === "memory") {
+    throw new SynodError("invalid_argument", "A store in memory cannot be shared by several nodes: use sqlite:PATH.");
   }
+  const first = system.adapters[0]?.address;
+  if (options.port !== undefined && !first) {
+    throw new SynodError("invalid_argument", `System ${system.name} has no adapter that could take the port.`);
+  }
+  const listen: ListenTarget[] = first ? [{ host: first.host, port: options.port ?? first.port }] : [];
+  return await hostNode({
+    node: options.id,
+    system,
+    store,
+    log: createLog({
+      format: options.logFormat ?? (options.json ? "json" : "text"),
+      level: options.verbose ? "debug" : "info",
+      name: options.id,
+    }),
+    adapters: system.adapters,
+    listen,
+    network: { network: tcpNetwork(), listen: options.listen },
+  });
 }
 
 function printReady({ node: running, urls }: HostedNode, { id, json }: NodeCommandOptions): void {

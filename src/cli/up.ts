@@ -5,6 +5,7 @@ import { adminFileEnding, makeToken, readAdminFile, removeAdminFile, writeAdminF
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import type { AdminTarget } from "../admin/target.ts";
 import { type SupervisedPlace, Supervisor } from "../host/supervisor.ts";
+import { onInterrupt } from "./interrupt.ts";
 
 export interface UpOptions {
   readonly store?: string;
@@ -17,8 +18,6 @@ export interface UpOptions {
   readonly nodes: number;
 }
 
-/** npm passes a Ctrl-C on that the terminal has sent to the whole group: that is still the first one. */
-const samePressMs = 500;
 /** How much longer than a call its answer may take on its way back from the node. */
 const callReserveMs = 2_000;
 const callDefaultMs = 10_000;
@@ -39,7 +38,10 @@ export async function up(systemFile: string, options: UpOptions): Promise<void> 
     ...(options.store !== undefined && { store: options.store }),
     ...(options.port !== undefined && { port: options.port }),
   });
-  const interrupted = stopOnInterrupt(supervisor, drainMs);
+  const interrupted = onInterrupt({
+    first: () => void supervisor.stop(drainMs),
+    again: () => supervisor.kill(),
+  });
   try {
     await run(supervisor, options);
   } catch (error) {
@@ -65,19 +67,6 @@ async function run(supervisor: Supervisor, options: UpOptions): Promise<void> {
     if ((await readAdminFile(path))?.token === token) await removeAdminFile(path);
     await admin.close();
   }
-}
-
-/** The first Ctrl-C drains, the second one ends everything at once. Tells whether there was one. */
-function stopOnInterrupt(supervisor: Supervisor, drainMs: number): () => boolean {
-  let first: number | undefined;
-  const interrupt = (): void => {
-    if (first === undefined) {
-      first = performance.now();
-      void supervisor.stop(drainMs);
-    } else if (performance.now() - first > samePressMs) supervisor.kill();
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
-  return () => first !== undefined;
 }
 
 function printReady(
@@ -113,7 +102,7 @@ function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: reado
       services: place.system.services,
       nodes: await supervisor.report(),
     }),
-    inspect: (service, key) => supervisor.ask("inspect", { service, key }),
+    inspect: (service, key) => supervisor.inspect(service, key),
     drain: (node) => supervisor.drain(node),
     restart: (node) => supervisor.restart(node),
     call: (call) => supervisor.ask("call", call, (call.timeoutMs ?? callDefaultMs) + callReserveMs),

@@ -6,10 +6,11 @@
 import { SynodError } from "../errors.ts";
 import type { CallOptions } from "../service/call.ts";
 import { parseDuration } from "../values/durations.ts";
-import { makeTimedKey } from "../values/ids.ts";
 import { encodeJson } from "../values/json.ts";
+import type { Platform } from "./platform.ts";
 import { type AttemptOptions, attempt, type Target } from "./request.ts";
 import type { RetryBudget } from "./retry-budget.ts";
+import { TimedKeys } from "./timed-keys.ts";
 
 /** Backoff: full jitter between 0 and a bound that doubles, ms. */
 const backoffBaseMs = 50;
@@ -20,78 +21,111 @@ const backoffMaxMs = 2_000;
  * middle keeps its connections open and silent.
  */
 const cutBaseMs = 2_000;
+/** What an `Idempotency-Key` header can carry. */
+const idForm = /^[\x21-\x7e]{1,255}$/;
 
-export interface CallerOptions {
-  readonly base: string;
-  readonly fetch: AttemptOptions["fetch"];
-  readonly headers: () => Readonly<Record<string, string>>;
+export interface CallerOptions extends Pick<AttemptOptions, "base" | "fetch" | "headers"> {
+  /** Of a call that names none. */
   readonly timeoutMs: number;
   readonly budget: RetryBudget;
+  readonly platform: Platform;
+}
+
+/** One call, with all its attempts. */
+interface Request extends Pick<AttemptOptions, "target" | "input"> {
+  /** The caller's own idempotency key. */
+  readonly id: string | undefined;
+  readonly deadline: number;
 }
 
 export class Caller {
   readonly #options: CallerOptions;
+  readonly #keys: TimedKeys;
 
   constructor(options: CallerOptions) {
     this.#options = options;
+    this.#keys = new TimedKeys(options.platform);
   }
 
   async call(target: Target, input: unknown, { timeout, id }: CallOptions): Promise<unknown> {
-    const subject = `the input of ${target.service}.${target.name}`;
-    const text = input === undefined ? undefined : encodeJson(input, subject);
-    const timeoutMs = timeout === undefined ? this.#options.timeoutMs : parseDuration(timeout, "the timeout of a call");
-    const idempotencyKey = target.kind === "command" ? (id ?? newKey()) : undefined;
-    const reply = await this.#repeat(target, text, idempotencyKey, performance.now() + timeoutMs);
-    return reply === undefined ? undefined : JSON.parse(reply);
+    const name = `${target.service}.${target.name}`;
+    const text = input === undefined ? undefined : encodeJson(input, `the input of ${name}`);
+    const timeoutMs =
+      timeout === undefined ? this.#options.timeoutMs : parseDuration(timeout, `the timeout of ${name}`);
+    if (timeoutMs === 0) throw new SynodError("invalid_argument", `the timeout of ${name} must be more than 0`);
+    if (id !== undefined && !idForm.test(id)) {
+      const message = `the id of ${name} must be 1 to 255 visible ASCII characters, without spaces`;
+      throw new SynodError("invalid_argument", message);
+    }
+    return await this.#repeat({ target, input: text, id, deadline: this.#options.platform.monotonic() + timeoutMs });
   }
 
-  async #repeat(
-    target: Target,
-    input: string | undefined,
-    idempotencyKey: string | undefined,
-    deadline: number,
-  ): Promise<string | undefined> {
-    const { base, fetch, headers, budget } = this.#options;
-    const repeatable = target.kind === "query" || target.key !== undefined;
+  async #repeat(request: Request): Promise<unknown> {
+    const { target, id } = request;
+    const isCommand = target.operation.kind === "command";
+    const repeatable = !isCommand || target.key !== undefined;
+    let idempotencyKey = isCommand ? (id ?? this.#keys.make()) : undefined;
     let unknown = false;
     for (let attempts = 1; ; attempts++) {
-      const timeoutMs = Math.max(1, deadline - performance.now());
-      const cutMs = repeatable ? Math.min(timeoutMs, cutBaseMs * 2 ** (attempts - 1)) : timeoutMs;
-      const attempted = { base, fetch, headers: headers(), target, input, idempotencyKey, timeoutMs, cutMs };
-      const result = await attempt(attempted);
-      if (result.kind === "value") {
-        budget.succeeded();
-        return result.text;
-      }
-      const { error } = result;
+      const answer = await this.#attempt(request, idempotencyKey, repeatable ? attempts : null);
+      const corrected = answer.time !== undefined && this.#keys.learn(answer.time);
+      if (answer.kind === "value" || answer.error.declared) this.#options.budget.answered();
+      if (answer.kind === "value") return answer.value;
+      const { error } = answer;
       if (error.declared) throw error;
-      unknown ||= error.outcome === "unknown" && target.kind === "command";
-      const mayRepeat = error.retryable && (repeatable || (!result.cut && error.outcome === "not-happened"));
-      if (!mayRepeat || !(await this.#pause(attempts, error, deadline))) throw finalError(error, unknown);
+      if (corrected && id === undefined && attempts === 1 && isRefusedKey(error)) {
+        // Nobody else has this key: it may have been refused for the time in it alone.
+        idempotencyKey &&= this.#keys.make();
+        if (this.#isBefore(request.deadline)) continue;
+      }
+      unknown ||= isCommand && error.outcome === "unknown";
+      const mayRepeat = error.retryable && (repeatable || error.outcome === "not-happened");
+      if (!mayRepeat || !(await this.#pause(attempts, error, request.deadline))) {
+        throw finalError(error, { attempts, outcome: unknown ? "unknown" : "not-happened" });
+      }
     }
   }
 
+  /** `attempts` counts those of a call that may be repeated while an answer is missing. */
+  #attempt({ target, input, deadline }: Request, idempotencyKey: string | undefined, attempts: number | null) {
+    const { base, fetch, headers, platform } = this.#options;
+    const remainingMs = Math.max(0, deadline - platform.monotonic());
+    const cutMs = attempts === null ? remainingMs : Math.min(remainingMs, cutBaseMs * 2 ** (attempts - 1));
+    return attempt({ base, fetch, headers, platform, target, input, idempotencyKey, remainingMs, cutMs });
+  }
+
   /** Waits before a repeat; false when there is no time for one. */
-  async #pause(attempts: number, { retryAfterMs }: SynodError, deadline: number): Promise<boolean> {
+  async #pause(attempts: number, { retryAfterMs = 0 }: SynodError, deadline: number): Promise<boolean> {
+    const { platform, budget } = this.#options;
     const bound = Math.min(backoffMaxMs, backoffBaseMs * 2 ** (attempts - 1));
-    let waitMs = Math.random() * Math.max(bound, retryAfterMs ?? 0);
-    do {
-      if (performance.now() + waitMs >= deadline) return false;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
-      waitMs = this.#options.budget.take(performance.now());
-    } while (waitMs > 0);
-    return true;
+    const waitMs = retryAfterMs + platform.random() * bound;
+    if (platform.monotonic() + waitMs >= deadline) return false;
+    await new Promise<void>((resolve) => platform.after(waitMs, resolve));
+    return (await budget.take(deadline)) && this.#isBefore(deadline);
+  }
+
+  #isBefore(deadline: number): boolean {
+    return this.#options.platform.monotonic() < deadline;
   }
 }
 
-function newKey(): string {
-  return makeTimedKey(Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+/** A timed key that is too old or lies in the future, among others; the call did not happen. */
+function isRefusedKey({ code, outcome }: SynodError): boolean {
+  return outcome === "not-happened" && (code === "invalid_argument" || code === "failed_precondition");
 }
 
-/** Once an attempt was cut, no later failure says that the command did not happen (guarantee G7). */
-function finalError(error: SynodError, unknown: boolean): SynodError {
-  if (!unknown || error.outcome === "unknown") return error;
-  const { code, message, retryable, data, retryAfterMs } = error;
+/**
+ * Once an attempt was cut, no later failure says that the command did not happen (guarantee G7). A query has no
+ * effect that could be in doubt.
+ */
+function finalError(
+  error: SynodError,
+  { attempts, outcome }: { attempts: number; outcome: SynodError["outcome"] },
+): SynodError {
+  if (attempts === 1 && outcome === error.outcome) return error;
+  const { code, retryable, data, retryAfterMs } = error;
+  const doubt = outcome !== error.outcome && outcome === "unknown" ? ", of which an earlier one may have happened" : "";
+  const message = attempts === 1 ? error.message : `${error.message} (the last of ${attempts} attempts${doubt})`;
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
-  return new SynodError(code, message, { outcome: "unknown", retryable, data, cause: error, ...hint });
+  return new SynodError(code, message, { outcome, retryable, data, cause: error, ...hint });
 }

@@ -4,13 +4,26 @@ import type { Address, CallOptions, Operations } from "../service/call.ts";
 import type { AnyInterface } from "../service/model.ts";
 import { type Duration, parseDuration } from "../values/durations.ts";
 import { Caller } from "./caller.ts";
+import { type Platform, platform } from "./platform.ts";
 import type { FetchFunction } from "./request.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
 /** Timeout of a call that names none, ms. */
 const timeoutDefaultMs = 10_000;
 
-/** How a client behaves; everything has a default. */
+/**
+ * How a client behaves; everything has a default.
+ *
+ * @example
+ * ```ts
+ * import type { ClientOptions } from "synod/client";
+ *
+ * let token = "first";
+ * const options: ClientOptions = { timeout: "5s", headers: () => ({ authorization: `Bearer ${token}` }) };
+ * token = "second";
+ * console.assert(typeof options.headers === "function" && options.headers().authorization === "Bearer second");
+ * ```
+ */
 export interface ClientOptions {
   /** How long a call may take with all its repeats, unless it says otherwise. Default: 10 s. */
   readonly timeout?: Duration;
@@ -20,7 +33,22 @@ export interface ClientOptions {
   readonly fetch?: FetchFunction;
 }
 
-/** A connection to a system. It holds nothing open by itself. */
+/**
+ * A connection to a system. It holds nothing open by itself. Made by {@link connect}.
+ *
+ * @example
+ * ```ts
+ * import { defineInterface, query } from "synod";
+ * import type { Client } from "synod/client";
+ * import { z } from "zod";
+ *
+ * const Rates = defineInterface("rates", { operations: { euro: query({ output: z.number() }) } });
+ * async function inEuro(client: Client, amount: number) {
+ *   return amount * (await client.to(Rates).euro());
+ * }
+ * console.assert(typeof inEuro === "function");
+ * ```
+ */
 export interface Client {
   /**
    * The operations of an interface: of one entity for a keyed one.
@@ -52,24 +80,38 @@ export interface Client {
  * ```
  */
 export function connect(url: string, options: ClientOptions = {}): Client {
-  const base = baseOf(url);
+  return clientOn(platform, url, options);
+}
+
+/** A client on the platform that it is given. */
+export function clientOn(platform: Platform, url: string, options: ClientOptions = {}): Client {
   const { headers = {}, timeout = timeoutDefaultMs } = options;
   const caller = new Caller({
-    base,
+    base: baseOf(url),
+    // Looked up at each call, so that it can be replaced; and called as a plain function, as browsers want it.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     headers: typeof headers === "function" ? headers : () => headers,
     timeoutMs: parseDuration(timeout, "the client's timeout"),
-    budget: new RetryBudget(),
+    budget: new RetryBudget(platform),
+    platform,
   });
   return { to: (callee, ...address) => operationsOf(caller, callee, address) };
 }
 
+/** The part of the address that stands before `/{service}`. */
 function baseOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
-    throw new SynodError("invalid_argument", `${url} is not the address of a system, such as http://127.0.0.1:8080`);
+    const message = `${JSON.stringify(url)} is not the address of a system, such as http://127.0.0.1:8080`;
+    throw new SynodError("invalid_argument", message);
   }
-  return parsed.href.replace(/\/$/, "");
+  if (parsed.username !== "" || parsed.password !== "") {
+    throw new SynodError("invalid_argument", `the address of ${parsed.host} has credentials: put them into headers`);
+  }
+  if (parsed.search !== "" || parsed.hash !== "") {
+    throw new SynodError("invalid_argument", `${url} has a query or a fragment, which an address of a system has not`);
+  }
+  return (parsed.origin + parsed.pathname).replace(/\/+$/, "");
 }
 
 function operationsOf<I extends AnyInterface>(caller: Caller, callee: I, address: readonly unknown[]): Operations<I> {
@@ -78,7 +120,7 @@ function operationsOf<I extends AnyInterface>(caller: Caller, callee: I, address
   const options = ((keyed ? address[1] : address[0]) ?? {}) as CallOptions;
   const operations: Record<string, unknown> = {};
   for (const [name, operation] of Object.entries(callee.operations)) {
-    const target = { service: callee.name, key, name, kind: operation.kind };
+    const target = { service: callee.name, key, name, operation };
     const call = (input?: unknown): Promise<unknown> => caller.call(target, input, options);
     const safe = (input?: unknown): Promise<unknown> =>
       call(input).then(
@@ -91,12 +133,10 @@ function operationsOf<I extends AnyInterface>(caller: Caller, callee: I, address
 }
 
 function keyOf({ name }: AnyInterface, key: unknown): string {
-  if (typeof key !== "string") {
-    throw new SynodError("invalid_argument", `service ${name} is keyed: give its key, a string`);
-  }
-  // URLs know no way to say these: `%2e` is a dot to them.
-  if (key === "." || key === "..") {
-    throw new SynodError("invalid_argument", `the key ${key} of ${name} cannot be part of a URL`);
-  }
+  const refuse = (why: string) => new SynodError("invalid_argument", why);
+  if (typeof key !== "string") throw refuse(`service ${name} is keyed: give its key, a string`);
+  if (!key.isWellFormed()) throw refuse(`the key of ${name} contains a lone surrogate (half of a character)`);
+  // URLs have no way to say these: to them `%2e` is a dot as well.
+  if (key === "." || key === "..") throw refuse(`the key ${key} of ${name} cannot be part of a URL`);
   return key;
 }

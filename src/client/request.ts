@@ -1,95 +1,125 @@
 /** One attempt: one HTTP request, and its answer as a value, a declared error or a failure. */
-import { isStatusCode, type Outcome, SynodError } from "../errors.ts";
-import type { OperationKind } from "../service/model.ts";
+import { SynodError } from "../errors.ts";
+import type { AnyOperation } from "../service/model.ts";
+import { type Answer, answerOf } from "./answer.ts";
+import type { Platform } from "./platform.ts";
 
+/** The part of `fetch` that the client library uses. */
 export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>;
 
+/** What is called. */
 export interface Target {
   readonly service: string;
   /** Present exactly for keyed services. */
   readonly key: string | undefined;
   readonly name: string;
-  readonly kind: OperationKind;
+  readonly operation: AnyOperation;
 }
 
 export interface AttemptOptions {
+  /** URL of the system, without a slash at its end. */
   readonly base: string;
   readonly fetch: FetchFunction;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: () => Readonly<Record<string, string>>;
+  readonly platform: Platform;
   readonly target: Target;
   /** JSON text. */
   readonly input: string | undefined;
   readonly idempotencyKey: string | undefined;
-  /** How long the system may take, ms. */
-  readonly timeoutMs: number;
-  /** After this nobody waits for the request itself, ms. */
+  /** Until the call's deadline, ms. */
+  readonly remainingMs: number;
+  /** After this nobody waits for the answer to this request, ms; no longer than `remainingMs`. */
   readonly cutMs: number;
 }
 
-/** `cut`: the request may have been sent and no answer came, so nobody knows. */
-export type AttemptResult =
-  | { readonly kind: "value"; readonly text: string | undefined }
-  | { readonly kind: "error"; readonly error: SynodError; readonly cut: boolean };
+/** The system is told so much less than what is left, so that its own word on what happened comes in time. */
+const returnMaxMs = 100;
+const returnShare = 0.1;
 
-export async function attempt(options: AttemptOptions): Promise<AttemptResult> {
-  const { base, target, input, timeoutMs, idempotencyKey } = options;
-  const path = target.key === undefined ? [target.service] : [target.service, target.key];
-  const url = `${base}/${[...path, target.name].map(encodeURIComponent).join("/")}`;
-  const headers: Record<string, string> = { ...options.headers, "request-timeout": (timeoutMs / 1_000).toFixed(3) };
-  if (input !== undefined) headers["content-type"] = "application/json";
-  if (idempotencyKey !== undefined) headers["idempotency-key"] = idempotencyKey;
-  try {
-    const init = { method: "POST", headers, signal: AbortSignal.timeout(options.cutMs), redirect: "error" } as const;
-    const response = await options.fetch(url, input === undefined ? init : { ...init, body: input });
-    return resultOf(response, await response.text());
-  } catch (cause) {
-    return { kind: "error", cut: true, error: cutError(url, cause) };
-  }
-}
-
-function cutError(url: string, cause: unknown): SynodError {
-  const late = (cause as { name?: unknown } | null)?.name === "TimeoutError";
-  const reason = late ? "did not answer in time" : "cannot be reached, or the connection was cut";
-  return new SynodError("unavailable", `${new URL(url).origin} ${reason}`, { outcome: "unknown", cause });
-}
-
-function resultOf(response: Response, text: string): AttemptResult {
-  if (response.ok) return { kind: "value", text: response.status === 204 ? undefined : text };
-  return { kind: "error", cut: false, error: problemOf(response, text) };
-}
-
-interface Problem {
-  readonly code?: unknown;
-  readonly detail?: unknown;
-  readonly outcome?: unknown;
-  readonly retryable?: unknown;
-  readonly data?: unknown;
-  readonly violations?: unknown;
-}
-
-function problemOf(response: Response, text: string): SynodError {
-  const problem = parsed(text);
-  const after = Number(response.headers.get("retry-after") ?? Number.NaN);
-  if (typeof problem?.code !== "string") {
-    // Not from Synod: a proxy in between, say. Nobody knows how far the request came.
-    const message = `the answer had status ${response.status} and was no problem document`;
-    return new SynodError("unavailable", message, { outcome: "unknown", retryable: response.status >= 500 });
-  }
-  const outcome: Outcome = problem.outcome === "not-happened" ? "not-happened" : "unknown";
-  const data =
-    isStatusCode(problem.code) && problem.violations !== undefined ? { violations: problem.violations } : problem.data;
-  return new SynodError(problem.code, typeof problem.detail === "string" ? problem.detail : problem.code, {
-    outcome,
-    retryable: problem.retryable === true,
-    data,
-    ...(Number.isFinite(after) && { retryAfterMs: after * 1_000 }),
+/** Never rejects. */
+export async function attempt(options: AttemptOptions): Promise<Answer> {
+  const headers = headersOf(options);
+  if (headers instanceof SynodError) return { kind: "error", error: headers };
+  const cut = new AbortController();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const cancel = options.platform.after(options.cutMs, () => {
+    reject(new Late());
+    cut.abort();
   });
+  try {
+    // Raced, because a `fetch` of the user's own may not listen to the signal.
+    return await Promise.race([exchange(options, headers, cut.signal), late]);
+  } catch (cause) {
+    return { kind: "error", error: cause instanceof Late ? lateError(options) : cutError(options, cause) };
+  } finally {
+    cancel();
+  }
 }
 
-function parsed(text: string): Problem | undefined {
+/** The time of an attempt is over. */
+class Late extends Error {}
+
+async function exchange(options: AttemptOptions, headers: Headers, signal: AbortSignal): Promise<Answer> {
+  const { fetch, target, input } = options;
+  // No redirect is followed: it would make another request of a POST, or send it where nobody meant it to go.
+  const init = { method: "POST", headers, signal, redirect: "manual" } as const;
+  const response = await fetch(urlOf(options), input === undefined ? init : { ...init, body: input });
+  return answerOf(response, await response.text(), target);
+}
+
+function urlOf({ base, target: { service, key, name } }: AttemptOptions): string {
+  const path = key === undefined ? [service, name] : [service, key, name];
+  return `${base}/${path.map(encodeURIComponent).join("/")}`;
+}
+
+/** The user's headers and the client's own, which go before; or why there are none. */
+function headersOf({ headers, input, idempotencyKey, remainingMs }: AttemptOptions): Headers | SynodError {
   try {
-    return JSON.parse(text) as Problem;
-  } catch {
-    return undefined;
+    const all = new Headers(headers());
+    const toldMs = Math.max(1, remainingMs - Math.min(returnMaxMs, remainingMs * returnShare));
+    all.set("request-timeout", (toldMs / 1_000).toFixed(3));
+    if (input !== undefined) all.set("content-type", "application/json");
+    if (idempotencyKey !== undefined) all.set("idempotency-key", idempotencyKey);
+    return all;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new SynodError("invalid_argument", `nothing was sent, for want of headers: ${reason}`, { cause });
   }
+}
+
+function lateError({ base, cutMs, remainingMs }: AttemptOptions): SynodError {
+  const message = `${originOf(base)} did not answer within ${seconds(cutMs)}`;
+  const code = cutMs < remainingMs ? "unavailable" : "deadline_exceeded";
+  return new SynodError(code, message, { outcome: "unknown", retryable: true });
+}
+
+function seconds(ms: number): string {
+  return `${Number((ms / 1_000).toFixed(3))} s`;
+}
+
+/** By these Node tells that there was no connection, so that nothing can have been sent. */
+const notConnected: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+function cutError({ base }: AttemptOptions, cause: unknown): SynodError {
+  // Node's fetch fails with the same words whatever happened, and says in its cause what did.
+  const reason = (cause as { cause?: { code?: unknown; message?: unknown } } | null)?.cause;
+  if (notConnected.has(reason?.code)) {
+    return new SynodError("unavailable", `there is no connection to ${originOf(base)}: is the system running?`, {
+      cause,
+    });
+  }
+  const why = typeof reason?.message === "string" ? ` (${reason.message})` : "";
+  const message = `the connection to ${originOf(base)} was cut, or there was none${why}`;
+  return new SynodError("unavailable", message, { outcome: "unknown", cause });
+}
+
+function originOf(base: string): string {
+  return new URL(base).origin;
 }

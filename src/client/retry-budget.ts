@@ -1,37 +1,87 @@
 /**
  * The retry budget: what all calls of one client may spend on repeats, so that a system in trouble is not
- * buried under them. A token bucket: a repeat takes a token, a success gives a part of one back, and
- * a little comes back with time, so that a client whose every call fails still finds out when it is over.
+ * buried under them. A token bucket: a repeat takes a token or queues for one, an answer gives a part of one back,
+ * and a little comes back with time, so that a client whose every call fails still finds out when it is over.
  * (After gRPC's retry throttling, https://github.com/grpc/proposal/blob/master/A6-client-retries.md.)
  */
+import type { Platform } from "./platform.ts";
 
 /** Repeats that may be spent at once. */
-const tokensMax = 100;
-/** Given back by a success: so many repeats per call in the long run. */
-const tokensPerSuccess = 0.2;
+export const tokensMax: number = 100;
+/** Given back by an answer: so many repeats per call in the long run. */
+export const tokensPerAnswer: number = 0.2;
 /** Given back by time. */
-const tokensPerSecond = 10;
+export const tokensPerSecond: number = 10;
+
+type Grant = (granted: boolean) => void;
 
 export class RetryBudget {
+  readonly #platform: Platform;
   #tokens = tokensMax;
-  #at: number | null = null;
+  /** When time was last counted. */
+  #at: number;
+  /** First come, first served. */
+  readonly #waiting = new Set<Grant>();
+  #cancelTimer: (() => void) | null = null;
 
-  /** A call was answered. */
-  succeeded(): void {
-    this.#tokens = Math.min(tokensMax, this.#tokens + tokensPerSuccess);
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    this.#at = platform.monotonic();
   }
 
-  /** Takes a token and returns 0, or returns how long to wait before asking again, ms. `now` is in ms. */
-  take(now: number): number {
-    this.#refill(now);
-    if (this.#tokens < 1) return ((1 - this.#tokens) / tokensPerSecond) * 1_000;
-    this.#tokens -= 1;
-    return 0;
+  /** A call was answered, with a value or a declared error. */
+  answered(): void {
+    this.#add(tokensPerAnswer);
+    this.#serve();
   }
 
-  #refill(now: number): void {
-    const elapsedMs = this.#at === null ? 0 : Math.max(0, now - this.#at);
+  /** Takes a token, or waits for one; false when the deadline comes first. */
+  async take(deadline: number): Promise<boolean> {
+    this.#refill();
+    if (this.#tokens >= 1 && this.#waiting.size === 0) {
+      this.#tokens -= 1;
+      return true;
+    }
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const cancel = this.#platform.after(deadline - this.#platform.monotonic(), () => {
+      this.#waiting.delete(resolve);
+      resolve(false);
+    });
+    this.#waiting.add(resolve);
+    this.#serve();
+    const granted = await promise;
+    cancel();
+    return granted;
+  }
+
+  #serve(): void {
+    this.#refill();
+    for (const grant of this.#waiting) {
+      if (this.#tokens < 1) break;
+      this.#tokens -= 1;
+      this.#waiting.delete(grant);
+      grant(true);
+    }
+    if (this.#waiting.size === 0) {
+      this.#cancelTimer?.();
+      this.#cancelTimer = null;
+    } else if (this.#cancelTimer === null) {
+      const dueMs = ((1 - this.#tokens) / tokensPerSecond) * 1_000;
+      // Rounded up: a timer that comes early finds a token that is not quite whole.
+      this.#cancelTimer = this.#platform.after(Math.ceil(dueMs), () => {
+        this.#cancelTimer = null;
+        this.#serve();
+      });
+    }
+  }
+
+  #refill(): void {
+    const now = this.#platform.monotonic();
+    this.#add((Math.max(0, now - this.#at) / 1_000) * tokensPerSecond);
     this.#at = now;
-    this.#tokens = Math.min(tokensMax, this.#tokens + (elapsedMs / 1_000) * tokensPerSecond);
+  }
+
+  #add(tokens: number): void {
+    this.#tokens = Math.min(tokensMax, this.#tokens + tokens);
   }
 }

@@ -11,6 +11,7 @@ import type { Store } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import { type NodeNetwork, type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
+import { awaitFreeName } from "./former-member.ts";
 import { openStore, type StoreLocation } from "./store-location.ts";
 import { within } from "./within.ts";
 
@@ -29,12 +30,16 @@ export interface HostedNodeOptions {
   /** How many members a start waits for, for a moment. */
   readonly expectedMembers?: number;
   readonly onJoined?: (incarnation: number) => void;
+  /** Whether a member of this node's name that is not about to leave must be dead; otherwise it is watched first. */
+  readonly nameIsOwn?: boolean;
 }
 
 export interface HostedNode {
   readonly node: RunningNode;
   /** Where the adapters answer, in the order of the adapters. */
   readonly urls: readonly string[];
+  /** Takes no new calls from outside; resolves when those that came in are answered, or the time is over. */
+  closeDoors(drainMs: number): Promise<void>;
   /** Takes no new calls, finishes what it accepted (for `drainMs` at the most) and frees everything. */
   stop(drainMs: number): Promise<void>;
   /** Resolves when the node has stopped: with the reason when it had to. */
@@ -47,18 +52,7 @@ const leavePart = 0.2;
 /** Resolves when the node serves and all adapters answer; otherwise frees what it had opened. */
 export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> {
   const store = await openStore(options.store, options.system.name, options.log);
-  const node = await startNode({
-    node: options.node,
-    system: options.system,
-    store,
-    clock: systemClock,
-    random: systemRandom,
-    log: options.log,
-    ...(options.limits && { limits: options.limits }),
-    ...(options.network && { network: options.network }),
-    ...(options.expectedMembers !== undefined && { expectedMembers: options.expectedMembers }),
-    ...(options.onJoined && { onJoined: options.onJoined }),
-  }).catch(async (error: unknown) => {
+  const node = await start(store, options).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
@@ -73,7 +67,26 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
     await stop(0);
     throw error;
   }
-  return { node, urls: adapters.map((adapter) => adapter.url), stop, stopped: node.stopped };
+  const closeDoors = async (drainMs: number): Promise<void> => {
+    await within(Promise.all(adapters.map((adapter) => adapter.drain())), drainMs);
+  };
+  return { node, urls: adapters.map((adapter) => adapter.url), closeDoors, stop, stopped: node.stopped };
+}
+
+async function start(store: Store, options: HostedNodeOptions): Promise<RunningNode> {
+  await awaitFreeName(store, options.node, options.nameIsOwn === true, options.log);
+  return await startNode({
+    node: options.node,
+    system: options.system,
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    log: options.log,
+    ...(options.limits && { limits: options.limits }),
+    ...(options.network && { network: options.network }),
+    ...(options.expectedMembers !== undefined && { expectedMembers: options.expectedMembers }),
+    ...(options.onJoined && { onJoined: options.onJoined }),
+  });
 }
 
 /**

@@ -43,6 +43,8 @@ export interface Questions {
   call: { readonly ask: GatewayCall; readonly answer: GatewayReply };
   /** Whether the node's event loop still turns. */
   ping: { readonly ask: undefined; readonly answer: null };
+  /** Takes no new calls from outside; answers when those that came in are answered, or the time is over. */
+  closeDoors: { readonly ask: { readonly drainMs: number }; readonly answer: null };
 }
 
 export type Question = keyof Questions;

@@ -17,6 +17,7 @@ import { holdSocket, listenAddress } from "./listening-socket.ts";
 import type { FromNode, Question, Questions, SystemFacts, ToNode } from "./messages.ts";
 import { parseStoreUrl } from "./store-location.ts";
 import { loadSystem } from "./system-file.ts";
+import { within } from "./within.ts";
 
 /** What the supervisor gives a node process on its command line, as JSON. */
 export interface NodeProcessArguments {
@@ -34,6 +35,8 @@ const log = createLog({ ...settings.log, name: settings.node });
 const listen: ListenTarget[] = [];
 let system: AnySystem;
 let hosted: HostedNode | undefined;
+/** A start that is under way; never rejects. */
+let starting: Promise<void> | undefined;
 let stopping = false;
 
 // Ctrl-C reaches the whole process group: the supervisor decides what follows from it.
@@ -78,8 +81,10 @@ async function receive(message: ToNode, handle: Server | undefined): Promise<voi
 
 async function start(storeText: string, expectedMembers: number): Promise<void> {
   const store = parseStoreUrl(storeText, system.name);
-  hosted = await hostNode({
+  const opening = hostNode({
     node: settings.node,
+    // The supervisor sees to it that no other process of its own has this name.
+    nameIsOwn: true,
     system,
     store,
     // A store in this process's memory has no other members.
@@ -90,6 +95,11 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
     listen,
     onJoined: (incarnation) => tell({ type: "joined", incarnation }),
   });
+  starting = opening.then(
+    () => {},
+    () => {},
+  );
+  hosted = await opening;
   tell({ type: "ready", urls: hosted.urls, address: hosted.node.status().address });
   // Now and not at the end, which may be a crash: what has been compiled need not be compiled again.
   flushCompileCache();
@@ -97,11 +107,13 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
   if (!stopping) fail(reason ?? new SynodError("internal", `${settings.node} stopped on its own`));
 }
 
-/** Drains, then ends the process. A node that does not serve yet has accepted nothing. */
+/** Drains, then ends the process. A start is finished first, so that the node can leave the membership in order. */
 async function stop(drainMs: number): Promise<void> {
   if (stopping) return;
   stopping = true;
-  await hosted?.stop(drainMs);
+  const asked = performance.now();
+  if (starting) await within(starting, drainMs);
+  await hosted?.stop(Math.max(0, drainMs - (performance.now() - asked)));
   process.exit(0);
 }
 
@@ -118,6 +130,10 @@ const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Question
   inspect: ({ service, key }) => serving().node.inspect(service, key),
   call: (call) => serving().node.gateway.call(call),
   ping: async () => null,
+  closeDoors: async ({ drainMs }) => {
+    await hosted?.closeDoors(drainMs);
+    return null;
+  },
 };
 
 function serving(): HostedNode {

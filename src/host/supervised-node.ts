@@ -10,25 +10,45 @@ import type { FromNode, SystemFacts } from "./messages.ts";
 import { NodeChild } from "./node-child.ts";
 import type { NodeProcessArguments } from "./node-process.ts";
 import { afterDeath } from "./restarts.ts";
-import { pause } from "./within.ts";
+import { pause, within } from "./within.ts";
 
-export type NodeState = "loading" | "loaded" | "starting" | "ready" | "draining" | "restarting" | "drained" | "stopped";
+export type NodeState =
+  | "loading"
+  | "loaded"
+  | "starting"
+  | "ready"
+  | "draining"
+  /** Dead, and about to be started again. */
+  | "restarting"
+  /** Ended on purpose, until somebody starts it again. */
+  | "drained"
+  /** Died too often: until somebody starts it again. */
+  | "failed"
+  | "stopped";
 
-/** How often a node is asked for a sign of life, and how long it may give none before it is killed, ms. */
+/** How often a node is asked for a sign of life, ms. */
 const pingIntervalMs = 1_000;
-const silenceMaxMs = 20_000;
+/** An answer that is later than this is a sign that the node does something else, ms. */
+const answerSoonMs = 500;
+/** How much longer than it was given for its drain a node may take to end before it is killed, ms. */
+const drainOverrunMaxMs = 5_000;
 
 export interface SupervisedNodeOptions {
   readonly settings: NodeProcessArguments;
   readonly quietStdout: boolean;
   readonly log: Log;
+  /** How long a node that serves may give no sign of life before it is killed. */
+  readonly silenceMaxMs: number;
   readonly onLoaded: (node: SupervisedNode, system: SystemFacts) => void;
   readonly onReady: (node: SupervisedNode, urls: readonly string[]) => void;
-  /** Ends the lease of a dead process; resolves also when that was not possible. */
+  /** Sees to the lease of a dead process; resolves also when that was not possible. */
   readonly endLease: (node: string, incarnation: number) => Promise<void>;
-  /** The node will not be started again, and why. */
-  readonly onGivenUp: (error: SynodError) => void;
+  /** The node will not be started again by itself, and why. */
+  readonly onGivenUp: (node: SupervisedNode, error: SynodError) => void;
 }
+
+/** What becomes of a node when its process, which is draining, has ended. */
+type AfterDrain = "stopped" | "drained" | "restarting";
 
 /** Codes of errors that come from what the user wrote, so that a restart would only repeat them. */
 const lastingCodes: ReadonlySet<string> = new Set(["failed_precondition", "invalid_argument", "unimplemented"]);
@@ -39,16 +59,18 @@ export class SupervisedNode {
   #child: NodeChild;
   #state: NodeState = "loading";
   #incarnation: number | undefined;
+  #address: string | null = null;
   #restarts = 0;
   #failures = 0;
-  /** Whether any process of this node has ever served. */
-  #everServed = false;
+  /** Whether the node has served since it was last started on purpose. */
+  #hasServed = false;
   #lastError: SynodError | undefined;
+  /** The process that is the node now has ended, and it is settled what follows. */
   #ended: PromiseWithResolvers<void> = Promise.withResolvers();
-  /** What becomes of the node when its process, which is draining, has ended. */
-  #afterDrain: "stopped" | "drained" | "restarting" = "stopped";
-  #address: string | null = null;
-  #served: PromiseWithResolvers<void> = Promise.withResolvers();
+  #afterDrain: AfterDrain = "stopped";
+  #served: PromiseWithResolvers<void> = rejectable();
+  /** When the sign of life was asked for that has not been given yet. */
+  #pingedAt: number | undefined;
 
   constructor(options: SupervisedNodeOptions) {
     this.id = options.settings.node;
@@ -59,12 +81,16 @@ export class SupervisedNode {
   get state(): NodeState {
     return this.#state;
   }
+
   get child(): NodeChild {
     return this.#child;
   }
+
   get incarnation(): number | undefined {
     return this.#incarnation;
   }
+
+  /** How often it was started again after it had died. */
   get restarts(): number {
     return this.#restarts;
   }
@@ -72,6 +98,17 @@ export class SupervisedNode {
   /** Where other nodes reach it; null until it serves. */
   get address(): string | null {
     return this.#address;
+  }
+
+  /** Whether a process of it runs, or will without anybody's doing. */
+  get runs(): boolean {
+    return this.#state !== "drained" && this.#state !== "failed" && this.#state !== "stopped";
+  }
+
+  /** Whether it serves and has lately shown that it does. */
+  get answers(): boolean {
+    const silentMs = this.#pingedAt === undefined ? 0 : performance.now() - this.#pingedAt;
+    return this.#state === "ready" && silentMs < answerSoonMs;
   }
 
   start(store: string, expectedMembers: number): void {
@@ -86,35 +123,55 @@ export class SupervisedNode {
 
   /** Ends the node for good. Resolves when the process is dead and its lease has been seen to. */
   async stop(drainMs: number): Promise<void> {
-    if (this.#state === "stopped") return;
-    if (this.#state === "drained") return this.#rest("stopped");
-    await this.#drain(drainMs, "stopped");
+    if (this.runs) await this.#drain(drainMs, "stopped");
+    else this.#rest("stopped");
+  }
+
+  /** Ends the process at once, and for good. What it has acknowledged is durable. */
+  kill(): void {
+    if (!this.runs) return;
+    this.#afterDrain = "stopped";
+    this.#leaveReady("draining");
+    this.#child.kill();
   }
 
   /** Hands everything over and ends the process; the node comes back only by {@link restart}. */
   async drain(drainMs: number): Promise<void> {
-    if (this.#state === "ready") await this.#drain(drainMs, "drained");
+    if (this.runs) await this.#drain(drainMs, "drained");
   }
 
-  /** Drains the process and starts another one; resolves when that serves. */
+  /** Ends the process, if there is one, in order, and starts another one; resolves when that serves. */
   async restart(drainMs: number): Promise<void> {
-    if (this.#state === "ready") await this.#drain(drainMs, "restarting");
-    if (this.#state === "drained") this.#child = this.#fork();
+    // A dead one is about to be started again anyhow.
+    if (this.#state !== "restarting") {
+      if (this.runs) await this.#drain(drainMs, "restarting");
+      else this.#startAgain();
+    }
+    if (this.#state === "stopped") throw stoppedMeanwhile();
     await this.#served.promise;
   }
 
-  async #drain(drainMs: number, afterwards: "stopped" | "drained" | "restarting"): Promise<void> {
+  async #drain(drainMs: number, afterwards: AfterDrain): Promise<void> {
     this.#afterDrain = afterwards;
-    this.#state = "draining";
-    this.#child.tell({ type: "drain", drainMs });
-    await this.#ended.promise;
+    this.#leaveReady("draining");
+    const child = this.#child;
+    child.tell({ type: "drain", drainMs });
+    const { promise } = this.#ended;
+    if (
+      await within(
+        promise.then(() => true),
+        drainMs + drainOverrunMaxMs,
+      )
+    )
+      return;
+    this.#options.log.error(`${this.id} did not end within ${drainMs / 1_000} s: killing it`);
+    child.kill();
+    await promise;
   }
 
   #fork(): NodeChild {
     this.#state = "loading";
     this.#ended = Promise.withResolvers();
-    this.#served = Promise.withResolvers();
-    this.#served.promise.catch(() => {});
     this.#address = null;
     this.#incarnation = undefined;
     this.#lastError = undefined;
@@ -124,6 +181,12 @@ export class SupervisedNode {
       onMessage: (message) => this.#receive(message),
       onEnd: (end) => void this.#bury(end),
     });
+  }
+
+  #startAgain(): void {
+    this.#failures = 0;
+    this.#hasServed = false;
+    this.#child = this.#fork();
   }
 
   #receive(message: FromNode): void {
@@ -136,7 +199,7 @@ export class SupervisedNode {
     }
     if (message.type === "ready") {
       this.#state = "ready";
-      this.#everServed = true;
+      this.#hasServed = true;
       this.#address = message.address;
       this.#served.resolve();
       void this.#watch(this.#child);
@@ -147,10 +210,10 @@ export class SupervisedNode {
   async #bury(end: string): Promise<void> {
     const served = this.#state === "ready";
     const error = this.#lastError;
-    if (this.#state !== "draining") this.#state = "restarting";
+    if (this.#state !== "draining") this.#leaveReady("restarting");
     if (this.#incarnation !== undefined) await this.#options.endLease(this.id, this.#incarnation);
     if (this.#drainWanted()) return this.#rest(this.#afterDrain);
-    if (error && !this.#everServed && lastingCodes.has(error.code)) return this.#giveUp(error);
+    if (error && !this.#hasServed && lastingCodes.has(error.code)) return this.#giveUp(error);
     const next = afterDeath(this.#failures, served);
     this.#failures = next.failures;
     if (next.kind === "give-up") return this.#giveUp(error ?? diedEachTime(this.id, next.failures, end));
@@ -168,32 +231,68 @@ export class SupervisedNode {
     return this.#state === "draining";
   }
 
-  #giveUp(error: SynodError): void {
-    this.#rest("stopped");
-    this.#served.reject(error);
-    this.#options.onGivenUp(error);
+  #leaveReady(state: NodeState): void {
+    if (this.#state === "ready") this.#served = rejectable();
+    this.#state = state;
   }
 
-  #rest(state: "stopped" | "drained" | "restarting"): void {
+  #giveUp(error: SynodError): void {
+    this.#state = "failed";
+    this.#failServed(error);
+    this.#ended.resolve();
+    this.#options.onGivenUp(this, error);
+  }
+
+  #rest(state: AfterDrain): void {
     this.#state = state;
     this.#ended.resolve();
-    if (state === "restarting") this.#child = this.#fork();
+    if (state === "restarting") this.#startAgain();
+    if (state === "stopped") this.#failServed(stoppedMeanwhile());
+  }
+
+  /** Whoever waits for this node to serve hears why it does not. */
+  #failServed(error: SynodError): void {
+    this.#served.reject(error);
+    this.#served = rejectable();
   }
 
   /** A node whose event loop is blocked holds its connections and does nothing: its keys are better off elsewhere. */
   async #watch(child: NodeChild): Promise<void> {
-    while (this.#child === child && this.#state === "ready") {
-      try {
-        await child.ask("ping", undefined, silenceMaxMs);
-      } catch {
-        if (this.#child !== child || this.#state !== "ready") return;
-        this.#options.log.error(`${this.id} has not answered for ${silenceMaxMs / 1_000} s: killing it`);
+    const { silenceMaxMs, log } = this.#options;
+    const isCurrent = (): boolean => this.#child === child && this.#state === "ready";
+    while (isCurrent()) {
+      // The second question is for a supervisor that was stopped itself: its timer ran out, not the node's time.
+      const alive = (await this.#ping(child, silenceMaxMs)) || (await this.#ping(child, pingIntervalMs));
+      if (!isCurrent()) return;
+      if (!alive) {
+        log.error(`${this.id} has given no sign of life for ${silenceMaxMs / 1_000} s: killing it`);
         child.kill();
         return;
       }
       await pause(pingIntervalMs);
     }
   }
+
+  async #ping(child: NodeChild, waitMs: number): Promise<boolean> {
+    this.#pingedAt = performance.now();
+    const answered = await child.ask("ping", undefined, waitMs).then(
+      () => true,
+      () => false,
+    );
+    if (answered) this.#pingedAt = undefined;
+    return answered;
+  }
+}
+
+/** Nobody has to wait for it. */
+function rejectable(): PromiseWithResolvers<void> {
+  const resolvers = Promise.withResolvers<void>();
+  resolvers.promise.catch(() => {});
+  return resolvers;
+}
+
+function stoppedMeanwhile(): SynodError {
+  return new SynodError("cancelled", "the system is being stopped");
 }
 
 function diedEachTime(node: string, times: number, end: string): SynodError {

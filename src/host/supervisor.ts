@@ -13,9 +13,11 @@ import type { LogOptions } from "../adapters/log/pino.ts";
 import { SynodError } from "../errors.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
-import type { NodeStatus } from "../runtime/node.ts";
+import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
 import type { Question, Questions, SystemFacts } from "./messages.ts";
+import { PlannedWork } from "./planned-work.ts";
 import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeUrl } from "./store-location.ts";
 import { type NodeState, SupervisedNode } from "./supervised-node.ts";
 import { pause, within } from "./within.ts";
@@ -35,6 +37,8 @@ export interface SupervisorOptions {
   readonly nodeLog: Pick<LogOptions, "format" | "level">;
   /** Keeps what the user's code prints away from standard output. */
   readonly quietStdout: boolean;
+  /** How long a node that serves may give no sign of life before it is killed. Default 20 s. */
+  readonly silenceMaxMs?: number;
 }
 
 /** What a prepared supervisor has taken hold of. */
@@ -60,17 +64,19 @@ export interface NodeReport extends NodeFacts {
   readonly status: NodeStatus | undefined;
 }
 
-/** How long the store may take to end a dead node's lease before the node is started all the same. */
-const endLeaseMaxMs = 2_000;
+const silenceDefaultMs = 20_000;
 /** How long the address may still be held by a node of a run whose supervisor was killed. */
 const formerRunMaxMs = 12_000;
 const bindRetryMs = 50;
 /** Of the time for a drain, what is kept to kill what did not end by itself. */
 const killReserveMs = 500;
+/** Of the rest, the part in which all nodes answer what came in, before the first of them leaves. */
+const doorsPart = 0.7;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #nodes: SupervisedNode[] = [];
+  readonly #plannedWork: PlannedWork;
   readonly #loaded = Promise.withResolvers<SystemFacts>();
   readonly #ready = Promise.withResolvers<readonly string[]>();
   readonly #ended = Promise.withResolvers<SynodError | undefined>();
@@ -79,10 +85,13 @@ export class Supervisor {
   #store: Store | undefined;
   #place: (SupervisedPlace & { readonly location: StoreLocation }) | undefined;
   #started = false;
+  /** Whether all nodes have served at the same time. */
+  #isReady = false;
   #stopping: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#plannedWork = new PlannedWork({ nodes: this.#nodes, drainMs: options.drainMs, log: options.log });
     // Each is waited for by one of `prepare` and `start`, and all by `ended`.
     this.#loaded.promise.catch(() => {});
     this.#ready.promise.catch(() => {});
@@ -141,40 +150,38 @@ export class Supervisor {
     );
   }
 
-  /** Asks any node that serves. */
+  /** Asks any node that serves, rather one that is not busy with something else. */
   async ask<Q extends Question>(
     question: Q,
     ask: Questions[Q]["ask"],
     waitMs?: number,
   ): Promise<Questions[Q]["answer"]> {
-    const node = this.#nodes.find(({ state }) => state === "ready");
+    const node = this.#nodes.find(({ answers }) => answers) ?? this.#nodes.find(({ state }) => state === "ready");
     if (!node) throw new SynodError("unavailable", "no node serves at the moment: try again", { retryAfterMs: 500 });
     return await node.child.ask(question, ask, waitMs);
   }
 
+  /** Any node can tell what is durable, but only the owner what it has in memory. */
+  async inspect(service: string, key: string): Promise<EntityInspection> {
+    const entity = await this.ask("inspect", { service, key });
+    const owner = this.#nodes.find(({ id, answers }) => id === entity.owner && answers);
+    return owner ? await owner.child.ask("inspect", { service, key }) : entity;
+  }
+
   /** Hands everything of one node over to the others and ends its process. */
   async drain(id: string): Promise<void> {
-    const node = this.#find(id);
-    this.#refuseLast(node, "drain");
-    await node.drain(this.#options.drainMs);
+    this.#refuseWhileStopping();
+    await this.#plannedWork.drain(id);
   }
 
   /** Drains one node and starts it again. */
   async restart(id: string): Promise<void> {
-    await this.#find(id).restart(this.#options.drainMs);
+    this.#refuseWhileStopping();
+    await this.#plannedWork.restart(id);
   }
 
-  #find(id: string): SupervisedNode {
-    const node = this.#nodes.find((candidate) => candidate.id === id);
-    if (node) return node;
-    const known = this.#nodes.map((candidate) => candidate.id).join(", ");
-    throw new SynodError("not_found", `no node ${id}; there are: ${known}`);
-  }
-
-  #refuseLast(node: SupervisedNode, what: string): void {
-    if (this.#nodes.some((other) => other !== node && other.state === "ready")) return;
-    const message = `${node.id} is the only node that serves: nothing could take over from it, so it is no node to ${what}`;
-    throw new SynodError("failed_precondition", message);
+  #refuseWhileStopping(): void {
+    if (this.#stopping) throw new SynodError("cancelled", "the system is being stopped");
   }
 
   /** Drains the nodes, kills what has not ended within `drainMs`, and frees everything. */
@@ -185,24 +192,20 @@ export class Supervisor {
 
   /** Ends the nodes at once. What they have acknowledged is durable. */
   kill(): void {
-    for (const { child } of this.#nodes) child.kill();
+    for (const node of this.#nodes) node.kill();
   }
 
   #supervise(id: string): SupervisedNode {
-    const { systemFile, drainMs, nodeLog, quietStdout, log } = this.#options;
+    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs } = this.#options;
     return new SupervisedNode({
       settings: { node: id, systemFile, drainMs, log: nodeLog },
       quietStdout,
       log,
+      silenceMaxMs,
       onLoaded: (node, system) => (this.#started ? this.#startNode(node) : this.#loaded.resolve(system)),
       onReady: (node, urls) => this.#served(node, urls),
       endLease: (node, incarnation) => this.#endLease(node, incarnation),
-      onGivenUp: (error) => {
-        this.#loaded.reject(error);
-        this.#ready.reject(error);
-        // A system that cannot be loaded fails `prepare`, which cleans up itself.
-        if (this.#started) void this.stop(this.#options.drainMs, error);
-      },
+      onGivenUp: (node, error) => this.#gaveUp(node, error),
     });
   }
 
@@ -211,12 +214,27 @@ export class Supervisor {
       node.child.tell({ type: "hold", host, port }, handle);
       node.child.tell({ type: "listen", adapter, host, port }, handle);
     }
-    node.start(this.#place!.store, this.#nodes.length);
+    node.start(this.#place!.store, this.#nodes.filter(({ runs }) => runs).length);
   }
 
   #served(node: SupervisedNode, urls: readonly string[]): void {
-    if (node.restarts > 0) this.#options.log.info(`${node.id} serves again`, { incarnation: node.incarnation });
-    if (this.#nodes.every(({ state }) => state === "ready")) this.#ready.resolve(urls);
+    if (this.#isReady) this.#options.log.info(`${node.id} serves again`, { incarnation: node.incarnation });
+    if (this.#isReady || this.#nodes.some(({ state }) => state !== "ready")) return;
+    this.#isReady = true;
+    this.#ready.resolve(urls);
+  }
+
+  /** As long as there are others, one node less is no reason to stop. */
+  #gaveUp({ id }: SupervisedNode, error: SynodError): void {
+    this.#loaded.reject(error);
+    this.#ready.reject(error);
+    if (this.#isReady && this.#nodes.some(({ runs }) => runs)) {
+      const advice = `mend what is wrong, then \`synod restart ${id}\``;
+      this.#options.log.error(`${id} is given up, the others go on: ${error.message} (${advice})`);
+      return;
+    }
+    // A system that cannot be loaded fails `prepare`, which cleans up itself.
+    if (this.#started) void this.stop(this.#options.drainMs, error);
   }
 
   async #bind({ adapters, name }: SystemFacts): Promise<void> {
@@ -243,22 +261,31 @@ export class Supervisor {
     }
   }
 
-  /** Ends the lease of a node that is dead, so that the others need not watch it run out, and tells them. */
   async #endLease(node: string, incarnation: number): Promise<void> {
-    try {
-      if (this.#store) await within(this.#store.endLease({ node, incarnation }), endLeaseMaxMs);
-      for (const other of this.#nodes) if (other.id !== node) other.refresh();
-    } catch (error) {
-      this.#options.log.warn(`the lease of ${node} could not be ended: it has to run out`, { error: String(error) });
-    }
+    if (!this.#store) return;
+    await endLeaseOf(
+      { node, incarnation },
+      {
+        store: this.#store,
+        log: this.#options.log,
+        refreshOthers: () => {
+          for (const other of this.#nodes) if (other.id !== node) other.refresh();
+        },
+        isStopping: () => this.#stopping !== undefined,
+      },
+    );
   }
 
   async #stop(drainMs: number, reason: SynodError | undefined): Promise<void> {
     const stopped = new SynodError("cancelled", "the system was stopped before it served");
     this.#loaded.reject(stopped);
     this.#ready.reject(stopped);
-    const drained = Promise.all(this.#nodes.map((node) => node.stop(Math.max(0, drainMs - killReserveMs))));
-    if (!(await within(drained, drainMs))) {
+    const started = performance.now();
+    const leftMs = (): number => Math.max(0, drainMs - (performance.now() - started));
+    await this.#closeDoors(Math.max(0, drainMs - killReserveMs) * doorsPart);
+    const nodesMs = Math.max(0, leftMs() - killReserveMs);
+    const drained = Promise.all(this.#nodes.map((node) => node.stop(nodesMs)));
+    if (!(await within(drained, leftMs()))) {
       this.kill();
       await drained;
     }
@@ -266,6 +293,12 @@ export class Supervisor {
     await this.#store?.close();
     this.#lock?.release();
     this.#ended.resolve(reason);
+  }
+
+  /** No node may leave while another still has a call for its keys: nobody would take them over any more. */
+  async #closeDoors(drainMs: number): Promise<void> {
+    const serving = this.#nodes.filter(({ state }) => state === "ready");
+    await Promise.all(serving.map(({ child }) => child.ask("closeDoors", { drainMs }, drainMs).catch(() => {})));
   }
 }
 

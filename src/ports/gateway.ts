@@ -76,6 +76,11 @@ export interface Gateway {
   readonly services: readonly ServiceDescription[];
   /** Longest timeout that a call may ask for, in ms. */
   readonly timeoutMaxMs: number;
+  /**
+   * Whether some other node of the system hosts a service that this one does not know (another version of the
+   * system file, during an upgrade): a call for it may be passed on, unjudged.
+   */
+  isHostedElsewhere(service: string): boolean;
   /** Never rejects: every failure is a reply. */
   call(call: GatewayCall): Promise<GatewayReply>;
   /** `ready`: serves. `starting`: no shards yet. `draining`: finish what you have and go elsewhere. */

@@ -294,8 +294,7 @@ export class Activation implements Passivable {
   #run(token: number, attempt: number, pending: Pending): void {
     const { environment, outgoing, service, key } = this.options;
     if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
-      pending.result = shed;
-      return this.#drive({ kind: "finished", token, attempt, changed: false });
+      return this.#drive({ kind: "shed", token, attempt });
     }
     const turn = new CommandTurn({
       environment,
@@ -305,7 +304,7 @@ export class Activation implements Passivable {
       service,
       key,
       snapshot: this.#executed,
-      departure: () => this.#depart(token, attempt, pending.invocation.deadline),
+      departure: () => this.#depart(token, attempt),
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
@@ -331,15 +330,13 @@ export class Activation implements Passivable {
     this.#departures.clear();
   }
 
-  /** The exit gate for a call of the running handler: resolves when the call may leave. */
-  async #depart(token: number, attempt: number, deadline: number): Promise<void> {
+  /** The exit gate for a call of the running handler: resolves when the call may leave. The router asks the lease. */
+  #depart(token: number, attempt: number): Promise<void> {
     const departure = ++this.#lastDeparture;
-    await new Promise<void>((resolve) => {
+    return new Promise((resolve) => {
       this.#departures.set(departure, resolve);
       this.#drive({ kind: "depart", token, attempt, departure });
     });
-    const { lease } = this.options.environment;
-    if (!lease.valid && !(await lease.whenValid(deadline, () => this.#dropped === null))) throw leaseRanOut();
   }
 
   #commit(position: number, { state, record }: TurnResult): void {
@@ -423,6 +420,10 @@ export class Activation implements Passivable {
     switch (reason) {
       case "full":
         return { reply: failure("resource_exhausted", `too many commands wait for ${name}`, { retryAfterMs: 1_000 }) };
+      case "shed": {
+        const message = "too much waits for the store to make it durable";
+        return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
+      }
       case "mismatch": {
         const message = `this idempotency key was used with another input for ${name}`;
         return { reply: failure("invalid_argument", message) };
@@ -458,14 +459,6 @@ export class Activation implements Passivable {
     this.#ahead = [];
   }
 }
-
-/** The result of a command that gets no turn, because too much that was executed is not durable yet. */
-const shed: TurnResult = {
-  reply: failure("resource_exhausted", "too much waits for the store to make it durable", { retryAfterMs: 1_000 }),
-  state: undefined,
-  record: null,
-  changed: false,
-};
 
 function leaseRanOut(): SynodError {
   return new SynodError("unavailable", "this node's lease has run out", { retryAfterMs: 1_000 });

@@ -9,7 +9,8 @@ import type { AnyService } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
 import { timedKeyTime } from "../values/ids.ts";
 import type { Environment } from "./environment.ts";
-import type { CommandId, Invocation, Target } from "./invocation.ts";
+import { foreignTarget } from "./foreign.ts";
+import { type CommandId, commandHash, type Invocation, type Target } from "./invocation.ts";
 import { checkKey } from "./outgoing.ts";
 import { failed } from "./replies.ts";
 import type { Router } from "./router.ts";
@@ -45,6 +46,10 @@ export class NodeGateway implements Gateway {
 
   get callsInFlight(): number {
     return this.#callsInFlight;
+  }
+
+  isHostedElsewhere(service: string): boolean {
+    return !this.#services.has(service) && this.#router.hostedElsewhere(service).length > 0;
   }
 
   /** Resolves when no call is in flight. */
@@ -106,6 +111,7 @@ export class NodeGateway implements Gateway {
 
   #target({ service: serviceName, key, operation: name }: GatewayCall): Target {
     const service = this.#services.get(serviceName);
+    if (service === undefined && this.isHostedElsewhere(serviceName)) return foreignTarget(serviceName, key, name);
     if (service === undefined) {
       throw new SynodError(
         "not_found",
@@ -150,7 +156,7 @@ export class NodeGateway implements Gateway {
       throw new SynodError("invalid_argument", "the idempotency key lies in the future: check the clock that made it");
     }
     return {
-      hash: hashParts(principal, service, key ?? "", operation, idempotencyKey),
+      hash: commandHash(keyTime, principal, service, key ?? "", operation, idempotencyKey),
       inputHash: hashParts(input ?? ""),
       keyTime,
     };

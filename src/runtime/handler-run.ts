@@ -34,7 +34,8 @@ export interface Settled {
 export class HandlerRun {
   readonly options: HandlerRunOptions;
   readonly #failures = new Set<unknown>();
-  readonly #abort = new AbortController();
+  /** Made when the signal is first asked for: most handlers never do, and it costs more than all the rest. */
+  #abort: AbortController | null = null;
   readonly #onSettled: (settled: Settled) => void;
   #revoked: string | null = null;
   #settled = false;
@@ -76,7 +77,7 @@ export class HandlerRun {
     if (this.#revoked !== null) return;
     this.#revoked = reason;
     if (!this.#settled) this.options.environment.counters.abandonedHandlers += 1;
-    this.#abort.abort(new SynodError("cancelled", reason));
+    this.#abort?.abort(new SynodError("cancelled", reason));
   }
 
   /** Throws when the context must not be used any more. */
@@ -87,6 +88,10 @@ export class HandlerRun {
   }
 
   get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#revoked !== null) this.#abort.abort(new SynodError("cancelled", this.#revoked));
+    }
     return this.#abort.signal;
   }
 

@@ -10,6 +10,9 @@ import type { Membership } from "./membership.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
 
+/** How long nothing more is released after the store did not take a release, ms. */
+const releaseRetryMs = 100;
+
 export interface HandoffOptions {
   readonly environment: Environment;
   readonly shards: Shards;
@@ -72,6 +75,7 @@ export class Handoffs {
       await environment.store.release({ incarnation: membership.incarnation, shards: released });
     } catch (error) {
       environment.log.warn("the release of shards failed: they are claimed again or run out", { error });
+      await new Promise<void>((resolve) => environment.clock.setTimer(releaseRetryMs, resolve));
     }
     for (const incarnation of new Set(moves.map(({ to }) => to.incarnation))) this.#options.tell(incarnation);
     await membership.refresh();

@@ -12,7 +12,7 @@ import type { Environment } from "./environment.ts";
 import type { CommandId, Invocation, Target } from "./invocation.ts";
 import type { InboundCall } from "./links/calls.ts";
 import type { Membership } from "./membership.ts";
-import { clusterService } from "./peer-calls.ts";
+import { clusterService, endedCallerCode } from "./peer-calls.ts";
 import { failed } from "./replies.ts";
 import type { Router } from "./router.ts";
 
@@ -37,7 +37,7 @@ export class InboundCalls {
     if (call.body.service === clusterService) return this.#notice();
     if (!membership.mayCall(call.incarnation)) {
       const message = `incarnation ${call.incarnation} of ${call.from.node} is not a member any more`;
-      return statusOf(failed(new SynodError("aborted", message, { retryable: false })));
+      return statusOf(failed(new SynodError(endedCallerCode, message, { retryable: false })));
     }
     const target = this.#target(call.body);
     if (target === undefined) {

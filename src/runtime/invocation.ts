@@ -2,6 +2,7 @@
 import type { Floor } from "../core/sessions/caller.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
+import { hashParts } from "../values/hash.ts";
 
 export interface Target {
   readonly service: AnyService;
@@ -37,6 +38,18 @@ export interface CommandId {
   readonly call?: { readonly session: string; readonly number: number };
   /** What came along with it: which calls of that session are settled. */
   readonly floor?: Floor;
+}
+
+/** Base 36 digits of an instant in ms, until the year 5188. */
+const instantDigits = 9;
+
+/**
+ * The scoped id of a command: a hash over whatever scopes it. That of a timed key starts with the key's instant,
+ * so that records made at about the same time stand together in the store's index, and few pages change at once.
+ */
+export function commandHash(keyTime: number | null, ...parts: string[]): string {
+  const hash = hashParts(...parts);
+  return keyTime === null ? hash : `${keyTime.toString(36).padStart(instantDigits, "0")}-${hash}`;
 }
 
 /** How one attempt on an activation ended. */

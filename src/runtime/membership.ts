@@ -8,7 +8,7 @@ import { SynodError } from "../errors.ts";
 import type { ClaimRequest, HostedService, Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
 import type { MovedHint } from "../wire/frames.ts";
 import type { Environment } from "./environment.ts";
-import { sessionNameOf } from "./peer-calls.ts";
+import { callerOf } from "./peer-calls.ts";
 import type { Shards } from "./shards.ts";
 import { ViewTable } from "./view-table.ts";
 
@@ -45,6 +45,8 @@ export class Membership {
   #address: string | null = null;
   readonly #expectedMembers: number;
   #table = new ViewTable();
+  /** Members whose services were compared with this node's. */
+  readonly #compared = new Set<number>();
   #mayClaim = false;
   #change: PromiseWithResolvers<void> = Promise.withResolvers();
   #beats: (() => void)[] = [];
@@ -54,6 +56,7 @@ export class Membership {
   #poke: (() => void) | null = null;
   #poked = false;
   #lastPatienceLog = 0;
+  #heartbeatWorstMs = 0;
 
   constructor({ environment, shards, events, expectedMembers }: MembershipOptions) {
     this.#environment = environment;
@@ -72,6 +75,11 @@ export class Membership {
 
   get view(): View {
     return this.#table.view;
+  }
+
+  /** The longest that a heartbeat has waited for its answer since the node joined, ms. */
+  get heartbeatWorstMs(): number {
+    return this.#heartbeatWorstMs;
   }
 
   get draining(): boolean {
@@ -109,7 +117,7 @@ export class Membership {
 
   /** Whether the caller of this session is gone for good. */
   hasEnded(session: string): boolean {
-    return !this.view.members.some(({ incarnation }) => sessionNameOf(incarnation) === session);
+    return !this.#table.mayCall(callerOf(session));
   }
 
   /** Joins under an address where others reach the node (null: on its own), and resolves when every shard that this node hosts has an owner that is alive. */
@@ -168,6 +176,7 @@ export class Membership {
     const sentAt = lease.now();
     const { incarnation, view } = await store.join({ node, address: this.#address, hosts: this.#hosts });
     this.#incarnation = incarnation;
+    this.#heartbeatWorstMs = 0;
     this.#expiry = new Expiry(incarnation, limits);
     this.#events.joined(incarnation);
     this.#apply(view);
@@ -191,7 +200,7 @@ export class Membership {
   async #pause(): Promise<void> {
     if (!this.#poked) {
       await new Promise<void>((resolve) => {
-        const timer = this.#environment.clock.setTimer(this.#environment.limits.leaseTtlMs / heartbeatsPerTtl, resolve);
+        const timer = this.#environment.clock.setTimer(this.#untilNextBeatMs(), resolve);
         this.#poke = () => {
           timer.cancel();
           resolve();
@@ -202,6 +211,16 @@ export class Membership {
     this.#poked = false;
   }
 
+  /**
+   * Nobody serves what a node had that is gone: a lease that runs out before the next heartbeat is due is looked at
+   * as soon as it has. One that has run out already was claimed, or could not be.
+   */
+  #untilNextBeatMs(): number {
+    const intervalMs = this.#environment.limits.leaseTtlMs / heartbeatsPerTtl;
+    const { soonestMs } = this.#expiry;
+    return soonestMs > 0 ? Math.min(intervalMs, soonestMs + 1) : intervalMs;
+  }
+
   async #beat(): Promise<void> {
     const { store, lease, clock } = this.#environment;
     const sentAt = lease.now();
@@ -210,12 +229,14 @@ export class Membership {
       draining: this.#draining,
       knownRevision: this.view.revision,
     });
+    const answeredAt = clock.monotonic();
+    this.#heartbeatWorstMs = Math.max(this.#heartbeatWorstMs, answeredAt - sentAt.monotonic);
     if (this.#stopped) return;
     if (result.status === "ended") return this.#rejoin();
     // The view counts before the renewal does.
     if (result.view !== undefined) this.#apply(result.view);
     const { renewals } = result;
-    this.#expiry.observe({ sentAt: sentAt.monotonic, answeredAt: clock.monotonic(), renewals });
+    this.#expiry.observe({ sentAt: sentAt.monotonic, answeredAt, renewals });
     lease.renewed(sentAt);
     await this.#claim();
   }
@@ -239,6 +260,8 @@ export class Membership {
     this.#shards.own(result.claimed);
     this.#apply(result.view);
     for (const { incarnation } of request.expired) {
+      // Its owner may have renewed it at the last moment: then the store has left it alone.
+      if (this.member(incarnation) !== undefined) continue;
       this.#environment.log.info(`the lease of incarnation ${incarnation} has run out and was ended`);
     }
   }
@@ -265,9 +288,25 @@ export class Membership {
         `the store shows an older epoch of shard ${name} than was seen before: it has lost commits`,
       );
     }
+    this.#sayDifferences(view);
     this.#events.changed(view);
     this.#change.resolve();
     this.#change = Promise.withResolvers();
+  }
+
+  /** Said once per member: during an upgrade it is expected, otherwise somebody started the wrong file. */
+  #sayDifferences({ members }: View): void {
+    for (const member of members) {
+      if (!this.#isOther(member) || this.#compared.has(member.incarnation)) continue;
+      this.#compared.add(member.incarnation);
+      const here = namesOf(this.#hosts);
+      const there = namesOf(member.hosts);
+      if (here === there) continue;
+      const message = `${member.node} runs another system file than this node: calls go to nodes that host what is called`;
+      this.#environment.log.warn(message, { here, there });
+    }
+    for (const incarnation of this.#compared)
+      if (this.member(incarnation) === undefined) this.#compared.delete(incarnation);
   }
 
   /** On a start of several nodes at once, each takes its own part instead of all and giving most of it away. */
@@ -328,4 +367,11 @@ export class Membership {
       log.info(`waiting for the lease of ${member.node} (did it crash?) to run out: ${seconds} s`);
     }
   }
+}
+
+function namesOf(hosts: readonly HostedService[]): string {
+  const names = hosts.map(({ service, stateVersion }) =>
+    stateVersion === null ? service : `${service}@${stateVersion}`,
+  );
+  return names.toSorted().join(", ");
 }

@@ -67,6 +67,8 @@ export interface NodeStatus {
   readonly queries: number;
   readonly commits: number;
   readonly commandsPerCommit: number;
+  /** The longest wait of a heartbeat since the node joined: half a lease's length is cause for concern. */
+  readonly heartbeatWorstMs: number;
   /** Where other nodes reach it; null for a node on its own. */
   readonly address: string | null;
   readonly members: readonly MemberStatus[];
@@ -226,6 +228,7 @@ class Node implements RunningNode {
       queries,
       commits,
       commandsPerCommit: commits === 0 ? 0 : committedCommands / commits,
+      heartbeatWorstMs: this.#membership.heartbeatWorstMs,
       address: this.#address,
       members: this.#memberStatus(),
       links: this.#links?.statistics() ?? [],

@@ -12,7 +12,7 @@ import { hashParts } from "../values/hash.ts";
 import { encodeJson } from "../values/json.ts";
 import type { CallOptions } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-run.ts";
-import { type CommandId, type Invocation, nameOfEntity, nameOfTarget, type Target } from "./invocation.ts";
+import { type CommandId, commandHash, type Invocation, nameOfEntity, nameOfTarget, type Target } from "./invocation.ts";
 import { toError } from "./replies.ts";
 
 export type Dispatch = (invocation: Invocation) => Promise<GatewayReply>;
@@ -120,7 +120,7 @@ export class Outgoing {
     const { service, key } = target;
     const distinction = options.id === undefined ? `#${count}` : `=${options.id}`;
     return {
-      hash: hashParts("derived", id.hash, service.interface.name, key ?? "", target.name, distinction),
+      hash: commandHash(id.keyTime, "derived", id.hash, service.interface.name, key ?? "", target.name, distinction),
       inputHash: hashParts(input ?? ""),
       keyTime: id.keyTime,
     };

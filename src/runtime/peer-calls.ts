@@ -12,7 +12,7 @@ import { sessionRecordId } from "../values/ids.ts";
 import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
 import type { CommandId, Invocation } from "./invocation.ts";
 import type { Links } from "./links/links.ts";
-import { declared, failed, succeeded } from "./replies.ts";
+import { declared, failed, succeeded, withOutcome } from "./replies.ts";
 
 /** Open calls that every call of the session names besides its floor. */
 const openLengthMax = 8;
@@ -24,6 +24,9 @@ const noticeTimeoutMs = 1_000;
 
 /** The service name of what nodes tell each other; a user's service cannot have it. */
 export const clusterService = "$cluster";
+
+/** How a call is refused whose caller is no member any more. */
+export const endedCallerCode = "aborted";
 
 const releasedNotice: CallBody = {
   service: clusterService,
@@ -41,8 +44,8 @@ const releasedNotice: CallBody = {
 export type PeerAnswer =
   | { readonly kind: "reply"; readonly reply: GatewayReply }
   | { readonly kind: "moved"; readonly hint: MovedHint }
-  /** No answer. `certain`: the call certainly did nothing. */
-  | { readonly kind: "lost"; readonly certain: boolean; readonly error: SynodError };
+  /** No answer. `certain`: the call certainly did nothing. `cut`: its link was lost while the call was on it. */
+  | { readonly kind: "lost"; readonly certain: boolean; readonly cut: boolean; readonly error: SynodError };
 
 export class PeerCalls {
   /** Null for a node that has no network. */
@@ -93,14 +96,14 @@ export class PeerCalls {
     const { deadline, signal } = invocation;
     if (this.#links === null) {
       const error = new SynodError("unavailable", "this node has no links to others");
-      return { kind: "lost", certain: true, error };
+      return { kind: "lost", certain: true, cut: false, error };
     }
     try {
       const body = this.#body(invocation, epoch);
       const reply = await this.#links.call(to, { body, deadline, priority: callPriority, signal });
       return answerOf(invocation, reply);
     } catch (error) {
-      return lostOf(toSynodError(error));
+      return lostOf(invocation, toSynodError(error));
     }
   }
 
@@ -140,6 +143,11 @@ export function sessionNameOf(incarnation: number): string {
   return `n${incarnation}`;
 }
 
+/** The incarnation whose session that is. */
+export function callerOf(session: string): number {
+  return Number(session.slice(1));
+}
+
 function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
   switch (body.kind) {
     case "moved":
@@ -153,15 +161,20 @@ function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
       const data: unknown = body.data === undefined ? undefined : JSON.parse(body.data);
       const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
       const error = new SynodError(code, message, { outcome, retryable, data, ...hint });
+      // This node is no member any more and will find out: as another incarnation it may call again.
+      if (code === endedCallerCode) return { kind: "lost", certain: true, cut: false, error };
       // A keyed command of unknown outcome was lost with its entity, as if the link had been cut.
       const lost = code === "unavailable" && outcome === "unknown" && target.key !== null;
-      return lost ? { kind: "lost", certain: false, error } : { kind: "reply", reply: failed(error) };
+      return lost ? { kind: "lost", certain: false, cut: false, error } : { kind: "reply", reply: failed(error) };
     }
   }
 }
 
 /** Nobody waits any more, or the call cannot be carried: that is the answer. Otherwise another try may help. */
-function lostOf(error: SynodError): PeerAnswer {
-  if (error.code !== "unavailable") return { kind: "reply", reply: failed(error) };
-  return { kind: "lost", certain: error.outcome === "not-happened", error };
+function lostOf({ target }: Invocation, error: SynodError): PeerAnswer {
+  const cut = error.outcome === "unknown";
+  // A query has no effect, however far it came.
+  const certain = !cut || target.operation.kind === "query";
+  if (error.code === "unavailable") return { kind: "lost", certain, cut, error };
+  return { kind: "reply", reply: withOutcome(failed(error), certain ? "not-happened" : "unknown") };
 }

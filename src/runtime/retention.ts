@@ -57,6 +57,7 @@ export class Retention {
     const { epoch } = shard;
     const cap = now - timedAgeMinMs;
     const endedSessions = shard.sessions.filter((session) => this.#membership.hasEnded(session));
+    shard.endSessions(endedSessions);
     try {
       await shard.trim(cap, async () => {
         const result = await store.trim({

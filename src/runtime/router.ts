@@ -44,7 +44,7 @@ interface Progress {
   opened: CommandId | null;
   /** Some attempt was cut after it was sent (guarantee G7). */
   unknown: boolean;
-  /** How often a node went away in the middle of it. */
+  /** How often its link was lost in the middle of it: its node may have died of it. */
   cuts: number;
 }
 
@@ -69,9 +69,11 @@ export class Router {
 
   /** For calls that came in at this node, or that its handlers make. Never rejects. */
   async dispatch(invocation: Invocation): Promise<GatewayReply> {
-    const { counters } = this.#options.environment;
-    if (invocation.target.operation.kind === "query") counters.queries += 1;
-    if (invocation.target.key === null) return this.#runStateless(invocation);
+    const { environment } = this.#options;
+    if (invocation.target.operation.kind === "query") environment.counters.queries += 1;
+    if (invocation.target.key === null) {
+      return isHosted(environment, invocation) ? this.#runStateless(invocation) : this.#passOn(invocation);
+    }
     const shard = this.#options.shards.ofKey(invocation.target.service, invocation.target.key);
     const progress: Progress = { invocation, opened: null, unknown: false, cuts: 0 };
     try {
@@ -91,7 +93,10 @@ export class Router {
     const waitMs = environment.limits.ownershipWaitMs;
     for (let attempts = 1; ; attempts++) {
       if (!shard.admits && !(await this.#ownedSoon(shard, invocation, waitMs))) return this.#moved(shard);
+      if (!(await this.#mayAct(invocation))) return this.#moved(shard);
       const { reply, lost } = await this.#attemptHere(invocation, shard, target.key);
+      // A node that has stopped did nothing with it, and somebody else will.
+      if (this.#closed && lost?.certain) return this.#moved(shard);
       // The caller repeats what was cut under its id; what did nothing is repeated here while this is the place.
       if (lost === undefined || !lost.certain || this.#isOver(invocation)) return { kind: "reply", reply };
       await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
@@ -117,10 +122,11 @@ export class Router {
       const { reply, lost } = await this.#attempt(progress, shard);
       if (lost === undefined) return this.#final(reply, progress);
       progress.unknown ||= !lost.certain;
-      const { target, id } = progress.invocation;
-      const repeatable = target.operation.kind === "query" || !progress.unknown || (id !== null && peers.isCurrent(id));
-      const cutTooOften = progress.cuts >= environment.limits.cutsMax;
-      if (!repeatable || cutTooOften || this.#isOver(progress.invocation)) return this.#final(reply, progress);
+      const { id } = progress.invocation;
+      const repeatable = !progress.unknown || (id !== null && peers.isCurrent(id));
+      if (!repeatable || this.#isOver(progress.invocation)) return this.#final(reply, progress);
+      if (progress.cuts >= environment.limits.cutsMax) return this.#final(cutTooOften(progress), progress);
+      this.#forgetEndedId(progress);
       await this.#sleepers.sleep(attempts === 1 ? 0 : this.#backoffMs(attempts), progress.invocation);
     }
   }
@@ -164,16 +170,24 @@ export class Router {
         return { reply: failure("unavailable", message, { retryAfterMs: 100 }), lost: { certain: true } };
       }
       case "lost":
-        if (!answer.certain) progress.cuts += 1;
+        if (answer.cut) progress.cuts += 1;
         membership.poke();
-        return { reply: failed(answer.error), lost: { certain: answer.certain } };
+        return lostAttempt(answer);
     }
+  }
+
+  /** An id of a session that has ended belongs to nobody; what was certainly not executed can do without it. */
+  #forgetEndedId(progress: Progress): void {
+    if (progress.opened === null || this.#options.peers.isCurrent(progress.opened)) return;
+    progress.opened = null;
+    progress.invocation = { ...progress.invocation, id: null };
   }
 
   /** One try on this node, which owns the shard. */
   async #attemptHere(invocation: Invocation, shard: Shard, key: string): Promise<Attempt> {
     const { lease } = this.#options.environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed))) return { reply: leaseRanOut() };
+    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed)))
+      return { reply: leaseRanOut() };
     if (!shard.admits) return this.#gone();
     const activation = this.activate(shard, key);
     if (activation === undefined) {
@@ -184,6 +198,12 @@ export class Router {
     return shard.during(() =>
       query ? activation.query(invocation) : activation.command(this.#withOwnFloor(invocation)),
     );
+  }
+
+  /** Whether this node has a lease, for which the call waits a while. */
+  async #mayAct({ deadline }: Invocation): Promise<boolean> {
+    const { lease } = this.#options.environment;
+    return lease.valid || lease.whenValid(deadline, () => !this.#closed);
   }
 
   /** An id of this node's own session brings its floor along on this node too. */
@@ -200,10 +220,32 @@ export class Router {
 
   async #runStateless(invocation: Invocation): Promise<GatewayReply> {
     const { environment } = this.#options;
-    const { lease } = environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed))) return leaseRanOut();
+    if (!(await this.#mayAct(invocation))) return leaseRanOut();
     if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
     return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
+  }
+
+  /** Other members that host this service. */
+  hostedElsewhere(service: string): readonly Member[] {
+    const { membership } = this.#options;
+    return membership.hosting(service).filter(({ incarnation }) => incarnation !== membership.incarnation);
+  }
+
+  /** A call of a stateless service that this node does not host: any member that does will do. */
+  async #passOn(invocation: Invocation): Promise<GatewayReply> {
+    const { environment, peers } = this.#options;
+    const { name } = invocation.target.service.interface;
+    for (let attempts = 1; ; attempts++) {
+      const members = this.hostedElsewhere(name);
+      const member = members[Math.floor(environment.random.number() * members.length)];
+      const answer = member && (await peers.call(member.incarnation, invocation, undefined));
+      if (answer?.kind === "reply") return answer.reply;
+      const lost = answer?.kind === "lost" ? answer : undefined;
+      // Nobody here knows whether a repeat would be harmless.
+      const over = lost?.certain === false || this.#isOver(invocation);
+      if (over) return lost ? failed(lost.error) : failure("unavailable", `nobody hosts ${name} at the moment`);
+      await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
+    }
   }
 
   /** Waits for a claim that is on its way to this node; gives up when the shard is known to be elsewhere. */
@@ -243,7 +285,21 @@ export class Router {
   }
 }
 
+function lostAttempt({ certain, error }: { readonly certain: boolean; readonly error: SynodError }): Attempt {
+  return { reply: withOutcome(failed(error), certain ? "not-happened" : "unknown"), lost: { certain } };
+}
+
+/** A call that may be what its nodes die of is not sent to all of them, nor are its callers asked to try again. */
+function cutTooOften({ invocation, cuts }: Progress): GatewayReply {
+  const message = `${nameOfTarget(invocation.target)} was cut ${cuts} times by a node that went away: it is not tried again`;
+  return failure("unavailable", message, { retryable: false });
+}
+
 function leaseRanOut(): GatewayReply {
   const message = "this node cannot reach the store: its lease has run out";
   return failure("unavailable", message, { retryAfterMs: 1_000 });
+}
+
+function isHosted({ system }: Environment, { target }: Invocation): boolean {
+  return system.services.includes(target.service);
 }

@@ -10,7 +10,7 @@ import type { CommandId } from "./invocation.ts";
 export class Shard {
   readonly id: ShardId;
   readonly service: AnyService;
-  readonly activations = new Map<string, Activation>();
+  readonly activations: Map<string, Activation> = new Map();
   #epoch: number | null = null;
   /** Timed keys at or below this instant are forgotten: refused, never executed. */
   #watermark = 0;
@@ -19,6 +19,8 @@ export class Shard {
   /** Which calls of which sessions are settled, and which of these floors the store does not have yet. */
   readonly #floors = new SessionFloors();
   readonly #risen = new Map<string, SessionFloor>();
+  /** Sessions whose caller is gone: what comes of them late is refused, though nothing of them is known any more. */
+  readonly #ended = new Set<string>();
   /** The incarnation that this shard is being handed to; nothing is admitted any more. */
   #nextOwner: number | null = null;
   #calls = 0;
@@ -87,11 +89,16 @@ export class Shard {
   /** Takes the promise over that came with a call; says whether the call itself may still be executed. */
   mayExecute({ call, floor }: CommandId): boolean {
     if (call === undefined) return true;
+    if (this.#ended.has(call.session)) return false;
     if (floor !== undefined) {
       const risen = this.#floors.raise(call.session, floor);
       if (risen !== null) this.#risen.set(call.session, { session: call.session, ...risen });
     }
-    return !this.#floors.isSettled(call.session, call.number);
+    return !this.#isSettled(call);
+  }
+
+  #isSettled({ session, number }: { readonly session: string; readonly number: number }): boolean {
+    return this.#ended.has(session) || this.#floors.isSettled(session, number);
   }
 
   /** The floors that rose since this was last asked: the next change makes them durable. */
@@ -102,11 +109,16 @@ export class Shard {
     return risen;
   }
 
-  forgetSessions(sessions: readonly string[]): void {
+  /** These sessions are about to be forgotten by the store: from now on their calls are refused. */
+  endSessions(sessions: readonly string[]): void {
     for (const session of sessions) {
-      this.#floors.forget(session);
+      this.#ended.add(session);
       this.#risen.delete(session);
     }
+  }
+
+  forgetSessions(sessions: readonly string[]): void {
+    for (const session of sessions) this.#floors.forget(session);
   }
 
   own({ epoch, watermark, floors }: ClaimedShard): void {
@@ -118,6 +130,7 @@ export class Shard {
     this.#nextOwner = null;
     this.#floors.clear();
     this.#risen.clear();
+    this.#ended.clear();
     for (const { session, ...floor } of floors) this.#floors.raise(session, floor);
   }
 
@@ -156,7 +169,7 @@ export class Shard {
    * could remove it is under way nobody knows, so the answer waits for it.
    */
   async forgot({ keyTime, call }: CommandId): Promise<boolean> {
-    if (call !== undefined) return this.#floors.isSettled(call.session, call.number);
+    if (call !== undefined) return this.#isSettled(call);
     if (keyTime === null) return false;
     while (this.#trimming !== null && keyTime <= this.#trimming.cap) await this.#trimming.done;
     if (!this.owned) throw new SynodError("unavailable", "the shard was given up");

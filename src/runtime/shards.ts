@@ -33,9 +33,11 @@ export class Shards {
     return this.#byService.get(id.service)?.[id.number];
   }
 
+  /** Also for a service that this node does not host: such a shard is never owned here. */
   ofKey(service: AnyService, key: string): Shard {
     const { name } = service.interface;
-    return this.get({ service: name, number: shardOf(name, key, this.#shardsPerService) });
+    const id = { service: name, number: shardOf(name, key, this.#shardsPerService) };
+    return this.find(id) ?? new Shard(id, service);
   }
 
   *[Symbol.iterator](): Iterator<Shard> {

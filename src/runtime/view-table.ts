@@ -27,8 +27,8 @@ export class ViewTable {
     this.#members = new Map(view.members.map((member) => [member.incarnation, member]));
     this.#shards = new Map(view.shards.map((ownership) => [nameOf(ownership.shard), ownership]));
     for (const { incarnation } of view.members) this.#incarnationMax = Math.max(this.#incarnationMax, incarnation);
-    for (const [name, hint] of this.#hints) if (hint.revision <= view.revision) this.#hints.delete(name);
-    const backwards = view.shards.filter(({ shard, epoch }) => !this.#sawEpoch(shard, epoch)).map(({ shard }) => shard);
+    this.#takeHintsBehind(view.revision);
+    const backwards = view.shards.filter((ownership) => !this.#sawEpoch(ownership)).map(({ shard }) => shard);
     this.#backwards = new Set(backwards.map(nameOf));
     return backwards;
   }
@@ -42,7 +42,10 @@ export class ViewTable {
     return this.#members.get(incarnation);
   }
 
-  /** A call of an incarnation that is neither live here nor newer comes from the past: it is refused. */
+  /**
+   * A call of an incarnation that is neither live here nor newer comes from the past: it is refused. A newer one may
+   * have joined since this view.
+   */
   mayCall(incarnation: number): boolean {
     return this.#members.has(incarnation) || incarnation > this.#incarnationMax;
   }
@@ -53,8 +56,8 @@ export class ViewTable {
 
   /** Takes over what another node knows, unless it is older than what this one knows. */
   learn(shard: ShardId, hint: MovedHint): void {
-    if (hint.owner === undefined || hint.revision < this.#view.revision || !this.#sawEpoch(shard, hint.epoch)) return;
-    this.#hints.set(nameOf(shard), hint);
+    if (hint.owner === undefined || hint.revision < this.#view.revision) return;
+    if (hint.epoch >= this.#highestEpoch(nameOf(shard))) this.#hints.set(nameOf(shard), hint);
   }
 
   /**
@@ -82,13 +85,28 @@ export class ViewTable {
     };
   }
 
+  /**
+   * What hints said of the past is held against the store too. A hint that is ahead of the view says nothing
+   * against it: the view was on its way while another node had a later one already.
+   */
+  #takeHintsBehind(revision: number): void {
+    for (const [name, hint] of this.#hints) {
+      if (hint.revision > revision) continue;
+      this.#hints.delete(name);
+      this.#epochs.set(name, Math.max(this.#highestEpoch(name), hint.epoch));
+    }
+  }
+
   /** False when a higher epoch was seen before. */
-  #sawEpoch(shard: ShardId, epoch: number): boolean {
+  #sawEpoch({ shard, epoch }: ShardOwnership): boolean {
     const name = nameOf(shard);
-    const highest = this.#epochs.get(name) ?? 0;
-    if (epoch < highest) return false;
+    if (epoch < this.#highestEpoch(name)) return false;
     this.#epochs.set(name, epoch);
     return true;
+  }
+
+  #highestEpoch(name: string): number {
+    return this.#epochs.get(name) ?? 0;
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isName, makeTimedKey, timedKeyTime } from "./ids.ts";
+import { isName, isSessionName, makeTimedKey, sessionRecordId, sessionRecordRange, timedKeyTime } from "./ids.ts";
 
 test("a timed key says when it was made", () => {
   const instants = fc.integer({ min: 0, max: 2 ** 48 - 1 });
@@ -42,4 +42,27 @@ test("a name is a letter and up to 62 letters, digits, dashes and underscores", 
   for (const name of ["", "1a", "-a", "_a", "a b", "a/b", "é", "a\n", "__proto__", "a".repeat(64)]) {
     assert.ok(!isName(name), name);
   }
+});
+
+test("the ids of a session stand together, in the order of their numbers, and apart from those of all others", () => {
+  const numbers = [0, 1, 35, 36, 1_000_000, Number.MAX_SAFE_INTEGER];
+  const ids = numbers.map((number) => sessionRecordId("node 1", number));
+  assert.deepEqual(ids.toSorted(), ids);
+  const all = sessionRecordRange("node 1");
+  const below = sessionRecordRange("node 1", 36);
+  for (const [at, id] of ids.entries()) {
+    assert.ok(id >= all.from && id < all.to);
+    assert.equal(id >= below.from && id < below.to, numbers[at]! < 36);
+  }
+  for (const other of ["node", "node 11", "node 1$", "node 1\u{1F600}", "m", "o"]) {
+    for (const number of numbers) {
+      const id = sessionRecordId(other, number);
+      assert.ok(id < all.from || id >= all.to, id);
+    }
+  }
+});
+
+test("a session has a name, without the character that ends it", () => {
+  for (const name of ["n", "node 7", "a:1", "\u{1F600}"]) assert.ok(isSessionName(name), name);
+  for (const name of ["", "node#7", "#", "a\0", "\ud800"]) assert.ok(!isSessionName(name), JSON.stringify(name));
 });

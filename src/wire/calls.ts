@@ -4,6 +4,7 @@
  * would stand for a field that this version cannot skip.
  */
 import { invariant, isStatusCode, SynodError } from "../errors.ts";
+import { isSessionName } from "../values/ids.ts";
 import { type ByteReader, type ByteWriter, checkText, protocolError } from "./bytes.ts";
 import type { CallBody, CallFrame, CallIdentity, ReplyBody, ReplyFrame } from "./frames.ts";
 import * as limit from "./limits.ts";
@@ -33,6 +34,7 @@ export function checkCall(body: CallBody): void {
 
 function checkIdentity({ session, floor, open }: CallIdentity): void {
   checkText(session, limit.sessionBytesMax, "session");
+  invariant(isSessionName(session), "a session has a name that no store refuses");
   if (open.length > limit.openNumbersMax) {
     throw new SynodError(
       "resource_exhausted",
@@ -122,6 +124,7 @@ function writeIdentity(writer: ByteWriter, identity: CallIdentity): void {
 
 function readIdentity(reader: ByteReader): CallIdentity {
   const session = reader.text(limit.sessionBytesMax, "session");
+  if (!isSessionName(session)) throw protocolError(`a session cannot be called ${JSON.stringify(session)}`);
   const number = reader.varint("number in the session");
   const floor = reader.varint("floor");
   const count = reader.varint("count of open numbers");

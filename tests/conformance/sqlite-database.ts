@@ -47,7 +47,7 @@ export async function createSmallDatabase(): Promise<SmallStoreUnderTest> {
 }
 
 /** A database on a file system of a megabyte; undefined where this user may not mount one. */
-export async function createOnSmallDisk(): Promise<SmallStoreUnderTest | undefined> {
+async function createOnSmallDisk(): Promise<SmallStoreUnderTest | undefined> {
   const folder = await temporaryFolder();
   if (!mount("-t", "tmpfs", "-o", `size=${smallBytes}`, "tmpfs", folder.path)) {
     await folder[Symbol.asyncDispose]();
@@ -74,7 +74,7 @@ function mount(...options: string[]): boolean {
 }
 
 /** A database that may not grow beyond a megabyte. */
-export async function createLimited(): Promise<SmallStoreUnderTest> {
+async function createLimited(): Promise<SmallStoreUnderTest> {
   const folder = await temporaryFolder();
   const path = join(folder.path, "store.db");
   let limit: { bytesMax?: number } = { bytesMax: smallBytes };

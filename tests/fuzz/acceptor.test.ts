@@ -45,7 +45,7 @@ function heldBytes(): number {
 async function attack(
   node: TestNode,
   bytes: Uint8Array,
-  as: { readonly node: string; readonly dial: number } | undefined,
+  as: { readonly node: string; readonly incarnation: number; readonly dial: number } | undefined,
 ): Promise<void> {
   using peer = await RawPeer.dial(node.address);
   if (as !== undefined) await peer.open(helloOf(as));
@@ -124,7 +124,9 @@ test("the corpus opens nothing and breaks nothing, from a stranger and from a pe
   assert.equal(node.calls.length, 1, "only the friend's call came through");
   await attackAll(
     node,
-    contents.map((bytes, index) => () => attack(node, bytes, { node: `peer-${index}`, dial: 1 })),
+    contents.map(
+      (bytes, index) => () => attack(node, bytes, { node: `peer-${index}`, incarnation: 10 + index, dial: 1 }),
+    ),
   );
 });
 
@@ -138,7 +140,7 @@ test("no stranger gets a call through, whatever it sends", async () => {
 test("a peer that goes mad harms nobody but itself", async () => {
   await using node = await startNode("b", 2, { limits });
   const attacks = seedsFrom(seeds.peer, rounds).map((seed, index) => {
-    const as = { node: `peer-${index % attackersMax}`, dial: index + 1 };
+    const as = { node: `peer-${index % attackersMax}`, incarnation: 10 + (index % attackersMax), dial: index + 1 };
     return () => attack(node, peersBytes(seed), as);
   });
   await attackAll(node, attacks);

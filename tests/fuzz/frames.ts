@@ -1,6 +1,7 @@
 /** Arbitrary frames, valid by construction: the structure-aware half of the fuzzing. */
 import fc from "fast-check";
 import { statusCodes } from "../../src/errors.ts";
+import { isSessionName } from "../../src/values/ids.ts";
 import type { CallBody, CallFrame, Frame, HelloFrame, ReplyBody } from "../../src/wire/frames.ts";
 
 /** Records as the decoder makes them. */
@@ -21,7 +22,12 @@ const statusCode = fc.constantFrom(...Object.keys(statusCodes));
 const declaredCode = text(20).filter((code) => !Object.hasOwn(statusCodes, code));
 
 const identity = fc
-  .record({ session: text(20), number, floor: number, open: fc.uniqueArray(fc.nat(100_000), { maxLength: 20 }) })
+  .record({
+    session: text(20).filter(isSessionName),
+    number,
+    floor: number,
+    open: fc.uniqueArray(fc.nat(100_000), { maxLength: 20 }),
+  })
   .map(({ open, floor, ...rest }) => {
     const ascending = open.toSorted((a, b) => a - b);
     return { ...rest, open: ascending, floor: Math.max(floor, (ascending.at(-1) ?? -1) + 1) };

@@ -33,6 +33,30 @@ for (const kind of storeKinds) {
       }
       assert.equal(await node.answer("value"), "100");
     });
+
+    test("an activation that is behind the store is dropped, and its commands run again on what is there", async () => {
+      await using world = World.create(kind);
+      const node = await world.start({ system: counterSystem() });
+      await node.answer("add", { input: 5 });
+      const behind = await world.connect();
+      const { shard: number, epoch, version } = await node.running.inspect("counter", "a");
+      const result = await behind.commit({
+        incarnation: node.running.incarnation,
+        shards: [
+          {
+            shard: { service: "counter", number },
+            epoch,
+            entities: [
+              { key: "a", expectedVersion: version, version: 9, stateVersion: 1, state: '{"value":50}', records: [] },
+            ],
+            floors: [],
+          },
+        ],
+      });
+      assert.equal(result.status, "committed");
+      assert.equal(await node.answer("add", { input: 1 }), "51");
+      assert.equal(node.store.commits.filter(({ result: { status } }) => status === "conflict").length, 1);
+    });
   });
 }
 
@@ -134,30 +158,5 @@ describe("batches", () => {
     assert.deepEqual(seen, [15, 5]);
     for (const gate of gates) gate.resolve();
     assert.equal(await world.until(second), "6");
-  });
-
-  test("an activation that is behind the store is dropped, and its commands run again on what is there", async () => {
-    await using world = World.create();
-    const node = await world.start({ system: counterSystem() });
-    await node.answer("add", { input: 5 });
-    const behind = await world.connect();
-    const { shard: number, epoch, version } = await node.running.inspect("counter", "a");
-    const result = await behind.commit({
-      incarnation: node.running.incarnation,
-      shards: [
-        {
-          shard: { service: "counter", number },
-          epoch,
-          entities: [
-            { key: "a", expectedVersion: version, version: 9, stateVersion: 1, state: '{"value":50}', records: [] },
-          ],
-          floors: [],
-          floors: [],
-        },
-      ],
-    });
-    assert.equal(result.status, "committed");
-    assert.equal(await node.answer("add", { input: 1 }), "51");
-    assert.equal(node.store.commits.filter(({ result: { status } }) => status === "conflict").length, 1);
   });
 });

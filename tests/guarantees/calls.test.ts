@@ -112,6 +112,24 @@ describe("a stateless command that is repeated under one key", () => {
     assert.equal(await node.answer("value", { key: "c" }), "30");
   });
 
+  test("keeps the id of a call when the repeat makes other calls before it", async () => {
+    await using world = World.create();
+    let runs = 0;
+    const serve = {
+      wanders: async (ctx: Serving) => {
+        runs += 1;
+        if (runs === 2) await ctx.to(Counter, "b").add(5);
+        const sum = await ctx.to(Counter, "a").add(5);
+        if (runs === 1) throw new Error("it fails after the call");
+        return sum;
+      },
+    };
+    const node = await world.start({ system: counterSystem({ serve }) });
+    assert.equal(await node.answer("serve", { ...desk, input: "wanders" }), "internal (unknown)");
+    assert.equal(await node.answer("serve", { ...desk, input: "wanders" }), "5");
+    assert.equal(await node.answer("value"), "5");
+  });
+
   test("is refused where it sends another input under the same derived id", async () => {
     await using world = World.create();
     let runs = 0;

@@ -127,7 +127,7 @@ describe("a context is revoked", () => {
     };
     const node = await world.start({ system: counterSystem({ act }) });
     await node.answer("act", { input: "keeps" });
-    await assert.rejects(rate!(), /was used after its operation had ended/);
+    await assert.rejects(world.until(rate!(), 5_000), /was used after its operation had ended/);
   });
 });
 

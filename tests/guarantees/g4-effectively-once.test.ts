@@ -234,6 +234,32 @@ for (const kind of storeKinds) {
       assert.equal(await node.answer("value"), "5");
     });
 
+    test("a command that waits for the end of a trim of unknown outcome is refused and never executed", async () => {
+      await using world = World.create(kind, 1);
+      const node = await world.start({ system: counterSystem(), limits: shortMemory });
+      const add = { input: 5, id: timedKey(node, 1), timeoutMs: 300_000 };
+      await node.answer("add", add);
+      await node.answer("add", { key: "b", input: 1, id: "evicts" });
+      const answer = Promise.withResolvers<void>();
+      const undo = node.store.intercept("trim", async (request, forward) => {
+        const result = await forward();
+        if (request.shard.service === "counter" && result.status === "trimmed" && result.removed > 0) {
+          await answer.promise;
+        }
+        return result;
+      });
+      await world.advance(106_000);
+      const commits = node.store.commits.length;
+      const repeat = node.ask("add", add);
+      await world.settle();
+      assert.equal(repeat.answer, undefined);
+      undo();
+      answer.reject(new Error("the answer was lost"));
+      assert.equal(await world.until(repeat), "failed_precondition (unknown)");
+      assert.equal(node.store.commits.length, commits, "not even tried");
+      assert.equal(await node.answer("value"), "5");
+    });
+
     test("after a trim of unknown outcome the shard is claimed again, and what it forgot is refused", async () => {
       await using world = World.create(kind, 1);
       const node = await world.start({ system: counterSystem(), limits: shortMemory });

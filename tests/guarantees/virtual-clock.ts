@@ -9,6 +9,9 @@ interface Pending {
   readonly callback: () => void;
 }
 
+/** Parts of a millisecond in which timers are set. */
+const fractions = 1_024;
+
 export class VirtualClock implements Clock {
   #monotonic = 1_000;
   #wall = Date.UTC(2026, 0, 1);
@@ -26,7 +29,9 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    const timer = { due: this.#monotonic + delayMs, callback };
+    // A fraction that sums of steps reach exactly: a remainder too small to be added would never pass.
+    const due = Math.ceil((this.#monotonic + delayMs) * fractions) / fractions;
+    const timer = { due, callback };
     this.#timers.add(timer);
     return { cancel: () => void this.#timers.delete(timer) };
   }

@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
 import { createMemoryDatabase, openMemoryStore } from "../../src/adapters/memory/store.ts";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
 import type { GatewayReply } from "../../src/ports/gateway.ts";
@@ -16,6 +17,7 @@ import { type NodeOptions, type RunningNode, startNode } from "../../src/runtime
 import type { AnySystem } from "../../src/service/model.ts";
 import { hash32 } from "../../src/values/hash32.ts";
 import { createPrng } from "../../src/values/prng.ts";
+import { FaultNetwork } from "./fault-network.ts";
 import { FaultStore } from "./fault-store.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -26,6 +28,7 @@ export const storeKinds: readonly StoreKind[] = ["memory", "sqlite"];
 const quietTurns = 4;
 /** In real time: a world that does not settle is a defect. */
 const settleDeadlineMs = 10_000;
+const anyAddress = "memory:0";
 
 /** One call, as a test says it. */
 export interface Ask {
@@ -57,17 +60,23 @@ export interface StartOptions {
   readonly node?: string;
   readonly limits?: Partial<NodeLimits>;
   readonly onJoined?: NodeOptions["onJoined"];
+  /** Gives the node an address and links to the others. */
+  readonly linked?: boolean;
 }
 
 export class World implements AsyncDisposable {
   readonly nodes: TestNode[] = [];
+  readonly network = new FaultNetwork();
+  /** What a memory database holds, to be looked at. */
+  readonly database: MemoryDatabase | undefined;
   readonly #open: () => Promise<Store>;
   readonly #cleanUp: () => void;
   readonly #stores: Store[] = [];
 
-  private constructor(open: () => Promise<Store>, cleanUp: () => void) {
+  private constructor(open: () => Promise<Store>, cleanUp: () => void, database?: MemoryDatabase) {
     this.#open = open;
     this.#cleanUp = cleanUp;
+    this.database = database;
   }
 
   /** A world with an empty database. Few shards: every one is looked at often. */
@@ -77,6 +86,7 @@ export class World implements AsyncDisposable {
       return new World(
         async () => openMemoryStore(database),
         () => {},
+        database,
       );
     }
     const folder = mkdtempSync(join(tmpdir(), "synod-guarantees-"));
@@ -114,7 +124,7 @@ export class World implements AsyncDisposable {
       // Another thread may be at work: looking again and again would only take its time.
       for (const { store } of this.nodes) await store.quiet();
       await new Promise((resolve) => setImmediate(resolve));
-      quiet = this.nodes.some(({ busy }) => busy) ? 0 : quiet + 1;
+      quiet = this.network.busy || this.nodes.some(({ busy }) => busy) ? 0 : quiet + 1;
       if (performance.now() > deadline) throw new Error(`the world did not settle within ${settleDeadlineMs} ms`);
     }
   }
@@ -161,11 +171,16 @@ export class TestNode {
   /** Resolves when the node serves. */
   readonly started: Promise<RunningNode>;
   paused = false;
+  readonly name: string;
+  readonly system: AnySystem;
   readonly #world: World;
   #resume: () => void = () => {};
   #running: RunningNode | undefined;
 
-  constructor(world: World, store: FaultStore, { system, node = "node-1", limits = {}, onJoined }: StartOptions) {
+  constructor(world: World, store: FaultStore, options: StartOptions) {
+    const { system, node = "node-1", limits = {}, onJoined, linked = false } = options;
+    this.name = node;
+    this.system = system;
     this.#world = world;
     this.store = store;
     this.started = startNode({
@@ -177,6 +192,7 @@ export class TestNode {
       log: listTo(this.log),
       limits,
       ...(onJoined && { onJoined }),
+      ...(linked && { network: { network: world.network.of(node), listen: anyAddress } }),
     });
     this.started.then(
       (running) => {
@@ -221,13 +237,14 @@ export class TestNode {
   }
 
   /** Asks and gives the whole reply. */
-  reply(operation: string, { service = "counter", key = "a", input, id }: Ask = {}): Promise<GatewayReply> {
+  reply(operation: string, { service = "counter", key = "a", input, id, timeoutMs }: Ask = {}): Promise<GatewayReply> {
     return this.#world.until(
       this.running.gateway.call({
         service,
         key,
         operation,
         principal: "tester",
+        timeoutMs,
         ...(input !== undefined && { input: JSON.stringify(input) }),
         ...(id !== undefined && { idempotencyKey: id }),
       }),
@@ -237,10 +254,12 @@ export class TestNode {
   /** The process stops running: its calls reach nobody, nothing reaches it, its timers do not fire. */
   pause(): void {
     this.paused = true;
-    const methods = ["join", "renew", "claim", "read", "commit", "trim"] as const;
+    const methods = ["join", "renew", "claim", "release", "endLease", "read", "commit", "trim"] as const;
     const holds = methods.flatMap((method) => [this.store.hold(method), this.store.hold(method, "answers")]);
+    this.#world.network.freeze(this.name);
     this.#resume = () => {
       for (const hold of holds) hold.release();
+      this.#world.network.thaw(this.name);
     };
   }
 
@@ -253,6 +272,7 @@ export class TestNode {
   /** Ends the process without a word: nothing of it reaches the store any more. */
   kill(): void {
     this.pause();
+    this.#world.network.crash(this.name);
   }
 
   async stop(drainMs: number = 1_000): Promise<void> {

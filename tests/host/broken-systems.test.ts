@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { counter, counterThat, project } from "./project.ts";
-import { type Finished, startUp, synod, temporaryFolder, until } from "./running-system.ts";
+import { type Finished, post, reportOf, startUp, synod, temporaryFolder, until, untilReady } from "./running-system.ts";
 
 const up = (folder: string, ...words: string[]): Promise<Finished> =>
   synod(folder, ["up", "system.ts", "--port", "0", "--admin-port", "0", ...words]);
@@ -77,7 +77,7 @@ test("a store that cannot be opened is told in one sentence", async () => {
 
 test("a system that dies each time before it serves is given up", async () => {
   using folder = project(`${counter}\nprocess.exit(7);`);
-  const { code, stderr } = await up(folder.path);
+  const { code, stderr } = await up(folder.path, "--nodes", "1");
   assert.equal(code, 1);
   assert.equal(stderr.match(/node-1 died \(exit code 7\): starting it again/g)?.length, 5);
   assert.match(stderr, /^synod: node-1 died 6 times in a row before it served \(exit code 7\)$/m);
@@ -85,7 +85,7 @@ test("a system that dies each time before it serves is given up", async () => {
 
 test("a system that is broken while it runs and crashes then is given up in the end, and says why", async () => {
   using folder = project(counter);
-  await using running = await startUp(folder.path, ["system.ts"]);
+  await using running = await startUp(folder.path, ["system.ts", "--nodes", "1"]);
   writeFileSync(folder.file, "enum A { X }");
   process.kill(running.ready.nodes[0]!.pid, "SIGKILL");
   const { code, stderr } = await running.ended;
@@ -93,14 +93,32 @@ test("a system that is broken while it runs and crashes then is given up in the 
   assert.match(stderr, /^synod: system\.ts:1 uses an enum/m);
 });
 
-test("what user code leaves to crash the node is told, and the node starts again", async () => {
+test("a rolling restart to a broken system ends at its first node, the others go on, and mending is enough", async () => {
+  using folder = project(counter);
+  await using running = await startUp(folder.path, ["system.ts"]);
+  const add = (): ReturnType<typeof post> => post(running.ready.http, "/counter/a/add", 1);
+  assert.equal((await add()).body, 1);
+  writeFileSync(folder.file, "enum A { X }");
+  const { code, stdout, stderr } = await synod(folder.path, ["restart", "--rolling"]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    /^synod: node-1 was not restarted: system\.ts:1 uses an enum.* Not restarted: node-2, node-3\.\n$/,
+  );
+  assert.match(running.stderr, /node-1 is given up, the others go on: system\.ts:1 uses an enum/);
+  const states = (await reportOf(folder.path, "counters")).nodes.map(({ state }) => state);
+  assert.deepEqual(states, ["failed", "ready", "ready"]);
+  assert.equal((await add()).body, 2);
+  writeFileSync(folder.file, counter);
+  assert.equal((await synod(folder.path, ["restart", "node-1"])).code, 0);
+  await untilReady(folder.path, 3, "counters");
+  assert.equal((await add()).body, 3);
+});
+
+test("what user code leaves to crash a node is told, and the node starts again", async () => {
   using folder = project(counterThat('if (step === 13) setTimeout(() => { throw new Error("late"); }); return step;'));
   await using running = await startUp(folder.path, ["system.ts"]);
-  await fetch(new URL("/counter/a/add", running.ready.http), {
-    method: "POST",
-    body: "13",
-    headers: { "content-type": "application/json" },
-  }).catch(() => undefined);
-  await until("the crash is told", () => /node-1 died \(exit code 1: late\)/.test(running.stderr));
-  await until("the node serves again", () => running.stderr.includes("node-1 serves again"));
+  await post(running.ready.http, "/counter/a/add", 13).catch(() => undefined);
+  await until("the crash is told", () => /node-\d died \(exit code 1: late\)/.test(running.stderr));
+  await until("the node serves again", () => /node-\d serves again/.test(running.stderr));
 });

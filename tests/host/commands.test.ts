@@ -1,6 +1,7 @@
 /** The commands that look at and talk to a running system, and what they say when that is impossible. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { EntityReport, SystemReport } from "../../src/admin/target.ts";
 import { bank, type Finished, type RunningUp, startUp, synod, temporaryFolder } from "./running-system.ts";
 
 describe("commands and a running system", () => {
@@ -59,24 +60,48 @@ describe("commands and a running system", () => {
     }
   });
 
-  test("`status` shows the nodes and their figures", async () => {
-    const report = JSON.parse((await run("status", "--json")).stdout) as Record<string, unknown>;
-    const [node] = report.nodes as { id: string; pid: number; state: string; status: { shardsOwned: number } }[];
+  test("`status` shows nodes, members with their shards, and links with their statistics", async () => {
+    const report = JSON.parse((await run("status", "--json")).stdout) as SystemReport;
     assert.deepEqual([report.system, report.http], ["bank", up.ready!.http]);
-    assert.deepEqual([node?.id, node?.pid, node?.state], ["node-1", up.ready!.nodes[0]!.pid, "ready"]);
-    assert.equal(node?.status.shardsOwned, 64);
+    assert.deepEqual(
+      report.nodes.map(({ id, pid, state }) => ({ id, pid, state })),
+      up.ready!.nodes.map(({ id, pid }) => ({ id, pid, state: "ready" })),
+    );
+    for (const { id, status } of report.nodes) {
+      assert.equal(
+        status!.members.reduce((sum, { shardsOwned }) => sum + shardsOwned, 0),
+        64,
+      );
+      const links = status!.links.filter(({ direction, phase }) => direction === "dialled" && phase === "open");
+      const others = report.nodes.map((node) => node.id).filter((other) => other !== id);
+      assert.deepEqual(links.map(({ node }) => node).sort(), others);
+      for (const { bytesSent, queueWaitMaxMs, causes } of links) {
+        assert.ok(bytesSent > 0 && queueWaitMaxMs >= 0);
+        assert.deepEqual(causes, {});
+      }
+    }
     const { stdout } = await run("status");
     assert.match(stdout, /^system +bank$/m);
-    assert.match(stdout, /^node-1 +\d+ +ready +64 /m);
+    assert.match(stdout, /^node-1 +\d+ +ready +\d/m);
+    assert.match(stdout, /^node-2 +\d+ +127\.0\.0\.1:\d+ +\d+$/m);
+    assert.match(stdout, /^node-3 to node-1 +open +[\d.]+ ms +0 +0 +[\d.]+ ms, [\d.]+ ms +\d+ +[\d.]+ \w+ +/m);
+    assert.doesNotMatch(stdout, /undefined|NaN/);
   });
 
   test("`inspect` shows the durable state of one entity, and an initial one where nothing is stored", async () => {
-    await run("call", "account", "dora", "deposit", '{"amount":42}');
-    const { stdout } = await run("inspect", "account", "dora", "--json");
-    const entity = JSON.parse(stdout) as Record<string, unknown>;
-    assert.deepEqual([entity.key, entity.owner, entity.state], ["dora", "node-1", { balance: 42 }]);
-    assert.ok((entity.version as number) > 0);
-    assert.match((await run("inspect", "account", "dora")).stdout, /owned by node-1 in epoch \d+/);
+    const owners = new Set<string>();
+    for (const key of ["dora", "emil", "fritz", "gerd", "hanna", "ida"]) {
+      await run("call", "account", key, "deposit", '{"amount":42}');
+      const { stdout } = await run("inspect", "account", key, "--json");
+      const entity = JSON.parse(stdout) as EntityReport;
+      assert.deepEqual([entity.key, entity.state], [key, { balance: 42 }]);
+      assert.ok(entity.version > 0);
+      // Only the owner knows: whichever node was asked, that one has answered.
+      assert.ok(entity.active, `${key} is active at its owner`);
+      owners.add(entity.owner!);
+    }
+    assert.ok(owners.size > 1, "the keys are spread over the nodes");
+    assert.match((await run("inspect", "account", "dora")).stdout, /owned by node-\d in epoch \d+/);
     assert.match((await run("inspect", "account", "nobody-yet")).stdout, /nothing stored/);
     assert.equal((await run("inspect", "rates", "x")).code, 1);
     assert.equal((await run("inspect", "nothing", "x")).code, 1);
@@ -93,7 +118,13 @@ describe("commands and a running system", () => {
 
 test("without a running system commands say so, with an exit code of its own", async () => {
   using folder = temporaryFolder();
-  for (const words of [["status"], ["inspect", "account", "alice"], ["call", "account", "alice", "balance"]]) {
+  for (const words of [
+    ["status"],
+    ["inspect", "account", "alice"],
+    ["call", "account", "alice", "balance"],
+    ["drain", "node-1"],
+    ["restart", "--rolling"],
+  ]) {
     const { code, stderr } = await synod(folder.path, words);
     assert.equal(code, 3);
     assert.match(stderr, /^synod: No system runs .*start one with `synod up SYSTEM\.ts`\.\n$/);
@@ -108,6 +139,13 @@ test("a command written wrongly gets a suggestion and exit code 2", async () => 
   assert.equal((await synod(folder.path, ["up"])).code, 2);
   assert.equal((await synod(folder.path, ["up", bank, "--port", "http"])).code, 2);
   assert.equal((await synod(folder.path, [])).code, 2);
+  assert.equal((await synod(folder.path, ["up", bank, "--nodes", "0"])).code, 2);
+  for (const words of [["restart"], ["restart", "node-1", "--rolling"]]) {
+    const { code, stderr } = await synod(folder.path, words);
+    assert.deepEqual([code, stderr], [2, "synod: Name one node, or say --rolling for all of them.\n"]);
+  }
+  assert.equal((await synod(folder.path, ["drain"])).code, 2);
+  assert.equal((await synod(folder.path, ["node", bank])).code, 2);
 });
 
 test("`--help` of every command has examples, and the program's has the exit codes", async () => {
@@ -116,7 +154,7 @@ test("`--help` of every command has examples, and the program's has the exit cod
   assert.equal(help.code, 0);
   assert.match(help.stdout, /Exit codes:\n {2}0 {2}done/);
   const commands = [...help.stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]!);
-  assert.deepEqual(commands, ["up", "status", "inspect", "call", "openapi"]);
+  assert.deepEqual(commands, ["up", "status", "inspect", "call", "drain", "restart", "node", "openapi"]);
   for (const command of commands) assert.match((await synod(folder.path, [command, "--help"])).stdout, /Examples:\n/);
 });
 

@@ -1,4 +1,5 @@
 /** `synod up` as a process of its own, for tests: started on free ports, watched, and killed at the end. */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readAdminFile } from "../../src/admin/admin-file.ts";
 import { adminClient } from "../../src/admin/client.ts";
-import type { SystemReport } from "../../src/admin/target.ts";
+import type { NodeReport, SystemReport } from "../../src/admin/target.ts";
 
 export const root: string = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 export const bank: string = join(root, "examples/bank/system.ts");
@@ -150,10 +151,21 @@ export async function post(url: string, path: string, body?: unknown, headers: R
   return { status: response.status, body: text === "" ? undefined : (JSON.parse(text) as Record<string, unknown>) };
 }
 
-/** The pid of the process that is the node now, if it serves. */
-export async function nodePid(cwd: string): Promise<number | undefined> {
-  const [node] = (await reportOf(cwd)).nodes;
-  return node?.state === "ready" ? node.pid : undefined;
+/** The nodes that serve now. */
+export async function readyNodes(cwd: string, system = "bank"): Promise<readonly NodeReport[]> {
+  return (await reportOf(cwd, system)).nodes.filter(({ state }) => state === "ready");
+}
+
+/** Resolves with the nodes when that many serve. */
+export async function untilReady(cwd: string, count: number, system = "bank"): Promise<readonly NodeReport[]> {
+  return await until(
+    `${count} nodes serve`,
+    async () => {
+      const nodes = await readyNodes(cwd, system);
+      return nodes.length === count && nodes;
+    },
+    20_000,
+  );
 }
 
 /** What the system that runs in that folder reports of itself. */
@@ -161,6 +173,15 @@ export async function reportOf(cwd: string, system = "bank"): Promise<SystemRepo
   const file = await readAdminFile(join(cwd, `.synod/${system}.admin.json`));
   if (!file) throw new Error(`${system} does not run there`);
   return await adminClient(file).report();
+}
+
+/** One that was started here may have died by itself in the meantime. */
+export function kill9(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
+  }
 }
 
 /** Whether a process lives. */

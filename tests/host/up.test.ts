@@ -6,17 +6,19 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { counterThat, project } from "./project.ts";
 import {
   assertFigure,
   bank,
+  kill9,
   lives,
-  nodePid,
   post,
   RunningUp,
   startUp,
   synod,
   temporaryFolder,
   until,
+  untilReady,
 } from "./running-system.ts";
 
 test("the ready line has the URLs and the nodes, and a clean stop leaves nothing behind but the state", async () => {
@@ -26,7 +28,14 @@ test("the ready line has the URLs and the nodes, and a clean stop leaves nothing
     assert.equal(first.ready.event, "ready");
     assert.match(first.ready.http, /^http:\/\/127\.0\.0\.1:\d+$/);
     assert.match(first.ready.admin, /^http:\/\/127\.0\.0\.1:\d+$/);
-    assert.deepEqual(Object.keys(first.ready.nodes[0]!).sort(), ["address", "id", "pid"]);
+    assert.deepEqual(
+      first.ready.nodes.map(({ id }) => id),
+      ["node-1", "node-2", "node-3"],
+    );
+    for (const { pid, address } of first.ready.nodes) {
+      assert.ok(lives(pid));
+      assert.match(address!, /^127\.0\.0\.1:\d+$/);
+    }
     assert.equal((await post(first.ready.http, "/account/alice/deposit", { amount: 5 })).status, 200);
     first.signal("SIGINT");
     const { code, stdout } = await first.ended;
@@ -38,7 +47,7 @@ test("the ready line has the URLs and the nodes, and a clean stop leaves nothing
   assert.deepEqual((await post(second.ready.http, "/account/alice/balance")).body, { balance: 5 });
 });
 
-test("the ready line comes within 2 s of `up` after a clean stop", async () => {
+test("the ready line of three nodes comes within 3 s of `up` after a clean stop", async () => {
   using folder = temporaryFolder();
   const start = async (): Promise<number> => {
     const started = performance.now();
@@ -46,7 +55,7 @@ test("the ready line comes within 2 s of `up` after a clean stop", async () => {
     return performance.now() - started;
   };
   await start();
-  await assertFigure("a start after a clean stop", 2_000, start);
+  await assertFigure("a start after a clean stop", 3_000, start);
 });
 
 test("Ctrl-C lets a request in progress finish and stops well within 10 s", async () => {
@@ -70,10 +79,10 @@ test("Ctrl-C lets a request in progress finish and stops well within 10 s", asyn
 test("a connection made while no node lives waits, and is answered after the restart", async () => {
   using folder = temporaryFolder();
   await using up = await startUp(folder.path);
-  const [node] = up.ready.nodes;
   await post(up.ready.http, "/account/alice/deposit", { amount: 7 });
-  process.kill(node!.pid, "SIGKILL");
-  await until("the node is dead", () => !lives(node!.pid));
+  const former = up.ready.nodes.map(({ pid }) => pid);
+  for (const pid of former) kill9(pid);
+  await until("all nodes are dead", () => !former.some(lives));
   const { hostname, port } = new URL(up.ready.http);
   const client = connect(Number(port), hostname);
   await once(client, "connect");
@@ -83,28 +92,53 @@ test("a connection made while no node lives waits, and is answered after the res
   await once(client, "close");
   assert.match(answer, /^HTTP\/1\.1 200 /);
   assert.match(answer, /\{"balance":7\}/);
-  const next = await until("the next node is ready", () => nodePid(folder.path));
-  assert.notEqual(next, node!.pid);
+  const nodes = await untilReady(folder.path, 3);
+  assert.ok(nodes.every(({ pid, restarts }) => !former.includes(pid!) && restarts === 1));
 });
 
-test("a second `up` on the same store is refused in one sentence, also right after the first one was killed", async () => {
+test("the death of a node is told in words, with who took over how many shards and how fast", async () => {
   using folder = temporaryFolder();
-  await using first = await startUp(folder.path);
+  await using up = await startUp(folder.path, [bank, "--log-format", "text"]);
+  kill9(up.ready.nodes[1]!.pid);
+  await until("the node serves again", () => up.stderr.includes("node-2 serves again"));
+  assert.match(up.stderr, /warn {2}supervisor {2}node-2 died \(SIGKILL\): starting it again/);
+  assert.match(up.stderr, /supervisor {2}node-1 and node-3 took over the \d+ shards of node-2 in \d+ ms\n/);
+  const aboutLinks = up.stderr.split("\n").filter((line) => line.includes("peer=node-2"));
+  assert.ok(aboutLinks.length <= 2, `one line of each node that lost its link: ${aboutLinks.join("\n")}`);
+});
+
+test("a second `up` on the same store is refused in one sentence", async () => {
+  using folder = temporaryFolder();
+  await using _first = await startUp(folder.path);
   const second = await synod(folder.path, ["up", bank, "--port", "0", "--admin-port", "0"]);
   assert.equal(second.code, 1);
   assert.match(second.stderr, /^synod: System bank is already running on sqlite:.*bank\.db: /m);
   assert.doesNotMatch(second.stderr, /\n {4}at /, "no stack without --verbose");
-  const [node] = first.ready.nodes;
-  first.signal("SIGKILL");
-  await first.ended;
-  await until("the node without a supervisor has drained", () => !lives(node!.pid));
-  await using third = await startUp(folder.path);
-  assert.equal((await post(third.ready.http, "/account/alice/balance")).status, 200);
 });
 
-test("after a crash of everything the system is ready within 2 s and the time for the lease to run out", async () => {
+test("nodes whose supervisor dies drain, then exit, while a new `up` takes over", async () => {
+  using folder = project(counterThat("await new Promise((done) => setTimeout(done, 2_000)); return step;"));
+  await using first = await startUp(folder.path, ["system.ts"]);
+  const nodes = first.ready.nodes.map(({ pid }) => pid);
+  const slow = post(first.ready.http, "/counter/a/add", 7);
+  await until("the call is being handled", async () => {
+    const { stdout } = await synod(folder.path, ["status", "--json"]);
+    return stdout.includes('"callsInFlight":1');
+  });
+  first.signal("SIGKILL");
+  await first.ended;
+  const { port } = new URL(first.ready.http);
+  await using second = new RunningUp(folder.path, ["system.ts", "--port", port]);
+  const ready = second.whenReady();
+  assert.deepEqual(await slow, { status: 200, body: 7 }, "what was accepted is finished");
+  assert.equal((await ready).http, first.ready.http);
+  await until("the nodes without a supervisor have ended", () => !nodes.some(lives));
+  assert.equal((await post(first.ready.http, "/counter/b/add", 8)).body, 8);
+});
+
+test("after a crash of everything the system is ready within 3 s and the time for leases to run out", async () => {
   using folder = temporaryFolder();
-  await assertFigure("a start after a crash of everything", 2_000 + 2_200, () => crashAndStartAgain(folder.path));
+  await assertFigure("a start after a crash of everything", 3_000 + 2_200, () => crashAndStartAgain(folder.path));
 });
 
 /** Resolves with the time that the new start took. */
@@ -112,18 +146,16 @@ async function crashAndStartAgain(folder: string): Promise<number> {
   await using first = await startUp(folder);
   await post(first.ready.http, "/account/alice/deposit", { amount: 3 });
   const { body: before } = await post(first.ready.http, "/account/alice/balance");
-  // Stopped first, the node cannot notice that its supervisor is gone and leave in order.
-  process.kill(first.ready.nodes[0]!.pid, "SIGSTOP");
+  // Stopped first, the nodes cannot notice that their supervisor is gone and leave in order.
+  for (const { pid } of first.ready.nodes) process.kill(pid, "SIGSTOP");
   first.signal("SIGKILL");
-  process.kill(first.ready.nodes[0]!.pid, "SIGKILL");
+  for (const { pid } of first.ready.nodes) kill9(pid);
   await first.ended;
   const started = performance.now();
   const { port } = new URL(first.ready.http);
   await using second = new RunningUp(folder, [bank, "--port", port]);
   const ready = second.whenReady();
-  await until("the node waits for the lease of its dead predecessor", () =>
-    /for the lease of node-1/.test(second.stderr),
-  );
+  await until("a node waits for the lease of a dead one", () => /for the lease of node-\d/.test(second.stderr));
   const early = post(first.ready.http, "/account/alice/balance");
   assert.equal((await ready).http, first.ready.http);
   const readyMs = performance.now() - started;
@@ -151,7 +183,7 @@ test("a port in use is refused in one sentence, for HTTP and for the admin API",
   }
 });
 
-test("a node that is killed on purpose while it drains does not come back", async () => {
+test("a node that is killed while everything drains does not come back", async () => {
   using folder = temporaryFolder();
   await using up = new RunningUp(folder.path, [bank]);
   await up.whenReady();
@@ -172,7 +204,10 @@ test("the admin file can be read by its owner only, and the lock is empty", asyn
 test("a store in memory works, and `up` says that it is lost with the node", async () => {
   using folder = temporaryFolder();
   await using up = await startUp(folder.path, [bank, "--store", "memory:"]);
-  assert.match(up.stderr, /the store is in memory: everything is lost when the node ends/);
+  assert.match(
+    up.stderr,
+    /the store is in memory: one node runs, and everything is lost when it ends, crashes included/,
+  );
   await post(up.ready.http, "/account/alice/deposit", { amount: 5 });
   process.kill(up.ready.nodes[0]!.pid, "SIGKILL");
   assert.deepEqual((await post(up.ready.http, "/account/alice/balance")).body, { balance: 0 });

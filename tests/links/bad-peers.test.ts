@@ -188,7 +188,7 @@ test("what is announced and not sent costs nothing", async () => {
   const peers = await Promise.all(Array.from({ length: 20 }, () => RawPeer.dial(node.address)));
   const before = process.memoryUsage().arrayBuffers;
   for (const [index, peer] of peers.entries()) {
-    await peer.open(helloOf({ node: `peer-${index}` }));
+    await peer.open(helloOf({ node: `peer-${index}`, incarnation: 10 + index }));
     peer.connection.send(Uint8Array.of(0, 0x3f, 0xff, 0xff, 3));
   }
   await until(() => node.accepted().filter(({ phase }) => phase === "open").length === 20, "all are open");

@@ -4,6 +4,7 @@
  */
 import type { Call, Frozen, Operations } from "synod";
 import { defineSystem, implement } from "synod";
+import { connect } from "synod/client";
 import { Account, Rates, Transfer } from "./contracts.ts";
 
 type Same<A, B> = [A, B] extends [B, A] ? (((x: A) => A) extends (x: B) => B ? true : false) : false;
@@ -115,6 +116,19 @@ export async function callers(
   const frozen: Frozen<{ amount: number }> = { amount: 1 };
   const deposit: Call<{ amount: number }, { balance: number }, object> = toAccount.deposit;
   return (await deposit(frozen)).balance;
+}
+
+/** As a client has them over HTTP. */
+export async function clients(): Promise<number> {
+  const bank = connect("http://127.0.0.1:8080", { timeout: "5s", headers: () => ({ authorization: "Bearer x" }) });
+  const { deposit, withdraw } = bank.to(Account, "alice", { id: "order-7", timeout: 500 });
+  const { balance } = await deposit({ amount: 5 });
+  expectTrue<Same<typeof balance, number>>();
+  const taken = await withdraw.safe({ amount: 5 });
+  if (!taken.ok && taken.error.code === "insufficientFunds") return taken.error.data.balance;
+  const quoted = await bank.to(Rates, { timeout: "1s" }).quote({ from: "EUR", to: "USD" });
+  expectTrue<Same<typeof quoted, number>>();
+  return balance * quoted;
 }
 
 /** A stateless command may call commands too. */

@@ -12,10 +12,10 @@ interface Documented {
   readonly examples: readonly string[];
 }
 
-const entry = new URL("../../src/index.ts", import.meta.url);
+const entries = ["index.ts", "client/index.ts"].map((file) => new URL(`../../src/${file}`, import.meta.url));
 
-/** The exported names of the entry, each with the examples in the comment over its declaration. */
-function documented(): readonly Documented[] {
+/** The exported names of an entry, each with the examples in the comment over its declaration. */
+function documentedIn(entry: URL): readonly Documented[] {
   const exports = /^export (?:type )?\{([^}]*)\} from "([^"]+)";$/gm;
   return [...readFileSync(entry, "utf8").matchAll(exports)].flatMap(([, names, from]) => {
     const source = readFileSync(new URL(from!, entry), "utf8");
@@ -34,7 +34,7 @@ function examplesOf(name: string, source: string): readonly string[] {
   return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!);
 }
 
-const symbols = documented();
+const symbols = entries.flatMap(documentedIn);
 // Numbered, because `Query` and `query` are one file to some file systems.
 const files = Object.fromEntries(
   symbols.flatMap(({ name, examples }, index) => examples.map((code) => [`${index + 1}-${name}.ts`, code])),
@@ -64,7 +64,7 @@ describe("examples in documentation comments", () => {
   });
 
   test("stand over every export", () => {
-    assert.ok(symbols.length > 20, `the entry exports ${symbols.length} symbols`);
+    assert.ok(symbols.length > 20, `the entries export ${symbols.length} symbols`);
     assert.deepEqual(
       symbols.filter(({ examples }) => examples.length === 0).map(({ name }) => name),
       [],

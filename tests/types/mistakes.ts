@@ -4,6 +4,7 @@
  */
 import type { Operations } from "synod";
 import { command, defineInterface, implement, query } from "synod";
+import { type Client, connect } from "synod/client";
 import { z } from "zod";
 import { Account, Rates } from "./contracts.ts";
 
@@ -25,6 +26,31 @@ export async function callers(toAccount: Operations<typeof Account>): Promise<vo
   const result = await toAccount.withdraw.safe({ amount: 1 });
   // @ts-expect-error have no overlap
   if (!result.ok && result.error.code === "unsufficientFunds") return;
+}
+
+/** Over HTTP the types are the same ones. */
+export async function clients(bank: Client): Promise<void> {
+  // @ts-expect-error Property 'depositt' does not exist
+  await bank.to(Account, "alice").depositt({ amount: 1 });
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  await bank.to(Account, "alice").deposit({ amount: "1" });
+  // @ts-expect-error Expected 1 arguments, but got 0
+  await bank.to(Account, "alice").deposit();
+  // @ts-expect-error Expected 2-3 arguments, but got 1
+  await bank.to(Account).balance();
+  // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
+  await bank.to(Account, 7).balance();
+  // @ts-expect-error Type '"EUR"' has no properties in common with type 'CallOptions'
+  await bank.to(Rates, "EUR").quote({ from: "EUR", to: "USD" });
+  // @ts-expect-error 'retries' does not exist in type 'CallOptions'
+  await bank.to(Account, "alice", { retries: 3 }).balance();
+  // @ts-expect-error Type 'number' is not assignable to type 'string'
+  connect("http://127.0.0.1:8080", { headers: { "x-number": 7 } });
+  const taken = await bank.to(Account, "alice").withdraw.safe({ amount: 1 });
+  // @ts-expect-error have no overlap
+  if (!taken.ok && taken.error.code === "unsufficientFunds") return;
+  // @ts-expect-error Property 'value' does not exist on type
+  taken.value;
 }
 
 export const wrongOutput = implement(Account, {

@@ -96,7 +96,7 @@ function addOwnRoutes(app: FastifyInstance, gateway: Gateway, authenticator: Aut
 }
 
 function addCallRoute(app: FastifyInstance, gateway: Gateway, authenticator: Authenticator | undefined): void {
-  const routes = new Routes(gateway.services);
+  const routes = new Routes(gateway.services, (service) => gateway.isHostedElsewhere(service));
   app.decorateRequest(principalName, anonymous);
   app.decorateRequest(headName, null);
   // Every method that Node knows comes here, so that a wrong one is told what is right.

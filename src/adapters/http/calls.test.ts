@@ -47,6 +47,20 @@ describe("a call over HTTP", () => {
     assert.equal(server.gateway.lastCall.input, '"EUR"');
   });
 
+  test("reaches a service that only another node hosts, by POST alone", async () => {
+    await using server = await startHttp({}, () => output("1"));
+    assert.equal((await send(server, "POST", "/transfer/t1/start", '{"amount":1}')).status, 404);
+    server.gateway.elsewhere.add("transfer");
+    assert.equal((await send(server, "POST", "/transfer/t1/start", '{"amount":1}')).status, 200);
+    const { service, key, operation, input } = server.gateway.lastCall;
+    assert.deepEqual([service, key, operation, input], ["transfer", "t1", "start", '{"amount":1}']);
+    assert.equal((await send(server, "POST", "/transfer/list")).status, 200);
+    assert.equal(server.gateway.lastCall.key, undefined);
+    // What is not known to be a query could be a command, which no link may start.
+    assert.equal((await send(server, "GET", "/transfer/t1/start")).status, 405);
+    assert.equal(server.gateway.calls.length, 2);
+  });
+
   test("asks a query by GET with the input in the URL, and forbids caches to keep the answer", async () => {
     await using server = await startHttp({}, () => output("1"));
     const input = '{"of": "ä & + %"}';
@@ -213,10 +227,10 @@ describe("an error of the gateway", () => {
     assert.deepEqual(problemIn(reply, 400, "invalid_argument").violations, violations);
   });
 
-  test("says how long to wait in whole seconds, rounded up", async () => {
+  test("says how long to wait, in the header in whole seconds, rounded up", async () => {
     await using server = await startHttp({}, failure({ code: "unavailable", retryAfterMs: 1_001 }));
     const reply = await send(server, "POST", "/account/a/deposit", "{}");
-    problemIn(reply, 503, "unavailable");
+    assert.equal(problemIn(reply, 503, "unavailable").retryAfterMs, 1_001);
     assert.equal(reply.headers["retry-after"], "2");
   });
 });

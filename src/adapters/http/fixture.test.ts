@@ -85,12 +85,18 @@ export class TestGateway implements Gateway {
   readonly system = "bank";
   readonly services: readonly ServiceDescription[] = bankServices;
   readonly timeoutMaxMs = 5_000;
+  /** Services that other nodes host, and this one does not know. */
+  readonly elsewhere = new Set<string>();
   state: Gateway["state"] = "ready";
   readonly calls: GatewayCall[] = [];
   answer: Answer;
 
   constructor(answer: Answer = () => output("null")) {
     this.answer = answer;
+  }
+
+  isHostedElsewhere(service: string): boolean {
+    return this.elsewhere.has(service);
   }
 
   async call(call: GatewayCall): Promise<GatewayReply> {

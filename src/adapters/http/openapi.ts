@@ -28,6 +28,7 @@ const problemSchema: JsonSchema = {
       description: "not-happened: the operation had no effect. unknown: it may have had one.",
     },
     retryable: { type: "boolean", description: "Whether the same request may succeed later." },
+    retryAfterMs: { type: "number", description: "How long to wait before a retry; Retry-After says it in seconds." },
     data: { description: "The data of a declared error." },
     violations: {
       type: "array",

@@ -58,9 +58,19 @@ function statusOf({ code, declared }: GatewayError): number {
 
 /** The body of a problem. The data is put in as the text that it is: it was encoded once, where it was made. */
 export function problemText(problem: Problem): string {
-  const { status, code, detail, outcome, retryable, violations, data } = problem;
+  const { status, code, detail, outcome, retryable, retryAfterMs, violations, data } = problem;
   const title = status === statusCodes.cancelled ? "Client Closed Request" : STATUS_CODES[status];
-  const text = JSON.stringify({ type: "about:blank", title, status, detail, code, outcome, retryable, violations });
+  const text = JSON.stringify({
+    type: "about:blank",
+    title,
+    status,
+    detail,
+    code,
+    outcome,
+    retryable,
+    retryAfterMs,
+    violations,
+  });
   return data === undefined ? text : `${text.slice(0, -1)},"data":${data}}`;
 }
 

@@ -40,8 +40,11 @@ interface Service {
 
 export class Routes {
   readonly #services: ReadonlyMap<string, Service>;
+  readonly #isElsewhere: (service: string) => boolean;
 
-  constructor(services: readonly ServiceDescription[]) {
+  /** `isElsewhere`: whether another node hosts a service that is not among these. */
+  constructor(services: readonly ServiceDescription[], isElsewhere: (service: string) => boolean) {
+    this.#isElsewhere = isElsewhere;
     this.#services = new Map(
       services.map((description) => [
         description.name,
@@ -56,6 +59,7 @@ export class Routes {
     const segments = path.slice(1).split("/").map(decodeSegment);
     const [name = ""] = segments;
     const service = this.#services.get(name);
+    if (service === undefined && this.#isElsewhere(name)) return foreignRoute(method, segments, query);
     if (service === undefined) throw this.#unknownService(path, name);
     const { keyed } = service.description;
     if (segments.length !== (keyed ? 3 : 2)) throw wrongForm(service);
@@ -75,6 +79,20 @@ export class Routes {
       `no service is called ${quote(name)}${didYouMean(name, names)}; ${services} (see ${ownPaths.openapi})`,
     );
   }
+}
+
+/**
+ * Nothing is known here about the operation: the node that hosts it judges the call. It may be a command, so it
+ * is only taken by POST, which no page of another origin can make a browser send.
+ */
+function foreignRoute(method: string, segments: readonly string[], query: string | undefined): Route {
+  const [service = "", ...rest] = segments;
+  const name = rest.at(-1);
+  if (name === undefined || rest.length > 2) throw notFound(`${quote(service)} has no such operation`);
+  const schemas = { input: undefined, hasInput: true, output: undefined, hasOutput: true, errors: {} };
+  const operation: OperationDescription = { name, kind: "command", description: undefined, ...schemas };
+  if (!methodsOf(operation).includes(method)) throw wrongMethod(`${service}.${name}`, method, methodsOf(operation));
+  return { service, key: rest.length === 2 ? rest[0] : undefined, operation, query };
 }
 
 /** The methods that an operation answers to. */

@@ -187,6 +187,6 @@ class MemoryConnection implements Connection {
       this.#in.bytes -= chunk.length;
       events.onData(chunk);
     }
-    if (this.#in.bytes === 0) this.other.#wake();
+    if (this.#in.bytes === 0 && this.other.#waitsForDrain) this.other.#wake();
   }
 }

@@ -58,7 +58,8 @@ export function failureOf(thrown: unknown, path: string): Failure {
   if (code === sqliteCodes.corrupt || code === sqliteCodes.notADatabase) {
     return { status: "broken", error: damaged(path, cause) };
   }
-  if (certain && code === sqliteCodes.full) return failed(`the disk with ${path} is full: free some space`, cause);
+  if (certain && code === sqliteCodes.full)
+    return failed(`there is no room for ${path} to grow: free some space`, cause);
   if (certain && code === sqliteCodes.busy)
     return failed(`another process has kept ${path} locked for too long`, cause);
   if (code === sqliteCodes.inputOutput || committing || !certain) return broken(path, cause);

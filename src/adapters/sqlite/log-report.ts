@@ -21,11 +21,11 @@ export function logReportOf(log: Log | undefined, path: string): LogReport {
       return bytes;
     },
     report: ({ walBytes, trouble }) => {
-      bytes = walBytes;
-      const isLong = walBytes >= walBytesMax * warnFromShare;
+      bytes = walBytes ?? bytes;
+      const isLong = bytes >= walBytesMax * warnFromShare;
       const reason = trouble ?? (isLong ? "another program has been reading it for long" : undefined);
       if (reason !== undefined && reason !== reported) {
-        log?.warn(`the write-ahead log of ${path} cannot be shortened: ${reason}`, { walBytes });
+        log?.warn(`the write-ahead log of ${path} cannot be shortened: ${reason}`, { walBytes: bytes });
       }
       reported = reason;
     },

@@ -53,9 +53,10 @@ export type AnswerMessage =
   | { readonly ok: true; readonly answer: unknown }
   | { readonly ok: false; readonly error: PackedError; readonly broken: boolean };
 
-/** Sent by the writer between requests: the bytes of the write-ahead log that are in use. */
+/** Sent by the writer between requests. */
 export interface LogMessage {
-  readonly walBytes: number;
+  /** The bytes of the write-ahead log that are in use; undefined when it could not be looked at. */
+  readonly walBytes: number | undefined;
   /** Why the log could not be copied; the next attempt may succeed. */
   readonly trouble: string | undefined;
 }

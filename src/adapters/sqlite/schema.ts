@@ -9,9 +9,9 @@ import { setting, useWriteAheadLog } from "./connection.ts";
 import { transactionsOf } from "./transaction.ts";
 
 /** The form of the tables that this code reads and writes. */
-export const schemaVersion = 1;
+const schemaVersion = 1;
 /** "Synd", by which a store is told from the SQLite files of other programs. */
-export const applicationId = 0x53796e64;
+const applicationId = 0x53796e64;
 
 const tables = `
 CREATE TABLE meta (

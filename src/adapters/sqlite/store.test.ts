@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test, { type TestContext } from "node:test";
+import type { Worker } from "node:worker_threads";
+import { SynodError } from "../../errors.ts";
 import type { CommitBatch } from "../../ports/store.ts";
 import { openSqliteStore, type SqliteStore } from "./store.ts";
 
@@ -82,4 +84,52 @@ test("a store that is open and idle does not keep its process alive", (t) => {
   const arguments_ = ["--input-type=module", "-e", open, newPath(t)];
   const { stdout, status } = spawnSync(process.execPath, arguments_, { encoding: "utf8", timeout: 20_000 });
   assert.deepEqual([stdout, status], ["idle\n", 0]);
+});
+
+test("when the writing thread is gone, what it had in hand is unknown and the rest has not happened", async (t) => {
+  const path = newPath(t);
+  const threads: Worker[] = [];
+  const note = (thread: Worker) => void threads.push(thread);
+  process.on("worker", note);
+  const store = await openOwning(path);
+  process.off("worker", note);
+  const holder = new DatabaseSync(path);
+  holder.exec("BEGIN IMMEDIATE");
+  const asked = [store.commit(batch("a")), store.commit(batch("b"))];
+  const [writer] = threads;
+  assert.ok(writer !== undefined);
+  void writer.terminate();
+  const outcomes = (await Promise.allSettled(asked)).map((result) => {
+    assert.ok(result.status === "rejected" && result.reason instanceof SynodError);
+    assert.equal(result.reason.code, "unavailable");
+    return result.reason.outcome;
+  });
+  assert.deepEqual(outcomes, ["unknown", "not-happened"]);
+  const late = { name: "SynodError", code: "unavailable", outcome: "not-happened" };
+  await assert.rejects(store.commit(batch("c")), late);
+  await assert.rejects(store.read([{ kind: "entity", shard, key: "a" }]), late);
+  await store.close();
+  holder.close();
+});
+
+test("a store that may not grow beyond a size fails as on a full disk, and keeps what it had", async (t) => {
+  const path = newPath(t);
+  await (await openOwning(path)).close();
+  const store = await openSqliteStore({ path, system: "bank", bytesMax: 256 * 1024 });
+  const large = (key: string): CommitBatch => {
+    const [changes] = batch(key).shards;
+    const entities = changes!.entities.map((entity) => ({ ...entity, state: JSON.stringify("x".repeat(32 * 1024)) }));
+    return { incarnation: 1, shards: [{ ...changes!, entities }] };
+  };
+  let written = 0;
+  let result = await store.commit(large("key-0"));
+  while (result.status === "committed" && written < 20) result = await store.commit(large(`key-${++written}`));
+  assert.ok(result.status === "failed" && written > 0, JSON.stringify(result));
+  assert.equal(result.error.message, `there is no room for ${path} to grow: free some space`);
+  assert.equal(result.error.outcome, "not-happened");
+  const keys = Array.from({ length: written + 1 }, (_, at) => `key-${at}`);
+  const rows = await store.read(keys.map((key) => ({ kind: "entity", shard, key })));
+  const found = rows.filter((row) => row.kind === "entity" && row.row !== null);
+  assert.equal(found.length, written);
+  await store.close();
 });

@@ -6,12 +6,19 @@ import type { DatabaseSync } from "node:sqlite";
 import type { SynodError } from "../../errors.ts";
 import type { CommitResult, StoreIdentity } from "../../ports/store.ts";
 import { commitsOf } from "./changes.ts";
-import { checkpointsOf } from "./checkpoints.ts";
+import { type Checkpoints, checkpointsOf } from "./checkpoints.ts";
 import { openConnection, orClose, setting } from "./connection.ts";
-import { failureOf, messageOf } from "./failures.ts";
+import { type Failure, failureOf, messageOf } from "./failures.ts";
 import { preparePlace } from "./file-system.ts";
 import { leasesOf } from "./leases.ts";
-import { type CommitAnswer, type LogMessage, packError, unpackBatch, type WriterOperations } from "./messages.ts";
+import {
+  type CommitAnswer,
+  type LogMessage,
+  type PackedBatch,
+  packError,
+  unpackBatch,
+  type WriterOperations,
+} from "./messages.ts";
 import { openFailure } from "./opening.ts";
 import { ownershipOf } from "./ownership.ts";
 import { prepareStore } from "./schema.ts";
@@ -50,70 +57,78 @@ function limitSize(database: DatabaseSync, bytesMax: number): void {
 }
 
 function writerOf(database: DatabaseSync, path: string, identity: StoreIdentity): Writer {
-  const transactions = transactionsOf(database);
+  const guarded = guardedBy(database, path);
   const leases = leasesOf(database, identity.shardsPerService);
   const { claim, release } = ownershipOf(database, leases);
   const commitBatch = commitsOf(database, leases);
-  const trim = trimsOf(database);
   const checkpoints = checkpointsOf(database, path);
+
+  const operations = {
+    join: guarded.transaction(leases.join),
+    renew: guarded.transaction(leases.renew),
+    claim: guarded.transaction(claim),
+    release: guarded.transaction(release),
+    endLease: guarded.transaction(leases.endLease),
+    commit: guarded.commit((packed) => commitBatch(unpackBatch(packed)), checkpoints.obstacle),
+    trim: guarded.transaction(trimsOf(database)),
+    close: () => database.close(),
+  };
+  return { identity, operations, afterwards: () => upkeep(checkpoints), broken: guarded.broken };
+}
+
+interface Guarded {
+  /** Runs a body in a transaction; what fails is raised in words. */
+  transaction<Request, Answer>(body: (request: Request) => Answer): (request: Request) => Answer;
+  /** The same for commits, which answer what failed, are kept only when they say so, and meet obstacles. */
+  commit(
+    body: (packed: PackedBatch) => CommitResult,
+    obstacle: () => SynodError | undefined,
+  ): WriterOperations["commit"];
+  readonly broken: Writer["broken"];
+}
+
+/** Sees to it that nothing is asked of a store that broke. */
+function guardedBy(database: DatabaseSync, path: string): Guarded {
+  const transactions = transactionsOf(database);
   let broken: SynodError | undefined;
 
-  const failure = (thrown: unknown) => {
+  const failure = (thrown: unknown): Failure => {
     const found = failureOf(thrown, path);
     if (found.status === "broken") broken = found.error;
     return found;
   };
 
-  const transacted =
-    <Request, Answer>(body: (request: Request) => Answer) =>
-    (request: Request): Answer => {
+  return {
+    broken: () => broken,
+    transaction: (body) => (request) => {
       if (broken !== undefined) throw broken;
       try {
         return transactions.run(() => body(request));
       } catch (thrown) {
         throw failure(thrown).error;
       }
-    };
-
-  const commit: WriterOperations["commit"] = (packed) => {
-    if (broken !== undefined) return { status: "broken", error: packError(broken) };
-    try {
-      const full = checkpoints.obstacle();
-      if (full !== undefined) return { status: "failed", error: packError(full) };
-      const batch = unpackBatch(packed);
-      return commitAnswer(
-        transactions.run(
-          () => commitBatch(batch),
-          ({ status }) => status === "committed",
-        ),
-      );
-    } catch (thrown) {
-      return commitAnswer(failure(thrown));
-    }
+    },
+    commit: (body, obstacle) => (packed) => {
+      if (broken !== undefined) return commitAnswer({ status: "broken", error: broken });
+      const isKept = ({ status }: CommitResult): boolean => status === "committed";
+      try {
+        const error = obstacle();
+        if (error !== undefined) return commitAnswer({ status: "failed", error });
+        return commitAnswer(transactions.run(() => body(packed), isKept));
+      } catch (thrown) {
+        return commitAnswer(failure(thrown));
+      }
+    },
   };
+}
 
-  let walBytes = 0;
-  const afterwards = (): LogMessage => {
-    try {
-      walBytes = checkpoints.maintain();
-      return { walBytes, trouble: undefined };
-    } catch (thrown) {
-      // What was committed rests in the log; nothing is lost by copying it another time.
-      return { walBytes, trouble: messageOf(thrown) };
-    }
-  };
-
-  const operations = {
-    join: transacted(leases.join),
-    renew: transacted(leases.renew),
-    claim: transacted(claim),
-    release: transacted(release),
-    endLease: transacted(leases.endLease),
-    commit,
-    trim: transacted(trim),
-    close: () => database.close(),
-  };
-  return { identity, operations, afterwards, broken: () => broken };
+function upkeep(checkpoints: Checkpoints): LogMessage {
+  try {
+    return { walBytes: checkpoints.maintain(), trouble: undefined };
+  } catch (thrown) {
+    // What was committed rests in the log; nothing is lost by copying it another time.
+    return { walBytes: undefined, trouble: messageOf(thrown) };
+  }
 }
 
 function commitAnswer(result: CommitResult): CommitAnswer {

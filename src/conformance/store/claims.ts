@@ -7,7 +7,9 @@ import { batch, claim, commit, type Fixture, join, type Owner, own, ownershipOf,
 export function claimTests(fixture: () => Fixture): void {
   epochTests(fixture);
   refusalTests(fixture);
+  hostingTests(fixture);
   expiryTests(fixture);
+  expiryEdgeTests(fixture);
   releaseTests(fixture);
 }
 
@@ -101,7 +103,9 @@ function refusalTests(fixture: () => Fixture): void {
       await store.endLease({ node, incarnation });
     }
   });
+}
 
+function hostingTests(fixture: () => Fixture): void {
   test("a claim tells the highest state version ever committed, whatever was committed later", async () => {
     const { store, service } = fixture();
     const owner = await own(store, service(), { stateVersion: 5 });
@@ -174,7 +178,9 @@ function expiryTests(fixture: () => Fixture): void {
     await store.commit(batch({ ...owner, epoch: 7 }, put("alice", 1, 2)));
     assert.equal(await renewalsOf(store, owner.incarnation), after);
   });
+}
 
+function expiryEdgeTests(fixture: () => Fixture): void {
   test("leases are ended even when no shard is asked for, and unknown ones are passed over", async () => {
     const { store, service } = fixture();
     const owner = await own(store, service());

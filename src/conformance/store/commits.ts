@@ -21,8 +21,10 @@ import {
 /** Commits: all or nothing, at the current epoch and on the current version only. */
 export function commitTests(fixture: () => Fixture): void {
   writingTests(fixture);
+  fidelityTests(fixture);
   fenceTests(fixture);
   conflictTests(fixture);
+  raceTests(fixture);
   formTests(fixture);
 }
 
@@ -62,7 +64,9 @@ function writingTests(fixture: () => Fixture): void {
     assert.deepEqual(await readRecord(store, owner.shard, "one"), record("one"));
     assert.deepEqual(await readRecord(store, owner.shard, "two"), record("two"));
   });
+}
 
+function fidelityTests(fixture: () => Fixture): void {
   test("a batch of a thousand changes over many shards is written as a whole", async () => {
     const { store, other, service } = fixture();
     const { owners, whole } = await wide(fixture(), service(), 1_000);
@@ -253,7 +257,9 @@ function conflictTests(fixture: () => Fixture): void {
     assert.equal(await readRecord(store, owner.shard, "one"), null);
     assert.equal(await readRecord(store, second.shard, "two"), null);
   });
+}
 
+function raceTests(fixture: () => Fixture): void {
   test("of commits that change one version at the same time exactly one is taken", async () => {
     const { store, other, service } = fixture();
     const owner = await own(store, service());

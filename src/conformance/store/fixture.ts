@@ -119,7 +119,7 @@ export function put(key: string, from: number, to: number, records: readonly Cal
 }
 
 /** The state that {@link put} writes. */
-export function stateAt(version: number): string {
+function stateAt(version: number): string {
   return `{"version":${version}}`;
 }
 

@@ -5,7 +5,12 @@ import type { Store } from "../../ports/store.ts";
 import { batch, commit, type Fixture, own, put, readRow, rowAt, type StoreConformanceOptions } from "./fixture.ts";
 
 /** What a store is, and what opening and closing means for it. */
-export function identityTests({ create }: StoreConformanceOptions, fixture: () => Fixture): void {
+export function identityTests(options: StoreConformanceOptions, fixture: () => Fixture): void {
+  openingTests(options, fixture);
+  closingTests(fixture);
+}
+
+function openingTests({ create }: StoreConformanceOptions, fixture: () => Fixture): void {
   test("every connection tells the same identity", () => {
     const { store, other } = fixture();
     assert.equal(store.identity.system, "conformance");
@@ -45,7 +50,9 @@ export function identityTests({ create }: StoreConformanceOptions, fixture: () =
     await again.close();
     await database.remove();
   });
+}
 
+function closingTests(fixture: () => Fixture): void {
   test("a connection that is closed rejects everything and can be closed again; the others go on", async () => {
     const { store, other, database, service } = fixture();
     const owner = await own(store, service());

@@ -5,8 +5,10 @@ import { batch, commit, type Fixture, join, own, ownershipOf, put, renewalsOf } 
 /** Joining, renewing and ending: a lease that has ended never comes back. */
 export function leaseTests(fixture: () => Fixture): void {
   joiningTests(fixture);
+  joiningAgainTests(fixture);
   statelessTests(fixture);
   renewingTests(fixture);
+  revisionTests(fixture);
   endingTests(fixture);
 }
 
@@ -64,7 +66,9 @@ function joiningTests(fixture: () => Fixture): void {
       );
     }
   });
+}
 
+function joiningAgainTests(fixture: () => Fixture): void {
   test("joining again leaves the shards as they are, and two processes of one name are two members", async () => {
     const { store, service } = fixture();
     const owner = await own(store, service());
@@ -156,7 +160,9 @@ function renewingTests(fixture: () => Fixture): void {
       assert.equal(members.find((member) => member.incarnation === incarnation)?.draining, draining);
     }
   });
+}
 
+function revisionTests(fixture: () => Fixture): void {
   test("the revision grows with every change of members and owners, and not with renewals and commits", async () => {
     const { store, service } = fixture();
     const revision = async () => (await store.view()).revision;

@@ -5,6 +5,11 @@ import { batch, claim, commit, type Fixture, note, own, put, readRecord, readRow
 
 /** Recorded replies, and reads of several things at once. */
 export function recordTests(fixture: () => Fixture): void {
+  recordingTests(fixture);
+  readingTests(fixture);
+}
+
+function recordingTests(fixture: () => Fixture): void {
   test("a record is found under its id, with everything that was recorded", async () => {
     const { store, other, service } = fixture();
     const owner = await own(store, service());
@@ -55,7 +60,9 @@ export function recordTests(fixture: () => Fixture): void {
     assert.equal((await store.commit(twice)).status, "refused");
     assert.equal(await readRecord(store, owner.shard, "one"), null);
   });
+}
 
+function readingTests(fixture: () => Fixture): void {
   test("reads are answered in the order asked, whatever they ask for", async () => {
     const { store, service } = fixture();
     const owner = await own(store, service());

@@ -1,9 +1,10 @@
 /**
  * Which of the connections that an acceptor holds are to be: a doorkeeper who lets in so many strangers at a
- * time, and of each node that has shown its papers only the newest one.
+ * time, and of each that has shown its papers only the newest connection.
  *
- * A newer incarnation ends the links of an older one, and an older one is refused for good. Of one
- * incarnation the newer dial counts: the older connection is one that its dialler gave up already.
+ * Of one incarnation the newer dial counts: the older connection is one that its dialler gave up already. Which
+ * incarnations may call at all is not the doorkeeper's to say: the view knows. A second process under the name of
+ * a node that lives has a newer incarnation, and must not put that node out before it is refused itself.
  */
 import type { LinkCause } from "./messages.ts";
 
@@ -12,15 +13,13 @@ export type ConnectionId = number;
 
 interface Admitted {
   readonly connection: ConnectionId;
-  readonly incarnation: number;
   readonly dial: number;
 }
 
 export interface Admission {
   readonly halfOpen: Set<ConnectionId>;
-  readonly admitted: Map<string, Admitted>;
-  /** The newest incarnation that was ever admitted, by node. */
-  readonly newest: Map<string, number>;
+  /** By incarnation. */
+  readonly admitted: Map<number, Admitted>;
 }
 
 export type Verdict =
@@ -28,7 +27,7 @@ export type Verdict =
   | { readonly admitted: false; readonly cause: LinkCause; readonly message: string };
 
 export function createAdmission(): Admission {
-  return { halfOpen: new Set(), admitted: new Map(), newest: new Map() };
+  return { halfOpen: new Set(), admitted: new Map() };
 }
 
 /** A stranger is at the door. False: there are too many already. */
@@ -45,23 +44,18 @@ export function admit(
   peer: { readonly node: string; readonly incarnation: number; readonly dial: number },
 ): Verdict {
   admission.halfOpen.delete(connection);
-  const newest = admission.newest.get(peer.node) ?? 0;
-  if (peer.incarnation < newest) {
-    const message = `node ${peer.node} is at incarnation ${newest}, and incarnation ${peer.incarnation} dialled`;
-    return { admitted: false, cause: "stale", message };
-  }
-  const current = admission.admitted.get(peer.node);
-  if (current !== undefined && current.incarnation === peer.incarnation && current.dial >= peer.dial) {
+  const current = admission.admitted.get(peer.incarnation);
+  if (current !== undefined && current.dial >= peer.dial) {
     const message = `dial ${current.dial} of node ${peer.node} came before dial ${peer.dial}`;
     return { admitted: false, cause: "stale", message };
   }
-  admission.newest.set(peer.node, peer.incarnation);
-  admission.admitted.set(peer.node, { connection, incarnation: peer.incarnation, dial: peer.dial });
+  admission.admitted.set(peer.incarnation, { connection, dial: peer.dial });
   return { admitted: true, replaces: current?.connection };
 }
 
-/** A connection is no more. */
-export function leave(admission: Admission, connection: ConnectionId, node: string | undefined): void {
+/** A connection is no more; `incarnation` is that of its peer, if it proved one. */
+export function leave(admission: Admission, connection: ConnectionId, incarnation: number | undefined): void {
   admission.halfOpen.delete(connection);
-  if (node !== undefined && admission.admitted.get(node)?.connection === connection) admission.admitted.delete(node);
+  if (incarnation === undefined || admission.admitted.get(incarnation)?.connection !== connection) return;
+  admission.admitted.delete(incarnation);
 }

@@ -19,9 +19,9 @@ export type LinkCause =
   | "wrong-node"
   /** Both sides claim the same node id. */
   | "same-node"
-  /** A newer incarnation of that node, or a newer connection of it, is known. */
+  /** A newer connection of that incarnation is known. */
   | "stale"
-  /** A newer connection of the same node took its place. */
+  /** A newer connection of the same incarnation took its place. */
   | "superseded"
   /** The acceptor holds as many unproven connections as it may. */
   | "crowded"

@@ -10,7 +10,7 @@ const mailboxLengthMax = 5;
 /** What happens next; a `pick` chooses among what is possible at that moment. */
 type Event =
   | { kind: "arrive"; id: string | null; input: string }
-  | { kind: "loaded" | "depart" }
+  | { kind: "loaded" | "depart" | "shed" }
   | { kind: "looked"; pick: number; answer: LookupAnswer }
   | { kind: "finish"; changed: boolean }
   | { kind: "durable" | "expire" | "late"; pick: number }
@@ -27,7 +27,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       input,
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("loaded") }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("loaded", "shed") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("depart") }) },
   {
     weight: 4,
@@ -54,6 +54,8 @@ function happen(world: World, event: Event): void {
       return world.loaded();
     case "depart":
       return world.depart();
+    case "shed":
+      return world.shed();
     case "looked":
       if (world.looking.length > 0) world.looked(world.looking[event.pick % world.looking.length]!, event.answer);
       return;

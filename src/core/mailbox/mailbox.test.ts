@@ -182,6 +182,19 @@ test("a full queue takes copies, and nothing else", () => {
   assert.equal(entity.queued, 1);
 });
 
+test("a command that is shed fails for all who wait for it, and the next one gets the turn", () => {
+  const entity = mailbox();
+  const call = { id: "x", inputHash: "in" };
+  for (const token of [1, 2]) arrive(entity, token, call);
+  arrive(entity, 3);
+  assert.deepEqual(entity.step({ kind: "shed", token: 1, attempt: 1 }), [
+    { kind: "fail", tokens: [1, 2], reason: "shed" },
+    { kind: "run", token: 3, attempt: 1, payload: "command 3" },
+  ]);
+  assert.deepEqual(kinds(arrive(entity, 4, call)), [], "it is not remembered: a repeat waits for its own turn");
+  assert.equal(entity.queued, 1);
+});
+
 test("at a drop everybody hears whether the change was in the commit of unknown outcome", () => {
   const entity = mailbox();
   for (const token of [1, 2, 3, 4]) arrive(entity, token);

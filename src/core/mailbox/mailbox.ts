@@ -30,6 +30,8 @@ export type MailboxInput<Payload> =
   | { kind: "looked"; token: Token; answer: LookupAnswer }
   /** The handler of this attempt settled. `changed`: it leaves something to commit (state, or a record). */
   | { kind: "finished"; token: Token; attempt: number; changed: boolean }
+  /** The node holds all the work that it can: this command does not run after all. */
+  | { kind: "shed"; token: Token; attempt: number }
   /** The handler of this attempt wants to call somebody: a call leaves through the exit gate too. */
   | { kind: "depart"; token: Token; attempt: number; departure: number }
   /** Everything up to this position is durable. */
@@ -73,6 +75,8 @@ export type MailboxEffect<Payload> =
 export type FailReason =
   /** The queue is at its bound. Not happened. */
   | "full"
+  /** It had the turn and was not run, because the node holds all the work that it can. Not happened. */
+  | "shed"
   /** The same id came with another input. Not happened. */
   | "mismatch"
   /** Nobody waits any more, and it certainly did not happen. */
@@ -167,6 +171,9 @@ export class Mailbox<Payload> {
         break;
       case "finished":
         this.#finished(input.token, input.attempt, input.changed);
+        break;
+      case "shed":
+        this.#shed(input.token, input.attempt);
         break;
       case "depart":
         this.#depart(input.token, input.attempt, input.departure);
@@ -275,6 +282,14 @@ export class Mailbox<Payload> {
     if (changed) this.#effects.push({ kind: "commit", position: this.#position, payload: ticket.payload });
     if (ticket.position <= this.#durable) this.#release(ticket);
     else this.#executed.push(ticket);
+  }
+
+  #shed(token: Token, attempt: number): void {
+    const ticket = this.#runningAs(token, attempt);
+    if (ticket === null) return;
+    this.#running = null;
+    this.#fail(ticket.waiters, "shed");
+    this.#close(ticket);
   }
 
   #depart(token: Token, attempt: number, departure: number): void {

@@ -128,6 +128,16 @@ export class World {
     assert.equal(commits.length, changed ? 1 : 0, "every change is committed once");
   }
 
+  /** The driver does not run the command that has the turn. */
+  shed(): void {
+    const turn = this.running;
+    if (turn === null) return;
+    this.running = null;
+    const { token, waiters } = turn.command;
+    const fails = new Map(waiters.map((waiter) => [waiter, "shed"] as const));
+    this.#step({ kind: "shed", token, attempt: turn.attempt }, fails);
+  }
+
   depart(): void {
     const turn = this.running;
     if (turn === null) return;
@@ -197,6 +207,7 @@ export class World {
       const { token } = command;
       assert.deepEqual(this.#step({ kind: "finished", token, attempt, changed: true }), []);
       assert.deepEqual(this.#step({ kind: "depart", token, attempt, departure: ++this.#lastDeparture }), []);
+      assert.deepEqual(this.#step({ kind: "shed", token, attempt }), []);
     }
     const closed = this.lastToken + 1_000;
     assert.deepEqual(this.#step({ kind: "looked", token: closed, answer: "found" }), []);

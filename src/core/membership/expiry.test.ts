@@ -59,6 +59,17 @@ test("the own lease is never expired, and a member that has gone is forgotten", 
   assert.equal(expiry.hasRenewed(2), false);
 });
 
+test("whoever looks again when the first lease may run out finds it expired, and not before", () => {
+  const expiry = new Expiry(own, options);
+  assert.equal(expiry.soonestMs, Number.POSITIVE_INFINITY);
+  for (const now of [0, 500, 1_000, 1_500, 2_000]) observe(expiry, now, 0, [2, 7]);
+  assert.equal(expiry.soonestMs, 200);
+  assert.deepEqual(expiry.expired(), []);
+  observe(expiry, 2_200, 0, [2, 7]);
+  assert.deepEqual(expiry.expired(), [{ incarnation: 2, renewals: 7 }]);
+  assert.ok(expiry.soonestMs <= 0);
+});
+
 test("the lease of a member that died is expired within TTL, margin and two heartbeats", () => {
   const heartbeat = fc.record({ waits: fc.integer({ min: heartbeatMs, max: heartbeatMs + 20 }), took: fc.nat(10) });
   fc.assert(

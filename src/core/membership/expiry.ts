@@ -76,4 +76,9 @@ export class Expiry {
     const { leaseTtlMs, leaseMarginMs } = this.#options;
     return leaseTtlMs + leaseMarginMs - (this.#watches.get(incarnation)?.stillMs ?? 0);
   }
+
+  /** How long from the last confirmed renewal until one more look can find a lease expired, in ms; infinite for none. */
+  get soonestMs(): number {
+    return Math.min(...[...this.#watches.keys()].map((incarnation) => this.remainingMs(incarnation)));
+  }
 }

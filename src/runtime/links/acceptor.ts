@@ -1,8 +1,9 @@
 /**
  * The links that other nodes dialled: takes connections, lets strangers in up to a bound, keeps the newest
- * link of every node, and hands their calls to the runtime.
+ * link of every incarnation, and hands their calls to the runtime.
  */
 import { type Admission, admit, arrive, createAdmission, leave } from "../../core/link/admission.ts";
+import type { LinkCause } from "../../core/link/messages.ts";
 import type { Connection, Listener } from "../../ports/network.ts";
 import { type LinkEnvironment, linkConfig } from "./environment.ts";
 import { Link, type LinkOwner } from "./link.ts";
@@ -91,7 +92,7 @@ export class Acceptor {
 
   #ownerOf(number: number, remote: string): LinkOwner {
     const { log, onCall } = this.#environment;
-    let node: string | undefined;
+    let incarnation: number | undefined;
     return {
       onCall,
       onOpened: (link, peer) => {
@@ -100,23 +101,26 @@ export class Acceptor {
           link.step({ kind: "close", cause: verdict.cause, message: verdict.message });
           return;
         }
-        node = peer.node;
+        incarnation = peer.incarnation;
         if (verdict.replaces === undefined) return;
         const message = `a newer link of node ${peer.node} (incarnation ${peer.incarnation}) took its place`;
         this.#links.get(verdict.replaces)?.step({ kind: "close", cause: "superseded", message });
       },
       onClosing: (link, { cause, message, planned }) => {
         const peer = link.peer?.node ?? "unknown";
-        const level = planned || cause === "lost" ? "debug" : "warn";
+        const level = planned || quietCauses.has(cause) ? "debug" : "warn";
         log[level]("link from a peer closed", { peer, remote, cause, reason: message });
       },
       onClosed: () => {
-        leave(this.#admission, number, node);
+        leave(this.#admission, number, incarnation);
         this.#links.delete(number);
         if (this.#links.size === 0) this.#allClosed?.();
       },
     };
   }
 }
+
+/** Who dialled says what there is to say about these, or nothing is wrong at all. */
+const quietCauses: ReadonlySet<LinkCause> = new Set(["lost", "stopped", "draining", "superseded", "stale", "starting"]);
 
 function ignore(): void {}

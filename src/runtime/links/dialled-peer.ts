@@ -11,6 +11,19 @@ import type { LinkPeerIdentity, PendingCall } from "./calls.ts";
 import { type LinkEnvironment, linkConfig } from "./environment.ts";
 import { Link, type LinkOwner } from "./link.ts";
 
+/** A peer that cannot be reached for this long is mentioned; a node that has left is forgotten sooner, ms. */
+const unreachableReportMs = 1_000;
+
+/** Causes that no later attempt mends by itself. */
+const configurationCauses: ReadonlySet<LinkCause> = new Set([
+  "wrong-secret",
+  "wrong-system",
+  "wrong-version",
+  "wrong-node",
+  "same-node",
+  "breach",
+]);
+
 export class DialledPeer {
   readonly identity: LinkPeerIdentity;
   readonly address: string;
@@ -22,6 +35,9 @@ export class DialledPeer {
   readonly #links: Set<Link> = new Set();
   #timer: Timer | undefined;
   #wanted = true;
+  /** Since when there is no link, and what the log has said about it. */
+  #unlinkedSince: number;
+  #reported: LinkCause | undefined;
   #allClosed: (() => void) | undefined;
 
   /** `incarnation` is this node's own. */
@@ -30,6 +46,7 @@ export class DialledPeer {
     this.#incarnation = incarnation;
     this.identity = identity;
     this.address = address;
+    this.#unlinkedSince = environment.clock.monotonic();
     this.#dial();
   }
 
@@ -96,10 +113,7 @@ export class DialledPeer {
   }
 
   readonly #owner: LinkOwner = {
-    onOpened: () => {
-      noteOpened(this.dialling, this.#environment.clock.monotonic());
-      this.#environment.log.debug("link opened", { peer: this.identity.node, address: this.address });
-    },
+    onOpened: () => this.#opened(),
     // The session delivers no calls to the side that dialled.
     onCall: () => Promise.reject(toSynodError("a call came to the dialler of its link")),
     onClosing: (link, { cause, message }) => {
@@ -112,12 +126,35 @@ export class DialledPeer {
     },
   };
 
+  #opened(): void {
+    noteOpened(this.dialling, this.#environment.clock.monotonic());
+    const level = this.#reported === undefined ? "debug" : "info";
+    this.#reported = undefined;
+    this.#environment.log[level]("link opened", { peer: this.identity.node, address: this.address });
+  }
+
   #dialLater(cause: LinkCause, message: string): void {
     if (!this.#wanted) return;
-    const { clock, random, limits, log } = this.#environment;
+    const { clock, random, limits } = this.#environment;
     const now = clock.monotonic();
+    const wasOpen = this.dialling.openedAt !== undefined;
+    if (wasOpen) this.#unlinkedSince = now;
     const waitMs = noteEnded(this.dialling, cause, random.number(), now, limits) - now;
-    log.info("link closed", { peer: this.identity.node, address: this.address, cause, reason: message });
+    this.#report(cause, message, wasOpen, now - this.#unlinkedSince);
     this.#timer = clock.setTimer(waitMs, () => this.#dial());
+  }
+
+  /** The first trouble and every change of it; that a node left in order, and is then not there, is none. */
+  #report(cause: LinkCause, reason: string, wasOpen: boolean, unlinkedMs: number): void {
+    const { log } = this.#environment;
+    const fields = { peer: this.identity.node, address: this.address, cause, reason };
+    const planned = cause === "stopped" || cause === "draining" || cause === "superseded";
+    const lost = wasOpen && !planned;
+    const lasting = configurationCauses.has(cause) || unlinkedMs >= unreachableReportMs;
+    if (!lost && (!lasting || this.#reported === cause)) return log.debug("link closed", fields);
+    if (!lost) this.#reported = cause;
+    if (configurationCauses.has(cause)) log.warn("a peer refuses links, or is not who it should be", fields);
+    else if (lost) log.info("link lost", fields);
+    else log.info("a peer cannot be reached", fields);
   }
 }

@@ -25,12 +25,21 @@ export function checkBank(operations: readonly Operation[], initial: Readonly<Re
   const transfers = fatesOf(operations, findings);
   for (const read of operations) {
     if (read.f !== "balances" || read.reply === undefined) continue;
-    const balances = read.reply.value as Readonly<Record<string, number>>;
+    const balances = balancesOf(read.reply.value);
+    if (balances === undefined) {
+      findings.add(null, `the answer is no record of balances: ${locate(read)}`);
+      continue;
+    }
     const negative = Object.entries(balances).find(([, balance]) => balance < 0);
     if (negative !== undefined) findings.add(negative[0], `account ${negative[0]} is negative: ${locate(read)}`);
     if (read.value === settled) checkSettled(read, balances, initial, transfers, findings);
   }
   return findings.verdict("bank", operations.length);
+}
+
+function balancesOf(value: unknown): Readonly<Record<string, number>> | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.values(value).every((balance) => typeof balance === "number") ? { ...value } : undefined;
 }
 
 /** Each transfer that may have happened, with what its attempts tell of it together. */

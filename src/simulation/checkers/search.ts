@@ -184,13 +184,10 @@ class Known<State> {
     if (this.#total % expiryInterval === 0 && this.#limits.expired?.() === true) this.#expired = true;
     const known = this.#at(configuration.position);
     const key = `${configuration.placed.join()} ${this.#model.stateKey(configuration.state)}`;
-    if (isCovered(configuration, known.get(key))) return false;
-    // An unnoticed one has fewer moves, which depend on the state before; it covers only its like.
-    const { unnoticed } = configuration;
-    const ownKey = unnoticed === undefined ? key : `${key} after ${this.#model.stateKey(unnoticed.before)}`;
-    configuration.alike = known.get(ownKey);
-    if (unnoticed !== undefined && isCovered(configuration, configuration.alike)) return false;
-    known.set(ownKey, configuration);
+    // One with an unnoticed item covers too: the moves that it may not make, its parent makes with less.
+    configuration.alike = known.get(key);
+    if (isCovered(configuration, configuration.alike)) return false;
+    known.set(key, configuration);
     this.#kept += 1;
     return true;
   }

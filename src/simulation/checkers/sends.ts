@@ -61,7 +61,11 @@ function checkReceived(read: Operation, sends: ReadonlyMap<string, Operation>, f
   const report = (text: string) => findings.add(receiver, `${text}: ${locate(read)}`);
   const seen = new Set<string>();
   const last = new Map<string, number>();
-  for (const message of read.reply!.value as readonly Message[]) {
+  for (const message of messagesOf(read.reply!.value)) {
+    if (message === undefined) {
+      report("the answer is no list of messages");
+      continue;
+    }
     const name = nameOf(receiver, message);
     const send = sends.get(name);
     if (seen.has(name)) report(`message ${name} arrived twice`);
@@ -76,6 +80,14 @@ function checkReceived(read: Operation, sends: ReadonlyMap<string, Operation>, f
     last.set(message.from, number);
   }
   if (read.value === settled) checkComplete(receiver, seen, sends, report);
+}
+
+/** The messages of an answer; undefined in place of what is none. */
+function messagesOf(value: unknown): readonly (Message | undefined)[] {
+  if (!Array.isArray(value)) return [undefined];
+  return value.map((each: Partial<Message> | null) =>
+    typeof each?.from === "string" && typeof each.id === "string" ? { from: each.from, id: each.id } : undefined,
+  );
 }
 
 function checkComplete(

@@ -1,0 +1,119 @@
+/** The bench harness: what it saves and what it says. Never how fast anything is. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Bench } from "../bench/bench.ts";
+import { benches } from "../bench/benches.ts";
+import { medianOf, type Result } from "../bench/result.ts";
+import { Window } from "../bench/window.ts";
+
+const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
+const quickly = ["--runs", "1", "--seconds", "0.2", "--warm-up", "0"];
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function bench(...words: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--conditions=synod-source", main, ...words], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+describe("npm run bench", { concurrency: true }, () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "synod-bench-"));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  const variants = { commands: ["spread-256", "keys-256"], http: ["get"] };
+  for (const [name, measured] of Object.entries(variants)) {
+    test(`${name} saves samples, medians and ratios of every side`, async () => {
+      const { code, stdout, stderr } = await bench(name, ...quickly, "--variant", ...measured, "--results", folder);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, new RegExp(`^${name} +unit +synod `, "m"));
+      const result = JSON.parse(await readFile(join(folder, `${name}.json`), "utf8")) as Result;
+      checkResult(result, benches.find((candidate) => candidate.name === name)!, measured);
+    });
+  }
+
+  test("every bench is listed with its variants, and has synod and limit among its sides", async () => {
+    const { code, stdout } = await bench("--list");
+    assert.equal(code, 0);
+    assert.ok(benches.length > 0, "there are benches");
+    for (const { name, variants, mainVariant, sides } of benches) {
+      assert.ok(stdout.includes(`${name}: `) && variants.every((variant) => stdout.includes(`  ${variant.name}: `)));
+      assert.ok(
+        variants.some((variant) => variant.name === mainVariant),
+        `${name} has its main variant`,
+      );
+      assert.ok(sides.synod !== undefined && sides.limit !== undefined, `${name} has its sides`);
+    }
+  });
+
+  test("a bench, a variant or a number of runs that there cannot be is refused in a sentence", async () => {
+    const mistakes: [RegExp, ...string[]][] = [
+      [/^Which bench\? There are: commands, http\.$/m],
+      [/^There is no bench commandz\. There are: commands, http\.$/m, "commandz"],
+      [/^http has no variant put\. There are: get, post\.$/m, "http", "--variant", "put"],
+      [/argument '0' is invalid\. Give 1 or more\.$/m, "http", "--runs", "0"],
+      [/argument '0' is invalid\. Give more than 0 seconds\.$/m, "http", "--seconds", "0"],
+    ];
+    const answers = await Promise.all(mistakes.map(([_, ...words]) => bench(...words)));
+    for (const [index, { code, stderr }] of answers.entries()) {
+      assert.notEqual(code, 0);
+      assert.match(stderr, mistakes[index]![0]);
+    }
+  });
+});
+
+function checkResult(result: Result, { name, unit, mainVariant, sides }: Bench, variants: readonly string[]): void {
+  assert.equal(result.bench, name);
+  assert.deepEqual(Object.keys(result.sides), Object.keys(sides));
+  assert.match(result.commit, /^([0-9a-f]{40}(-dirty)?|unknown)$/);
+  assert.equal(result.machine.node, process.versions.node);
+  for (const side of Object.values(result.sides)) {
+    for (const variant of variants) assert.equal(side[variant]?.unit, unit);
+    for (const { samples, median } of Object.values(side)) {
+      assert.equal(samples.length, 1);
+      assert.ok(samples[0]! >= 0 && median === samples[0], `the median of ${samples} is ${median}`);
+    }
+    assert.ok(side[mainVariant]!.median > 0);
+  }
+  const others = Object.keys(sides).filter((side) => side !== "synod");
+  assert.deepEqual(Object.keys(result.ratios), others);
+  for (const side of others) {
+    const expected = result.sides.synod![mainVariant]!.median / result.sides[side]![mainVariant]!.median;
+    assert.ok(Math.abs(result.ratios[side]! / expected - 1) < 0.001, `synod to ${side}: ${result.ratios[side]}`);
+  }
+}
+
+test("the median of an even number of samples lies between the middle two", () => {
+  assert.equal(medianOf([30, 1, 2]), 2);
+  assert.equal(medianOf([4, 1, 30, 2]), 3);
+  assert.throws(() => medianOf([]));
+});
+
+test("a window counts the answers after the one that opened it, up to the one that ended it", (context) => {
+  let now = 0;
+  context.mock.method(performance, "now", () => now);
+  const edges: string[] = [];
+  const window = new Window({ settleMs: 100, measureMs: 1_000 }, (edge) => edges.push(`${edge} at ${now}`));
+  const more = [50, 100, 600, 1_099, 1_100, 1_101].map((at) => {
+    now = at;
+    return window.completed();
+  });
+  assert.deepEqual(more, [true, true, true, true, false, false]);
+  assert.deepEqual(edges, ["begun at 100", "ended at 1100"]);
+  assert.equal(window.result.completed, 3);
+  assert.equal(window.result.perSecond, 3);
+});

@@ -1,0 +1,210 @@
+/** `synod drain` and `synod restart`: nodes go and come back, and no request fails. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { type TestContext, test } from "node:test";
+import { counterThat, project } from "./project.ts";
+import {
+  bank,
+  bin,
+  finished,
+  kill9,
+  lives,
+  post,
+  RunningUp,
+  reportOf,
+  startUp,
+  synod,
+  temporaryFolder,
+  until,
+  untilReady,
+} from "./running-system.ts";
+
+/** A handler that takes its time, so that a drain can be watched. */
+const slow = counterThat("await new Promise((done) => setTimeout(done, 1_500)); return step;");
+
+/** Clients that deposit without pause and never repeat a request, until they are stopped. */
+class Load implements AsyncDisposable {
+  readonly failures: string[] = [];
+  requests = 0;
+  longestMs = 0;
+  #stopped = false;
+  readonly #clients: readonly Promise<void>[];
+
+  constructor(url: string, clients: number) {
+    this.#clients = Array.from({ length: clients }, (_, number) => this.#run(url, number));
+  }
+
+  async stop(t: TestContext): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    t.diagnostic(`${this.requests} requests, the longest took ${Math.round(this.longestMs)} ms`);
+    assert.deepEqual(this.failures, []);
+    assert.ok(this.requests > 100, "there was load");
+  }
+
+  async #run(url: string, number: number): Promise<void> {
+    for (let turn = 0; !this.#stopped; turn++) {
+      const started = performance.now();
+      const answer = await post(url, `/account/load-${number}-${turn % 8}/deposit`, { amount: 1 }).catch(
+        (error: Error) => ({ status: 0, body: `${error.message}: ${String(error.cause)}` }),
+      );
+      this.requests++;
+      this.longestMs = Math.max(this.longestMs, performance.now() - started);
+      if (answer.status !== 200) this.failures.push(JSON.stringify(answer));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#clients);
+  }
+}
+
+test("a drain hands everything over, a restart brings the node back, and under load no request fails", async (t) => {
+  using folder = temporaryFolder();
+  await using up = await startUp(folder.path);
+  await using load = new Load(up.ready.http, 8);
+  const former = up.ready.nodes[1]!.pid;
+  const drained = await synod(folder.path, ["drain", "node-2"]);
+  assert.deepEqual([drained.code, drained.stderr], [0, ""]);
+  assert.match(drained.stdout, /^node-2 drained in \d+\.\d s\n$/);
+  assert.ok(!lives(former));
+  const { nodes } = await reportOf(folder.path);
+  assert.deepEqual(
+    nodes.map(({ state }) => state),
+    ["ready", "drained", "ready"],
+  );
+  assert.deepEqual(nodes[0]!.status!.members.map(({ node }) => node).sort(), ["node-1", "node-3"]);
+  const again = await synod(folder.path, ["drain", "node-2", "--json"]);
+  assert.equal(again.code, 0, "a drained node is what was asked for");
+  assert.match((await synod(folder.path, ["restart", "node-2"])).stdout, /^node-2 restarted in \d+\.\d s\n$/);
+  await untilReady(folder.path, 3);
+  await load.stop(t);
+  assert.doesNotMatch(up.stderr, /"level":"(warn|error)"/, "planned work is no trouble");
+});
+
+test("a rolling restart replaces every process under load without a failed request, and tells it as JSON", async (t) => {
+  using folder = temporaryFolder();
+  await using up = await startUp(folder.path);
+  await using load = new Load(up.ready.http, 8);
+  const { code, stdout, stderr } = await synod(folder.path, ["restart", "--rolling", "--json"], 60_000);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const events = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { event: string; node: string; seconds: number });
+  assert.deepEqual(
+    events.map(({ event, node }) => `${node} ${event}`),
+    ["node-1 restarted", "node-2 restarted", "node-3 restarted"],
+  );
+  assert.ok(events.every(({ seconds }) => seconds > 0));
+  const former = up.ready.nodes.map(({ pid }) => pid);
+  const nodes = await untilReady(folder.path, 3);
+  assert.ok(nodes.every(({ pid, restarts }) => !former.includes(pid!) && restarts === 0));
+  await load.stop(t);
+});
+
+test("a drained node stays down in a rolling restart, and the last node is not drained", async () => {
+  using folder = temporaryFolder();
+  await using _up = await startUp(folder.path, [bank, "--nodes", "2"]);
+  assert.equal((await synod(folder.path, ["drain", "node-1"])).code, 0);
+  const rolling = await synod(folder.path, ["restart", "--rolling"]);
+  assert.match(rolling.stdout, /^node-1 is drained: it is left as it is\nnode-2 restarted in \d+\.\d s\n$/);
+  const last = await synod(folder.path, ["drain", "node-2"]);
+  assert.equal(last.code, 1);
+  assert.equal(
+    last.stderr,
+    "synod: No other node serves that could take over from node-2: it cannot be drained. Ctrl-C stops the system.\n",
+  );
+  const unknown = await synod(folder.path, ["drain", "node-9"]);
+  assert.deepEqual(
+    [unknown.code, unknown.stderr],
+    [1, "synod: There is no node node-9: this system has node-1, node-2.\n"],
+  );
+});
+
+test("planned work is for one node at a time; who asks for the same waits for the same", async () => {
+  using folder = project(slow);
+  await using up = await startUp(folder.path, ["system.ts"]);
+  const calls = Array.from({ length: 9 }, (_, index) => post(up.ready.http, `/counter/key-${index}/add`, index));
+  const owners = await until("every node has calls in flight", async () => {
+    const { nodes } = await reportOf(folder.path, "counters");
+    return nodes.every(({ status }) => (status?.callsInFlight ?? 0) > 0) && nodes;
+  }).catch(async () => (await reportOf(folder.path, "counters")).nodes);
+  const busy = owners.find(({ status }) => (status?.callsInFlight ?? 0) > 0)!;
+  const other = owners.find(({ id }) => id !== busy.id)!;
+  const first = synod(folder.path, ["drain", busy.id]);
+  await until("the drain has begun", async () => {
+    const { nodes } = await reportOf(folder.path, "counters");
+    return nodes.some(({ id, state }) => id === busy.id && state === "draining");
+  });
+  const [refused, restart, joined] = await Promise.all([
+    synod(folder.path, ["drain", other.id]),
+    synod(folder.path, ["restart", busy.id]),
+    synod(folder.path, ["drain", busy.id]),
+  ]);
+  for (const { code, stderr } of [refused, restart]) {
+    assert.equal(code, 1);
+    assert.equal(stderr, `synod: ${busy.id} is being drained: planned work is for one node at a time\n`);
+  }
+  assert.equal(joined.code, 0);
+  assert.equal((await first).code, 0);
+  assert.deepEqual((await Promise.all(calls)).map(({ body }) => body).sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+test("a node that dies while it drains is drained all the same, and one that is starting is started again", async () => {
+  using folder = project(slow);
+  await using up = await startUp(folder.path, ["system.ts"]);
+  const victim = up.ready.nodes[2]!;
+  const calls = Array.from({ length: 9 }, (_, index) =>
+    post(up.ready.http, `/counter/key-${index}/add`, 1).catch(() => undefined),
+  );
+  const drain = synod(folder.path, ["drain", victim.id]);
+  await until("the drain has begun", async () =>
+    (await reportOf(folder.path, "counters")).nodes.some(({ state }) => state === "draining"),
+  );
+  kill9(victim.pid);
+  assert.equal((await drain).code, 0);
+  await Promise.all(calls);
+  assert.equal((await reportOf(folder.path, "counters")).nodes[2]!.state, "drained");
+  // Killed as soon as there is a process: it is dead, loading or starting when the restart is asked for.
+  kill9(up.ready.nodes[0]!.pid);
+  assert.equal((await synod(folder.path, ["restart", "node-1"])).code, 0);
+  assert.equal((await reportOf(folder.path, "counters")).nodes[0]!.state, "ready");
+});
+
+test("Ctrl-C during a rolling restart ends the round: what has begun is finished, the rest is left", async () => {
+  using folder = temporaryFolder();
+  await using up = await startUp(folder.path);
+  const rolling = spawn(process.execPath, [bin, "restart", "--rolling"], {
+    cwd: folder.path,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const end = finished(rolling);
+  await until(
+    "the first node is being restarted",
+    async () => (await reportOf(folder.path)).nodes[0]?.state !== "ready",
+  );
+  rolling.kill("SIGINT");
+  const { code, stderr } = await end;
+  assert.equal(code, 1);
+  assert.equal(stderr, "synod: Interrupted: node-1 is still being restarted. Not restarted: node-2, node-3.\n");
+  const nodes = await untilReady(folder.path, 3);
+  assert.notEqual(nodes[0]!.pid, up.ready.nodes[0]!.pid);
+  assert.equal(nodes[1]!.pid, up.ready.nodes[1]!.pid);
+});
+
+test("Ctrl-C of the system during a rolling restart stops both", async () => {
+  using folder = temporaryFolder();
+  await using up = new RunningUp(folder.path, [bank]);
+  await up.whenReady();
+  const rolling = synod(folder.path, ["restart", "--rolling"]);
+  await until(
+    "the first node is being restarted",
+    async () => (await reportOf(folder.path)).nodes[0]?.state !== "ready",
+  );
+  up.signal("SIGINT");
+  const [system, command] = await Promise.all([up.ended, rolling]);
+  assert.equal(system.code, 0, system.stderr);
+  assert.equal(command.code, 1);
+  assert.match(command.stderr, /^synod: node-1 was not restarted: .+ Not restarted: node-2, node-3\.\n$/);
+});
