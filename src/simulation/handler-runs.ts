@@ -25,7 +25,6 @@ export interface RunObserver {
 interface Context {
   readonly key: string | undefined;
   state: unknown;
-  readonly signal: AbortSignal;
   readonly request: { readonly id: string; readonly attempt: number; readonly principal: string };
 }
 
@@ -78,6 +77,7 @@ class Observation {
       id,
       attempt,
       startedAt: process.world.now,
+      holdsContext: () => process.alive && isUsable(context),
       start: null,
       end: null,
       cleared: false,
@@ -190,7 +190,16 @@ class Observation {
       noted.end = null;
     }
     // Its context was taken away before: nothing of it counts.
-    if (this.#context.signal.aborted || !noted.process.alive) noted.outcome = "abandoned";
+    if (!noted.holdsContext()) noted.outcome = "abandoned";
     this.#observer.ended(noted);
+  }
+}
+
+/** A context throws whatever it is asked for once it has been taken away. */
+function isUsable(context: Context): boolean {
+  try {
+    return context.request !== undefined;
+  } catch {
+    return false;
   }
 }

@@ -255,7 +255,7 @@ export class Judge implements StoreObserver, RunObserver {
 
   /** Exit gate: what a command calls must not learn of anything that could still be lost. */
   #checkDeparture(caller: HandlerRun, callee: HandlerRun): void {
-    if (caller.kind !== "command" || caller.key === null || caller.start === null) return;
+    if (caller.kind !== "command" || caller.key === null || caller.start === null || !caller.holdsContext()) return;
     const order = this.order(caller.service, caller.key);
     if (order.had(caller.start)) return;
     this.report(

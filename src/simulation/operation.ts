@@ -52,6 +52,8 @@ export interface HandlerRun {
   readonly id: string;
   readonly attempt: number;
   readonly startedAt: number;
+  /** Whether what the handler does still counts. */
+  readonly holdsContext: () => boolean;
   /** The state on which it ran, as text; null when the handler did not look. */
   start: string | null;
   /** The state that it left; null when it is the one it found. */
