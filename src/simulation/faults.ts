@@ -21,6 +21,7 @@ export const faultKinds = [
   "oneWay",
   "ring",
   "cut",
+  "halfCut",
   "clockRate",
   "clockJump",
   "storeCutOff",
@@ -77,6 +78,7 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     oneWay: [100, 8_000],
     ring: [100, 6_000],
     cut: [0, 0],
+    halfCut: [0, 0],
     clockRate: [5_000, 60_000],
     clockJump: [0, 0],
     storeCutOff: [100, 6_000],
@@ -96,6 +98,7 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     oneWay: 0,
     ring: 0,
     cut: 0,
+    halfCut: 0,
     clockRate: 1 + between(prng, -clockRateOffMax, clockRateOffMax),
     clockJump: between(prng, -1, 1) * pick(prng, [100, 3_000, 600_000]),
     storeCutOff: 0,
@@ -219,6 +222,10 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
   },
   cut: (cluster, { nodes: [a, b] }) => {
     if (b !== undefined) cluster.network.cutConnections(a!, b);
+    return nothing;
+  },
+  halfCut: (cluster, { nodes: [a, b] }) => {
+    if (b !== undefined) cluster.network.cutConnections(a!, b, "one end");
     return nothing;
   },
   clockRate: (cluster, fault) => {

@@ -97,6 +97,7 @@ export class Judge implements StoreObserver, RunObserver {
       reply: undefined,
       completedAt: Number.POSITIVE_INFINITY,
       running: new Set(),
+      attempts: 0,
       runs: [],
       committed: [],
     };
@@ -213,8 +214,11 @@ export class Judge implements StoreObserver, RunObserver {
   started(run: HandlerRun): void {
     const { client } = run;
     if (client === null) return;
-    if (isRunOf(run, client)) client.running.add(run);
-    else for (const caller of client.running) this.#checkDeparture(caller, run);
+    if (isRunOf(run, client)) {
+      client.running.add(run);
+      client.attempts++;
+      // A call of an earlier attempt may still be under way: which one it belongs to is not known.
+    } else if (client.attempts === 1) for (const caller of client.running) this.#checkDeparture(caller, run);
   }
 
   ended(run: HandlerRun): void {

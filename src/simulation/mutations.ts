@@ -6,6 +6,7 @@
 import { commit } from "../adapters/memory/changes.ts";
 import type { MemberRow, MemoryDatabase, ShardRow } from "../adapters/memory/database.ts";
 import { claim, renew, shardRow } from "../adapters/memory/membership.ts";
+import { Commits, type CommitsEffect } from "../core/commits/commits.ts";
 import { Mailbox } from "../core/mailbox/mailbox.ts";
 import { Expiry } from "../core/membership/expiry.ts";
 import { Lease } from "../core/membership/lease.ts";
@@ -31,11 +32,11 @@ const scarceMemory: Partial<NodeLimits> = { entityMemoryBytesMax: 3_000 };
 export const mutations: readonly Mutation[] = [
   { name: "no-epoch-check", answers: () => ({ commit: commitAtAnyEpoch }) },
   {
-    // With the epoch checked, only an activation that should not be there can be stale.
+    // With the epoch checked, only an activation that should not be there can be stale: one that was loaded again
+    // without a new claim while a commit of unknown outcome was still on its way.
     name: "no-version-check",
     answers: () => ({ commit: commitOnAnyVersion }),
-    install: passivatesUndurable,
-    limits: scarceMemory,
+    install: reloadsWithoutClaim,
   },
   { name: "no-deduplication-record", answers: () => ({ commit: commitWithoutRecords }) },
   { name: "reply-before-durable", install: answersAtOnce },
@@ -202,6 +203,23 @@ function callsAtOnce(): () => void {
       function (this: Mailbox<unknown>, input) {
         if (input.kind === "depart") return [{ kind: "departed", departure: input.departure }];
         return step.call(this, input);
+      },
+  );
+}
+
+/** After a commit of unknown outcome the entities are loaded again, and the shard keeps its epoch. */
+function reloadsWithoutClaim(): () => void {
+  return replaced(
+    Commits.prototype,
+    "step",
+    (step) =>
+      function (this: Commits, input) {
+        return step.call(this, input).flatMap((effect): CommitsEffect[] => {
+          if (effect.kind !== "unknown") return [effect];
+          const { shard, positions } = effect;
+          const dropped = step.call(this, { kind: "drop", shard });
+          return [...dropped, ...[...positions.keys()].map((key) => ({ kind: "stale", shard, key }) as const)];
+        });
       },
   );
 }

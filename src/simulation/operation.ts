@@ -32,6 +32,8 @@ export interface ClientOperation {
   completedAt: number;
   /** Runs of its handler that have not ended. */
   readonly running: Set<HandlerRun>;
+  /** How often it was begun. */
+  attempts: number;
   /** Runs of its handler that ended well, on whichever node. */
   readonly runs: HandlerRun[];
   /** Those of them whose effect the store accepted. */

@@ -3,8 +3,8 @@
  * the state after each. Business logic is its own specification here: every run that took effect must have begun on
  * the state that the one before it left, and the last one must have left what was committed.
  *
- * The store says which state and which records it accepted, not which runs are in a commit. They are found again:
- * those whose records are in it, and such runs without an id as make the states join up.
+ * The store says which state and which records it accepted, not which runs are in a commit. They are found again,
+ * because a node commits what it ran in the order in which it ran it.
  */
 import type { EntityChange } from "../../ports/store.ts";
 import type { HandlerRun } from "../operation.ts";
@@ -22,8 +22,6 @@ export interface Step {
   readonly at: number;
 }
 
-/** Chains of runs that are tried before a commit counts as unexplained. */
-const attemptsMax = 20_000;
 /** The id of a request that nobody repeats: it leaves no record. */
 const requestIdForm = /^[\w-]{12}-\d+(\.\d+)*$/;
 
@@ -85,8 +83,9 @@ export class EntityOrder {
   /** The store accepted a change. Returns the runs that took effect by it, or in words why there are none such. */
   accept(change: EntityChange, pending: readonly HandlerRun[], at: number): readonly HandlerRun[] | string {
     const after = change.state ?? (change.version === 0 ? this.#initial : this.text);
-    const found = new Explanation(change, pending, { before: this.text, after }).find();
-    if (found === undefined) return this.#unexplained(change, pending, after);
+    const length = lengthOf(change, pending, { before: this.text, after });
+    if (length === undefined) return this.#unexplained(change, pending, after);
+    const found = pending.slice(0, length);
     let text = this.text;
     for (const run of found) {
       text = run.end ?? text;
@@ -124,77 +123,29 @@ export class EntityOrder {
   }
 }
 
-/** A search for the runs that make up one commit: a chain of states with all records on the way. */
-class Explanation {
-  readonly #pending: readonly HandlerRun[];
-  readonly #before: string;
-  readonly #after: string;
-  /** How many runs changed the state; unknown when the row came into being with this commit. */
-  readonly #changes: number | undefined;
-  readonly #ids: ReadonlySet<string>;
-  #attempts = 0;
-
-  constructor(change: EntityChange, pending: readonly HandlerRun[], states: { before: string; after: string }) {
-    this.#pending = pending;
-    this.#before = states.before;
-    this.#after = states.after;
-    this.#ids = new Set(change.records.map(({ id }) => id));
-    // A row that went away and came back has a version that says nothing.
-    const cleared = pending.some((run) => run.cleared);
-    const counted = change.expectedVersion > 0 && change.version > 0 && !cleared;
-    this.#changes = counted ? change.version - change.expectedVersion : undefined;
+/**
+ * How many of the pending runs, from the first, are what a commit contains: they join up, from the state before to
+ * the state after, their ids are those of the records, and the changes among them are as many as the version grew.
+ * The longest such stretch, for one that changed nothing and left no record belongs to what came before it.
+ */
+function lengthOf(
+  change: EntityChange,
+  pending: readonly HandlerRun[],
+  { before, after }: { readonly before: string; readonly after: string },
+): number | undefined {
+  const ids = new Set(change.records.map(({ id }) => id));
+  // A row that went away and came back has a version that says nothing.
+  const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
+  let [text, changes, recorded] = [before, 0, 0];
+  let length: number | undefined;
+  for (const [index, run] of pending.entries()) {
+    if (run.start !== null && run.start !== text) break;
+    if (ids.has(run.id)) recorded++;
+    else if (!requestIdForm.test(run.id)) break;
+    if (run.end !== null && run.end !== text) changes++;
+    text = run.end ?? text;
+    const grown = !counts || changes === change.version - change.expectedVersion;
+    if (text === after && recorded === ids.size && grown) length = index + 1;
   }
-
-  find(): readonly HandlerRun[] | undefined {
-    return this.#from(this.#pending.length - 1, this.#after, this.#ids.size, this.#changes);
-  }
-
-  /** The chain is built from its end, and as long as can be: the latest run of an id is the one that counts. */
-  #from(
-    index: number,
-    target: string | undefined,
-    idsLeft: number,
-    changesLeft: number | undefined,
-  ): readonly HandlerRun[] | undefined {
-    if (index >= 0 && ++this.#attempts <= attemptsMax) {
-      const run = this.#pending[index]!;
-      const recorded = this.#ids.has(run.id);
-      const mayBe = (recorded || requestIdForm.test(run.id)) && leadsTo(run, target) && !this.#laterCopy(run, index);
-      for (const { before, changes } of mayBe ? waysInto(run, target) : []) {
-        const left = changesLeft === undefined ? undefined : changesLeft - changes;
-        if (left !== undefined && left < 0) continue;
-        const rest = this.#from(index - 1, before, idsLeft - (recorded ? 1 : 0), left);
-        if (rest !== undefined) return [...rest, run];
-      }
-    }
-    const joined = target === undefined || target === this.#before;
-    if (idsLeft === 0 && joined && (changesLeft ?? 0) === 0) return [];
-    if (index < 0 || this.#attempts > attemptsMax) return undefined;
-    return this.#from(index - 1, target, idsLeft, changesLeft);
-  }
-
-  /** A recorded run counts once: the one that ran last. */
-  #laterCopy(run: HandlerRun, index: number): boolean {
-    return this.#pending.some((other, at) => at > index && other.id === run.id);
-  }
-}
-
-function leadsTo({ start, end }: HandlerRun, target: string | undefined): boolean {
-  if (target === undefined) return true;
-  if (end !== null) return end === target;
-  return start === null || start === target;
-}
-
-/** The states from which a run may have led there, and by how many changes. */
-function waysInto(
-  { start, end }: HandlerRun,
-  target: string | undefined,
-): { before: string | undefined; changes: number }[] {
-  if (end === null) return [{ before: start ?? target, changes: 0 }];
-  if (start !== null) return [{ before: start, changes: start === end ? 0 : 1 }];
-  // It wrote without looking: maybe what was there already.
-  return [
-    { before: undefined, changes: 1 },
-    { before: end, changes: 0 },
-  ];
+  return length;
 }

@@ -89,12 +89,12 @@ export class SimulatedNetwork {
     };
   }
 
-  /** Cuts every connection between two machines. */
-  cutConnections(a: string, b: string): void {
+  /** Cuts every connection between two machines; `one end`: the second one is not told. */
+  cutConnections(a: string, b: string, ends: "both ends" | "one end" = "both ends"): void {
     for (const connection of [...this.#connections]) {
       if (connection.host === a && connection.other.host === b) {
         connection.lose("the network cut the connection");
-        connection.other.lose("the network cut the connection");
+        if (ends === "both ends") connection.other.lose("the network cut the connection");
       }
     }
   }
