@@ -47,9 +47,9 @@ export class Judge implements StoreObserver, RunObserver {
   /** Everything that clients asked for. */
   readonly operations: ClientOperation[] = [];
   /** By service and key. */
-  readonly orders = new Map<string, EntityOrder>();
+  readonly orders: Map<string, EntityOrder> = new Map();
   /** How often each thing happened that a report tells of. */
-  readonly counts = { runs: 0, commits: 0, checks: 0 };
+  readonly counts: { runs: number; commits: number; checks: number } = { runs: 0, commits: 0, checks: 0 };
   /** Called after each commit that was accepted. */
   onCommitted: (batch: CommitBatch) => void = () => {};
   readonly #world: World;

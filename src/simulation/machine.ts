@@ -47,7 +47,7 @@ export class Machine {
   /** The node, once it serves. */
   running: RunningNode | null = null;
   /** Calls of clients that wait for this process; each is told when it is no more. */
-  readonly waiting = new Set<() => void>();
+  readonly waiting: Set<() => void> = new Set();
   restarts = 0;
   /** Whether the supervisor may start the process again; false while a fault keeps it down, or after the end. */
   wanted = true;

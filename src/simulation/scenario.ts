@@ -48,6 +48,13 @@ export interface Scenario {
   readonly durationMs: number;
 }
 
+const scenarioMark: unique symbol = Symbol.for("synod.scenario");
+
+/** Whether a value was made by {@link defineScenario}, be it by another copy of this package. */
+export function isScenario(value: unknown): value is Scenario {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, scenarioMark);
+}
+
 const durationDefaultMs = 60_000;
 
 /**
@@ -84,5 +91,6 @@ export function defineScenario(definition: ScenarioDefinition): Scenario {
   const { replace = [], nodes, clients, invariants = [], durationMs = durationDefaultMs } = definition;
   const system = replace.length === 0 ? definition.system : replaceServices(definition.system, replace);
   const workload = definition.workload ?? generatedWorkload(system);
-  return { system, nodes, clients, workload, invariants, durationMs };
+  const marked = { [scenarioMark]: true };
+  return { ...marked, system, nodes, clients, workload, invariants, durationMs };
 }

@@ -83,7 +83,7 @@ export class EntityOrder {
   /** The store accepted a change. Returns the runs that took effect by it, or in words why there are none such. */
   accept(change: EntityChange, pending: readonly HandlerRun[], at: number): readonly HandlerRun[] | string {
     const after = change.state ?? (change.version === 0 ? this.#initial : this.text);
-    const length = lengthOf(change, pending, { before: this.text, after });
+    const length = lengthOf(change, pending, { before: this.text, after, initial: this.#initial });
     if (length === undefined) return this.#unexplained(change, pending, after);
     const found = pending.slice(0, length);
     let text = this.text;
@@ -131,21 +131,26 @@ export class EntityOrder {
 function lengthOf(
   change: EntityChange,
   pending: readonly HandlerRun[],
-  { before, after }: { readonly before: string; readonly after: string },
+  { before, after, initial }: { readonly before: string; readonly after: string; readonly initial: string },
 ): number | undefined {
   const ids = new Set(change.records.map(({ id }) => id));
   // A row that went away and came back has a version that says nothing.
   const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
   let [text, changes, recorded] = [before, 0, 0];
+  let hasRow = change.expectedVersion > 0;
   let length: number | undefined;
   for (const [index, run] of pending.entries()) {
     if (run.start !== null && run.start !== text) break;
     if (ids.has(run.id)) recorded++;
     else if (!requestIdForm.test(run.id)) break;
-    if (run.end !== null && run.end !== text) changes++;
+    if (run.cleared && run.end === initial) hasRow = false;
+    else if (run.end !== null && run.end !== text) {
+      changes++;
+      hasRow = true;
+    }
     text = run.end ?? text;
     const grown = !counts || changes === change.version - change.expectedVersion;
-    if (text === after && recorded === ids.size && grown) length = index + 1;
+    if (text === after && recorded === ids.size && grown && hasRow === change.version > 0) length = index + 1;
   }
   return length;
 }

@@ -17,13 +17,13 @@ import { between, chance, skewed, type World } from "./world.ts";
 
 export type StoreMethod = Exclude<keyof Store, "identity" | "close">;
 
-/** The functions of the memory adapter, by the method that they answer. */
-export const honestAnswers = { join, renew, claim, release, endLease, view, read, commit, trim } as const;
-
 /** How requests are answered; mutations put their own between. */
 export type Answers = {
   readonly [Method in StoreMethod]: (database: MemoryDatabase, request: never) => unknown;
 };
+
+/** The functions of the memory adapter, by the method that they answer. */
+export const honestAnswers: Answers = { join, renew, claim, release, endLease, view, read, commit, trim };
 
 /** What is told of every request that reached the database, in the order in which they did. */
 export interface StoreObserver {
