@@ -7,6 +7,7 @@ import { inspect, status } from "./look.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
 import { openapi } from "./openapi.ts";
 import { drain, restart } from "./planned-work.ts";
+import { type SimOptions, sim } from "./sim.ts";
 import { type UpOptions, up } from "./up.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -49,6 +50,7 @@ function program(): Command {
   addRestart(synod);
   addNode(synod);
   addOpenapi(synod);
+  addSim(synod);
   return synod;
 }
 
@@ -121,6 +123,20 @@ function addRestart(synod: Command): void {
     .action(ending(restart));
 }
 
+function addSim(synod: Command): void {
+  command(synod, "sim", "run a system on simulated nodes, with faults, and say what breaks and how to replay it")
+    .argument("<file>", "the file that declares the system, or a scenario")
+    .option("--seeds <count>", "how many seeds to try, from 1 on", readSeed, 100)
+    .option("--seed <seed>", "one seed: the same run, byte for byte", readSeed)
+    .option("--minutes <minutes>", "begin no further seed after this time", readMinutes)
+    .option("--workers <count>", "how many runs at a time (default: one for each core)", readCount)
+    .option("--trace", "with --seed: print everything that happens", false)
+    .option("--json", "print the report as JSON", false)
+    .addOption(new Option("--mutation <name>", "put a defect into the runtime, to see that it is found").hideHelp())
+    .addHelpText("after", examples("synod sim system.ts --seeds 1000", "synod sim system.ts --seed 42 --trace"))
+    .action(ending(sim as (file: string, options: SimOptions) => Promise<unknown>));
+}
+
 function addNode(synod: Command): void {
   command(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
@@ -174,6 +190,19 @@ function readCount(text: string): number {
   if (!Number.isInteger(count) || count < 1 || count > 64)
     throw new InvalidArgumentError("Give a number from 1 to 64.");
   return count;
+}
+
+function readSeed(text: string): number {
+  const seed = Number(text);
+  if (!Number.isInteger(seed) || seed < 1 || seed > 2 ** 31)
+    throw new InvalidArgumentError("Give a whole number from 1.");
+  return seed;
+}
+
+function readMinutes(text: string): number {
+  const minutes = Number(text);
+  if (!(minutes > 0 && minutes <= 10_000)) throw new InvalidArgumentError("Give minutes, more than 0.");
+  return minutes;
 }
 
 function readSeconds(text: string): number {

@@ -53,6 +53,8 @@ export class PeerCalls {
   readonly #clock: Clock;
   #session = new CallerSession({ openLengthMax });
   #sessionName = "";
+  /** This node's own, of its earlier incarnations. */
+  readonly #endedSessions = new Set<string>();
 
   constructor(links: Links | null, clock: Clock) {
     this.#links = links;
@@ -61,6 +63,7 @@ export class PeerCalls {
 
   /** A new incarnation starts a new session; the calls of the old one are settled by its end. */
   identify(incarnation: number): void {
+    this.#endedSessions.add(this.#sessionName);
     this.#session = new CallerSession({ openLengthMax });
     this.#sessionName = sessionNameOf(incarnation);
   }
@@ -85,6 +88,11 @@ export class PeerCalls {
   /** Whether the id can still be used: the session that it belongs to has not ended. */
   isCurrent({ call }: CommandId): boolean {
     return call === undefined || call.session === this.#sessionName;
+  }
+
+  /** Whether the id belongs to a session of this node that has ended: nobody may use it any more. */
+  hasEnded({ call }: CommandId): boolean {
+    return call !== undefined && this.#endedSessions.has(call.session);
   }
 
   /** Floor of the own session, for an id that stays on this node. */

@@ -122,18 +122,23 @@ export class Router {
   }
 
   async #dispatchKeyed(progress: Progress, shard: Shard): Promise<GatewayReply> {
-    const { environment, peers } = this.#options;
+    const { environment } = this.#options;
     for (let attempts = 1; ; attempts++) {
       const { reply, lost } = await this.#attempt(progress, shard);
       if (lost === undefined) return this.#final(reply, progress);
       progress.unknown ||= !lost.certain;
-      const { id } = progress.invocation;
-      const repeatable = !progress.unknown || (id !== null && peers.isCurrent(id));
-      if (!repeatable || this.#isOver(progress.invocation)) return this.#final(reply, progress);
+      if (!this.#isHarmless(progress) || this.#isOver(progress.invocation)) return this.#final(reply, progress);
       if (progress.cuts >= environment.limits.cutsMax) return this.#final(cutTooOften(progress), progress);
-      this.#forgetEndedId(progress);
       await this.#sleepers.sleep(attempts === 1 ? 0 : this.#backoffMs(attempts), progress.invocation);
+      // The node may have joined again meanwhile, which ends the session that the id belongs to.
+      if (!this.#isHarmless(progress)) return this.#final(reply, progress);
+      this.#forgetEndedId(progress);
     }
+  }
+
+  /** Whether another attempt has no effect if an earlier one had it. */
+  #isHarmless({ invocation: { id }, unknown }: Progress): boolean {
+    return !unknown || (id !== null && this.#options.peers.isCurrent(id));
   }
 
   /** One try, where the owner is believed to be. */
@@ -194,6 +199,8 @@ export class Router {
     if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed)))
       return { reply: leaseRanOut() };
     if (!shard.admits) return this.#gone();
+    // Its record may be forgotten by now: it must not be looked for, and not be executed in vain.
+    if (invocation.id !== null && this.#options.peers.hasEnded(invocation.id)) return this.#gone();
     const activation = this.activate(shard, key);
     if (activation === undefined) {
       const message = "the memory for entities is used up by entities at work";

@@ -1,0 +1,156 @@
+/**
+ * The order of one entity, as the store decided it: which runs of its handlers took effect, one after the other, and
+ * the state after each. Business logic is its own specification here: every run that took effect must have begun on
+ * the state that the one before it left, and the last one must have left what was committed.
+ *
+ * The store says which state and which records it accepted, not which runs are in a commit. They are found again,
+ * because a node commits what it ran in the order in which it ran it.
+ */
+import type { EntityChange } from "../../ports/store.ts";
+import type { HandlerRun } from "../operation.ts";
+import { shortened } from "../operation.ts";
+import type { Process } from "../world/process.ts";
+
+/** One step of the order. */
+export interface Step {
+  /** From 1, without gaps. */
+  readonly position: number;
+  /** The state after it. */
+  readonly text: string;
+  readonly run: HandlerRun;
+  /** When the store accepted it, ms of the world. */
+  readonly at: number;
+}
+
+/** The id of a request that nobody repeats: it leaves no record. */
+const requestIdForm = /^[\w-]{12}-\d+(\.\d+)*$/;
+
+export class EntityOrder {
+  readonly name: string;
+  readonly #initial: string;
+  readonly steps: Step[] = [];
+  /** The highest position that somebody has heard of who has been answered. */
+  observed = 0;
+  /** Runs that ended well and are not known to be committed, by process; since it last loaded the entity. */
+  readonly #pending = new Map<Process, HandlerRun[]>();
+
+  constructor(name: string, initial: string) {
+    this.name = name;
+    this.#initial = initial;
+  }
+
+  get text(): string {
+    return this.steps.at(-1)?.text ?? this.#initial;
+  }
+
+  /** The state at a position; 0 is the initial one. */
+  textAt(position: number): string | undefined {
+    return position === 0 ? this.#initial : this.steps[position - 1]?.text;
+  }
+
+  /** The first position from `floor` on at which the entity had this state. */
+  positionOf(text: string, floor: number): number | undefined {
+    for (let position = floor; position <= this.steps.length; position++) {
+      if (this.textAt(position) === text) return position;
+    }
+    return undefined;
+  }
+
+  /** Whether the entity ever had this state. */
+  had(text: string): boolean {
+    for (let position = this.steps.length; position >= 0; position--) {
+      if (this.textAt(position) === text) return true;
+    }
+    return false;
+  }
+
+  /** The process loads the entity, or goes back to what is durable: what it ran and has not committed is gone. */
+  forgotten(process: Process): void {
+    this.#pending.set(process, []);
+  }
+
+  ended(run: HandlerRun): void {
+    const pending = this.#pending.get(run.process);
+    if (pending === undefined) this.#pending.set(run.process, [run]);
+    else pending.push(run);
+  }
+
+  /** What may be in a commit that is sent now. */
+  pendingOf(process: Process): readonly HandlerRun[] {
+    return [...(this.#pending.get(process) ?? [])];
+  }
+
+  /** The store accepted a change. Returns the runs that took effect by it, or in words why there are none such. */
+  accept(change: EntityChange, pending: readonly HandlerRun[], at: number): readonly HandlerRun[] | string {
+    const after = change.state ?? (change.version === 0 ? this.#initial : this.text);
+    const length = lengthOf(change, pending, { before: this.text, after, initial: this.#initial });
+    if (length === undefined) return this.#unexplained(change, pending, after);
+    const found = pending.slice(0, length);
+    let text = this.text;
+    for (const run of found) {
+      text = run.end ?? text;
+      run.position = this.steps.length + 1;
+      this.steps.push({ position: run.position, text, run, at });
+    }
+    this.#forget(found.at(-1));
+    return found;
+  }
+
+  #forget(last: HandlerRun | undefined): void {
+    if (last === undefined) return;
+    const pending = this.#pending.get(last.process) ?? [];
+    const index = pending.indexOf(last);
+    if (index >= 0) this.#pending.set(last.process, pending.slice(index + 1));
+  }
+
+  #unexplained(change: EntityChange, pending: readonly HandlerRun[], after: string): string {
+    const ran = pending.map(({ operation, start, end }) => {
+      return `${operation}: ${start === null ? "?" : shortened(start)} → ${end === null ? "unchanged" : shortened(end)}`;
+    });
+    // The next commits are judged from what is in the store now.
+    const last = pending.at(-1);
+    if (last !== undefined) {
+      last.position = this.steps.length + 1;
+      this.steps.push({ position: last.position, text: after, run: last, at: 0 });
+      this.#forget(last);
+    }
+    return [
+      `a commit took ${this.name} from version ${change.expectedVersion} to ${change.version}, and no handlers run one after the other lead there`,
+      `  durable before: ${shortened(this.steps.at(-2)?.text ?? this.#initial)}`,
+      `  committed:      ${shortened(after)} with ${change.records.length} records`,
+      ...ran.map((line) => `  ran: ${line}`),
+    ].join("\n");
+  }
+}
+
+/**
+ * How many of the pending runs, from the first, are what a commit contains: they join up, from the state before to
+ * the state after, their ids are those of the records, and the changes among them are as many as the version grew.
+ * The longest such stretch, for one that changed nothing and left no record belongs to what came before it.
+ */
+function lengthOf(
+  change: EntityChange,
+  pending: readonly HandlerRun[],
+  { before, after, initial }: { readonly before: string; readonly after: string; readonly initial: string },
+): number | undefined {
+  const ids = new Set(change.records.map(({ id }) => id));
+  // A row that went away and came back has a version that says nothing.
+  const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
+  let [text, changes, recorded] = [before, 0, 0];
+  let hasRow = change.expectedVersion > 0;
+  let length: number | undefined;
+  for (const [index, run] of pending.entries()) {
+    if (run.start !== null && run.start !== text) break;
+    if (ids.has(run.id)) recorded++;
+    else if (!requestIdForm.test(run.id)) break;
+    if (run.cleared && run.end === initial) hasRow = false;
+    else if (run.end !== null && run.end !== text) {
+      changes++;
+      hasRow = true;
+    }
+    text = run.end ?? text;
+    const grown = !counts || changes === change.version - change.expectedVersion;
+    if (text === after && recorded === ids.size && grown && hasRow === change.version > 0) length = index + 1;
+  }
+  return length;
+}

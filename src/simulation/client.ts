@@ -1,0 +1,169 @@
+/**
+ * A simulated client: asks for one thing at a time, at whichever node it likes, and repeats what may be repeated, as
+ * Synod's client library does. It lives outside of the machines and has a network of its own, which may lose its
+ * requests and the answers to them.
+ */
+import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
+import type { Prng } from "../values/prng.ts";
+import { principalOf } from "./handler-runs.ts";
+import { isReply, type Judge } from "./judge.ts";
+import type { Machine } from "./machine.ts";
+import { type ClientOperation, describeOperation, describeReply, nameOfEntity, type Request } from "./operation.ts";
+import { between, chance, skewed, type World } from "./world/world.ts";
+
+export interface ClientOptions {
+  readonly name: string;
+  readonly world: World;
+  readonly judge: Judge;
+  readonly machines: readonly Machine[];
+}
+
+/** What a client does with its next moments. */
+export interface Behaviour {
+  /** How long it waits for an answer, ms. */
+  readonly timeoutMs: number;
+  /** How often it asks in all. */
+  readonly attemptsMax: number;
+  /** How likely it is that an answer is lost on its way to the client. */
+  readonly answerLost: number;
+}
+
+type Heard = { readonly kind: "reply"; readonly reply: GatewayReply } | { readonly kind: "refused" | "lost" };
+
+/** Between a client and a node, one way, ms. */
+const delayMinMs = 0.1;
+const delayMaxMs = 5;
+/** Beyond its timeout a client waits this much longer for an answer, ms. */
+const graceMs = 200;
+
+export class Client {
+  readonly name: string;
+  readonly #options: ClientOptions;
+  readonly #prng: Prng;
+  #keys = 0;
+
+  constructor(options: ClientOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#prng = options.world.prng(`client/${options.name}`);
+  }
+
+  get prng(): Prng {
+    return this.#prng;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.world.after(ms, resolve));
+  }
+
+  /** Asks, and asks again, until there is an answer or no sense in asking. */
+  async perform(request: Request, behaviour: Behaviour): Promise<ClientOperation> {
+    const { world, judge } = this.#options;
+    const repeatable = request.key !== undefined && request.repeatable !== false;
+    const operation = judge.invoked(request, {
+      client: this.name,
+      inputText: request.input === undefined ? undefined : JSON.stringify(request.input),
+      idempotencyKey: repeatable ? `${this.name}-${++this.#keys}` : undefined,
+    });
+    world.trace.add(this.name, "asks", describeOperation(operation));
+    await this.#attempts(operation, behaviour);
+    world.trace.add(this.name, "hears", `${operation.outcome} ${describeReply(operation.reply)}`);
+    return operation;
+  }
+
+  /** Asks again for something whose outcome nobody knows, under the same idempotency key. */
+  async resolve(operation: ClientOperation, behaviour: Behaviour): Promise<boolean> {
+    if (operation.idempotencyKey === undefined) return true;
+    await this.#attempts(operation, behaviour);
+    return operation.outcome === "ok";
+  }
+
+  async #attempts(operation: ClientOperation, behaviour: Behaviour): Promise<void> {
+    const { judge } = this.#options;
+    const mayRepeat = operation.kind === "query" || operation.idempotencyKey !== undefined;
+    let unknown = operation.outcome === "info";
+    let reply: GatewayReply | undefined;
+    for (let attempt = 1; attempt <= behaviour.attemptsMax; attempt++) {
+      const heard = await this.#ask(operation, behaviour);
+      if (heard.kind === "reply") {
+        reply = heard.reply;
+        if (isReply(reply)) return judge.completed(operation, "ok", reply);
+        if (!reply.ok && reply.error.outcome === "unknown") unknown = true;
+        if (!reply.ok && !reply.error.retryable && reply.error.code !== "deadline_exceeded") break;
+      } else if (heard.kind === "lost") unknown = true;
+      if (unknown && !mayRepeat) break;
+      await this.sleep(between(this.#prng, 5, 400));
+    }
+    judge.completed(operation, unknown && operation.kind === "command" ? "info" : "fail", reply);
+  }
+
+  /** One attempt at one node. */
+  #ask(operation: ClientOperation, { timeoutMs, answerLost }: Behaviour): Promise<Heard> {
+    const { world, judge, machines } = this.#options;
+    const machine = machines[this.#prng.below(machines.length)]!;
+    const losesAnswer = chance(this.#prng, answerLost);
+    const abort = new AbortController();
+    const name = nameOfCall(operation);
+    world.trace.add(this.name, "calls", `${machine.name} for ${name}`);
+    return new Promise((resolve) => {
+      let settled = false;
+      const settle = (heard: Heard): void => {
+        if (settled) return;
+        settled = true;
+        machine.waiting.delete(onGone);
+        world.cancel(timer);
+        world.trace.add(
+          this.name,
+          "gets",
+          `${heard.kind === "reply" ? describeReply(heard.reply) : heard.kind} for ${name}`,
+        );
+        resolve(heard);
+      };
+      const onGone = (): void => void world.after(this.#delayMs(), () => settle({ kind: "lost" }));
+      const timer = world.after(timeoutMs + graceMs, () => {
+        const { process } = machine;
+        settle({ kind: "lost" });
+        process?.deliver(() => abort.abort());
+      });
+      world.after(this.#delayMs(), () => {
+        const { process, running } = machine;
+        if (settled) return;
+        if (process === null || running === null || !process.alive) {
+          return void world.after(this.#delayMs(), () => settle({ kind: "refused" }));
+        }
+        machine.waiting.add(onGone);
+        process.deliver(() => {
+          void running.gateway.call(this.#call(operation, timeoutMs, abort.signal)).then((reply) => {
+            world.trace.add(machine.name, "answers", `${describeReply(reply)} to ${name}`);
+            judge.left(operation, reply);
+            if (losesAnswer) return;
+            world.after(this.#delayMs(), () => settle({ kind: "reply", reply }));
+          });
+        });
+      });
+    });
+  }
+
+  #call(operation: ClientOperation, timeoutMs: number, signal: AbortSignal): GatewayCall {
+    const { service, key, operation: name } = operation.request;
+    return {
+      service,
+      key,
+      operation: name,
+      input: operation.inputText,
+      idempotencyKey: operation.kind === "command" ? operation.idempotencyKey : undefined,
+      timeoutMs,
+      principal: principalOf(this.name, operation.number),
+      signal,
+    };
+  }
+
+  #delayMs(): number {
+    return skewed(this.#prng, delayMinMs, delayMaxMs);
+  }
+}
+
+/** `#12 account/alice.deposit`. */
+function nameOfCall({ number, request }: ClientOperation): string {
+  return `#${number} ${nameOfEntity(request.service, request.key)}.${request.operation}`;
+}

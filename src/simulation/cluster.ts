@@ -1,0 +1,222 @@
+/**
+ * The simulated system as a whole, and the verbs for what happens to it: partition and repair, hold and release,
+ * crash and restart, pause and resume, skew. Faults of a plan use the same verbs as a test that reads as prose.
+ */
+import { createMemoryDatabase, type MemoryDatabase } from "../adapters/memory/database.ts";
+import { invariant } from "../errors.ts";
+import type { NodeLimits } from "../runtime/limits.ts";
+import type { AnySystem } from "../service/model.ts";
+import { Client } from "./client.ts";
+import { Judge } from "./judge.ts";
+import { type CrashOptions, Machine } from "./machine.ts";
+import type { Weather } from "./weather.ts";
+import { SimulatedNetwork } from "./world/network.ts";
+import { seededRandom } from "./world/process.ts";
+import { type Answers, SimulatedStore } from "./world/store.ts";
+import { World } from "./world/world.ts";
+
+export interface ClusterOptions {
+  readonly seed: number;
+  /** The system for the n-th process of a machine. */
+  readonly system: (machine: string, generation: number) => AnySystem;
+  readonly nodes: number;
+  readonly weather: Weather;
+  readonly shardsPerService: number;
+  readonly limits: Partial<NodeLimits>;
+  readonly keepTrace: boolean;
+  readonly answers?: Answers | undefined;
+}
+
+/** What {@link Cluster.skew} does to the clocks of a machine. */
+export interface Skew {
+  /** How fast both clocks run from now on: 1.01 is one percent fast. */
+  readonly rate?: number;
+  /** The time of the day jumps by so many ms. */
+  readonly jumpMs?: number;
+}
+
+/** Within this time of the world, all nodes of a quiet system serve, ms. */
+const startMs = 60_000;
+
+export class Cluster {
+  readonly world: World;
+  readonly judge: Judge;
+  readonly network: SimulatedNetwork;
+  readonly store: SimulatedStore;
+  readonly database: MemoryDatabase;
+  readonly machines: readonly Machine[];
+  readonly #held = new Map<string, (() => void)[]>();
+  #partitions: (() => void)[] = [];
+  #clients = 0;
+
+  constructor(options: ClusterOptions) {
+    const { seed, nodes, weather, limits, keepTrace } = options;
+    const system = options.system("world", 1);
+    this.world = new World({
+      seed,
+      keepTrace,
+      onThrown: (error) => this.judge.report("no defect", `thrown out of an event: ${stackOf(error)}`),
+    });
+    this.judge = new Judge(this.world, system);
+    this.network = new SimulatedNetwork(this.world, weather.network);
+    const random = seededRandom(this.world.prng("secret"));
+    const { shardsPerService } = options;
+    this.database = createMemoryDatabase({ system: system.name, random, shardsPerService });
+    this.store = new SimulatedStore(this.world, {
+      database: this.database,
+      weather: weather.store,
+      observer: this.judge,
+      ...(options.answers && { answers: options.answers }),
+    });
+    this.machines = Array.from({ length: nodes }, (_, index) => {
+      const name = `node-${index + 1}`;
+      return new Machine({
+        name,
+        world: this.world,
+        network: this.network,
+        store: this.store,
+        judge: this.judge,
+        system: (generation) => options.system(name, generation),
+        limits,
+        machines: nodes,
+      });
+    });
+  }
+
+  machine(name: string): Machine {
+    const machine = this.machines.find((one) => one.name === name);
+    invariant(machine !== undefined, `there is a machine ${name}`);
+    return machine;
+  }
+
+  client(name: string = `client-${++this.#clients}`): Client {
+    const { world, judge, machines } = this;
+    return new Client({ name, world, judge, machines });
+  }
+
+  /** Whether every machine that should serve does. */
+  get serves(): boolean {
+    return this.machines.every(({ wanted, running }) => !wanted || running?.gateway.state === "ready");
+  }
+
+  /** Starts all machines and waits until they serve. */
+  async start(): Promise<boolean> {
+    for (const machine of this.machines) machine.start();
+    await this.world.run(this.world.now + startMs, () => this.serves);
+    return this.serves;
+  }
+
+  /** Lets time pass. */
+  async advance(ms: number): Promise<void> {
+    await this.world.run(this.world.now + ms);
+  }
+
+  /** Lets time pass until this is done; false when it is not within `withinMs`. */
+  async until(work: Promise<unknown> | (() => boolean), withinMs: number): Promise<boolean> {
+    let done = false;
+    const mark = (): void => {
+      done = true;
+    };
+    if (typeof work !== "function") work.then(mark, mark);
+    await this.world.run(this.world.now + withinMs, typeof work === "function" ? work : () => done);
+    return typeof work === "function" ? work() : done;
+  }
+
+  /** Nothing passes between these groups of machines, until {@link repair}. */
+  partition(...groups: readonly (readonly string[])[]): () => void {
+    this.#note("partition", groups.map((group) => group.join(" ")).join(" | "));
+    const undo: (() => void)[] = [];
+    for (const group of groups) {
+      for (const other of groups) {
+        if (group === other) continue;
+        for (const from of group) for (const to of other) undo.push(this.network.block(from, to));
+      }
+    }
+    const heal = (): void => {
+      for (const one of undo) one();
+    };
+    this.#partitions.push(heal);
+    return heal;
+  }
+
+  /** Ends all partitions. */
+  repair(): void {
+    this.#note("repair", "");
+    for (const heal of this.#partitions.splice(0)) heal();
+  }
+
+  /** What `from` sends to `to` waits, until {@link release}. */
+  hold(from: string, to: string): () => void {
+    this.#note("hold", `${from} → ${to}`);
+    const undo = this.network.block(from, to);
+    const way = `${from}→${to}`;
+    this.#held.set(way, [...(this.#held.get(way) ?? []), undo]);
+    return undo;
+  }
+
+  release(from: string, to: string): void {
+    this.#note("release", `${from} → ${to}`);
+    for (const undo of this.#held.get(`${from}→${to}`) ?? []) undo();
+    this.#held.delete(`${from}→${to}`);
+  }
+
+  /** The process of a machine is no more. It is started again, unless the power is lost too or it stays down. */
+  crash(name: string, options: CrashOptions & { readonly staysDown?: boolean } = {}): void {
+    const { staysDown = options.powerLost === true } = options;
+    this.#note("crash", `${name}${options.powerLost ? ", power lost" : ""}`);
+    const machine = this.machine(name);
+    machine.wanted = !staysDown;
+    machine.crash(options);
+  }
+
+  /** Starts a machine that is down. */
+  restart(name: string): void {
+    this.#note("restart", name);
+    const machine = this.machine(name);
+    machine.wanted = true;
+    machine.start();
+  }
+
+  pause(name: string): void {
+    this.#note("pause", name);
+    this.machine(name).pause();
+  }
+
+  suspend(name: string): void {
+    this.#note("suspend", name);
+    this.machine(name).suspend();
+  }
+
+  resume(name: string): void {
+    this.#note("resume", name);
+    this.machine(name).resume();
+  }
+
+  skew(name: string, { rate, jumpMs }: Skew): void {
+    this.#note(
+      "skew",
+      `${name}${rate === undefined ? "" : ` rate ${rate}`}${jumpMs === undefined ? "" : ` jump ${jumpMs} ms`}`,
+    );
+    const { clock } = this.machine(name);
+    if (rate !== undefined) clock.setRate(rate);
+    if (jumpMs !== undefined) clock.jump(jumpMs);
+  }
+
+  /** Planned work: the process drains, leaves, and is started again. */
+  async cycle(name: string, drainMs: number): Promise<void> {
+    this.#note("drain", name);
+    await this.machine(name).stop(drainMs);
+  }
+
+  note(verb: string, text: string): void {
+    this.#note(verb, text);
+  }
+
+  #note(verb: string, text: string): void {
+    this.world.trace.add("world", "fault", `${verb} ${text}`.trimEnd());
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,261 @@
+/**
+ * Faults: a plan of them for a seed, and what each does to the cluster. A plan is a plain list, so that a failing run
+ * can be tried again with fewer of them.
+ *
+ * Swarm testing (Groce et al., "Swarm Testing", ISSTA 2012): each seed leaves some kinds of faults out entirely,
+ * because faults hide each other; about a quarter of the time nothing happens at all.
+ */
+import { invariant } from "../errors.ts";
+import type { Prng } from "../values/prng.ts";
+import type { Cluster } from "./cluster.ts";
+import { between, chance, pick } from "./world/world.ts";
+
+export const faultKinds = [
+  "crash",
+  "powerLoss",
+  "pause",
+  "suspend",
+  "slow",
+  "isolate",
+  "halves",
+  "oneWay",
+  "ring",
+  "cut",
+  "halfCut",
+  "clockRate",
+  "clockJump",
+  "storeCutOff",
+  "storeRestart",
+  "storeLock",
+  "storeSlow",
+  "drain",
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** When it begins, ms after the nodes first served, and how long it lasts. */
+  readonly at: number;
+  readonly lastsMs: number;
+  /** The machines that it is about, in an order that the kind gives a meaning to. */
+  readonly nodes: readonly string[];
+  /** How much: a rate, a cost, a jump; by kind. */
+  readonly amount: number;
+}
+
+/** No clock is further off than this; the bound of docs/guarantees.md is 0.1. */
+const clockRateOffMax = 0.05;
+
+/** A plan for a run in which faults happen for `durationMs`. */
+export function planFaults(prng: Prng, nodes: readonly string[], durationMs: number): readonly Fault[] {
+  const kinds = faultKinds.filter(() => chance(prng, 0.4));
+  const faults: Fault[] = [];
+  if (kinds.length === 0) return faults;
+  const meanGapMs = pick(prng, [700, 2_000, 5_000]);
+  for (let at = gap(prng, meanGapMs); at < durationMs; at += gap(prng, meanGapMs)) {
+    // A quiet time now and then, in which what was broken can come back.
+    if (chance(prng, 0.05)) at += durationMs / 4;
+    if (at < durationMs) faults.push(drawFault(prng, pick(prng, kinds), nodes, at));
+  }
+  return faults;
+}
+
+function gap(prng: Prng, meanMs: number): number {
+  return -Math.log(1 - prng.number()) * meanMs;
+}
+
+function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: number): Fault {
+  const order = shuffled(prng, nodes);
+  const lasts: Record<FaultKind, readonly [number, number]> = {
+    crash: [50, 1_000],
+    powerLoss: [100, 8_000],
+    pause: [100, 12_000],
+    suspend: [100, 12_000],
+    slow: [500, 8_000],
+    isolate: [100, 8_000],
+    halves: [100, 8_000],
+    oneWay: [100, 8_000],
+    ring: [100, 6_000],
+    cut: [0, 0],
+    halfCut: [0, 0],
+    clockRate: [5_000, 60_000],
+    clockJump: [0, 0],
+    storeCutOff: [100, 6_000],
+    storeRestart: [50, 3_000],
+    storeLock: [50, 5_000],
+    storeSlow: [500, 5_000],
+    drain: [0, 0],
+  };
+  const amounts: Record<FaultKind, number> = {
+    crash: chance(prng, 0.7) ? 1 : 0,
+    powerLoss: 0,
+    pause: 0,
+    suspend: 0,
+    slow: between(prng, 0.05, 3),
+    isolate: 0,
+    halves: 1 + prng.below(Math.max(1, nodes.length - 1)),
+    oneWay: 0,
+    ring: 0,
+    cut: 0,
+    halfCut: 0,
+    clockRate: 1 + between(prng, -clockRateOffMax, clockRateOffMax),
+    clockJump: between(prng, -1, 1) * pick(prng, [100, 3_000, 600_000]),
+    storeCutOff: 0,
+    storeRestart: 0,
+    storeLock: 0,
+    storeSlow: between(prng, 20, 400),
+    drain: between(prng, 500, 5_000),
+  };
+  const [min, max] = lasts[kind];
+  // Most are short, some last beyond every lease.
+  const lastsMs = min + (max - min) * prng.number() ** 2;
+  return { kind, at: Math.round(at), lastsMs: Math.round(lastsMs), nodes: order, amount: amounts[kind] };
+}
+
+function shuffled<T>(prng: Prng, list: readonly T[]): T[] {
+  const rest = [...list];
+  return list.map(() => rest.splice(prng.below(rest.length), 1)[0]!);
+}
+
+/** `pause node-3 for 4200 ms`. */
+export function describeFault({ kind, at, lastsMs, nodes, amount }: Fault): string {
+  const many =
+    kind === "halves"
+      ? nodes.slice(0, amount).join(" ")
+      : kind === "oneWay" || kind === "cut"
+        ? `${nodes[0]} ${nodes[1]}`
+        : nodes[0];
+  return `${kind} ${many}${amount === 0 ? "" : ` (${Math.round(amount * 1_000) / 1_000})`} at ${at} ms for ${lastsMs} ms`;
+}
+
+/** Injects the faults of a plan into a cluster, and takes back what is left of them. */
+export class FaultInjector {
+  readonly counts: Partial<Record<FaultKind, number>> = {};
+  readonly #cluster: Cluster;
+  readonly #open = new Set<() => void>();
+  #over = false;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** From now on, each at its time. */
+  schedule(plan: readonly Fault[]): void {
+    const { world } = this.#cluster;
+    for (const fault of plan) world.after(fault.at, () => this.#begin(fault));
+  }
+
+  /** Nothing is injected any more, and everything that lasts ends now. */
+  end(): void {
+    this.#over = true;
+    for (const undo of [...this.#open]) undo();
+    this.#cluster.repair();
+  }
+
+  #begin(fault: Fault): void {
+    if (this.#over) return;
+    const { world } = this.#cluster;
+    this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
+    this.#cluster.note(fault.kind, describeFault(fault));
+    const take = effects[fault.kind](this.#cluster, fault);
+    const undo = (): void => {
+      if (!this.#open.delete(undo)) return;
+      this.#cluster.note(fault.kind, "ends");
+      take();
+    };
+    this.#open.add(undo);
+    world.after(fault.lastsMs, undo);
+  }
+}
+
+type Effect = (cluster: Cluster, fault: Fault) => () => void;
+const nothing = (): void => {};
+
+const first = ({ nodes }: Fault): string => {
+  const [name] = nodes;
+  invariant(name !== undefined, "a fault is about a machine");
+  return name;
+};
+
+/** What each kind does; returns what ends it. */
+const effects: Readonly<Record<FaultKind, Effect>> = {
+  crash: (cluster, fault) => {
+    cluster.crash(first(fault), { supervised: fault.amount === 1, staysDown: true });
+    return () => cluster.restart(first(fault));
+  },
+  powerLoss: (cluster, fault) => {
+    cluster.crash(first(fault), { powerLost: true });
+    return () => cluster.restart(first(fault));
+  },
+  pause: (cluster, fault) => {
+    cluster.pause(first(fault));
+    return () => cluster.resume(first(fault));
+  },
+  suspend: (cluster, fault) => {
+    cluster.suspend(first(fault));
+    return () => cluster.resume(first(fault));
+  },
+  slow: (cluster, fault) => {
+    const { process } = cluster.machine(first(fault));
+    if (process === null) return nothing;
+    process.costMs = fault.amount;
+    return () => {
+      process.costMs = 0;
+    };
+  },
+  isolate: (cluster, { nodes: [alone, ...others] }) => cluster.partition([alone!], others),
+  halves: (cluster, { nodes, amount }) => cluster.partition(nodes.slice(0, amount), nodes.slice(amount)),
+  oneWay: (cluster, { nodes: [from, to] }) => (to === undefined ? nothing : cluster.hold(from!, to)),
+  ring: (cluster, { nodes }) => {
+    // Each machine keeps only its two neighbours.
+    const undo: (() => void)[] = [];
+    for (const [index, from] of nodes.entries()) {
+      for (const [other, to] of nodes.entries()) {
+        const apart = Math.abs(index - other);
+        if (apart > 1 && apart < nodes.length - 1) undo.push(cluster.network.block(from, to));
+      }
+    }
+    return () => {
+      for (const one of undo) one();
+    };
+  },
+  cut: (cluster, { nodes: [a, b] }) => {
+    if (b !== undefined) cluster.network.cutConnections(a!, b);
+    return nothing;
+  },
+  halfCut: (cluster, { nodes: [a, b] }) => {
+    if (b !== undefined) cluster.network.cutConnections(a!, b, "one end");
+    return nothing;
+  },
+  clockRate: (cluster, fault) => {
+    cluster.skew(first(fault), { rate: fault.amount });
+    return () => cluster.skew(first(fault), { rate: 1 });
+  },
+  clockJump: (cluster, fault) => {
+    cluster.skew(first(fault), { jumpMs: fault.amount });
+    return nothing;
+  },
+  storeCutOff: (cluster, fault) => cluster.store.cutOff(first(fault)),
+  storeRestart: (cluster) => {
+    cluster.store.stop();
+    return () => cluster.store.start();
+  },
+  storeLock: (cluster, fault) => {
+    cluster.store.lock(fault.lastsMs);
+    return nothing;
+  },
+  storeSlow: (cluster, fault) => {
+    const { weather } = cluster.store;
+    weather.writeMaxMs += fault.amount;
+    return () => {
+      weather.writeMaxMs -= fault.amount;
+    };
+  },
+  drain: (cluster, fault) => {
+    const machine = cluster.machine(first(fault));
+    // It may be down, or be crashed while it drains: then the supervisor starts it all the same.
+    void machine.stop(fault.amount);
+    return nothing;
+  },
+};

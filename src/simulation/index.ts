@@ -1,0 +1,18 @@
+/**
+ * Deterministic simulation: your own, unmodified business logic on simulated nodes, with faults, much faster than real
+ * time. A run is reproduced exactly by its seed.
+ *
+ * @module
+ */
+export type { FaultKind } from "./faults.ts";
+export type { Violation } from "./judge.ts";
+export type { Request } from "./operation.ts";
+export {
+  type CommittedState,
+  defineScenario,
+  type Invariant,
+  type Scenario,
+  type ScenarioDefinition,
+  type Workload,
+} from "./scenario.ts";
+export { type RunOptions, type RunResult, simulate } from "./simulate.ts";

@@ -1,0 +1,342 @@
+/**
+ * The judge of a run: hears everything that matters as it happens, and says at once what breaks a promise. The
+ * promises are those of docs/guarantees.md; what a violation is called here is what a report shows.
+ */
+import type { MemoryDatabase } from "../adapters/memory/database.ts";
+import { shardRow } from "../adapters/memory/membership.ts";
+import { invariant } from "../errors.ts";
+import type { GatewayReply } from "../ports/gateway.ts";
+import type { CommitBatch, CommitResult, JoinRequest, Read } from "../ports/store.ts";
+import { initialText } from "../runtime/snapshot.ts";
+import type { AnyService, AnySystem } from "../service/model.ts";
+import { EntityOrder } from "./checkers/entity-order.ts";
+import { OwnershipTrace } from "./checkers/ownership.ts";
+import type { RunObserver } from "./handler-runs.ts";
+import {
+  type ClientOperation,
+  describeOperation,
+  describeReply,
+  type HandlerRun,
+  nameOfEntity,
+  type Request,
+  sameReply,
+  shortened,
+} from "./operation.ts";
+import type { Process } from "./world/process.ts";
+import type { StoreMethod, StoreObserver } from "./world/store.ts";
+import type { World } from "./world/world.ts";
+
+/** A broken promise. */
+export interface Violation {
+  /** The promise in words: `linearizable`, `effectively once`, … */
+  readonly promise: string;
+  readonly text: string;
+  /** When it was seen, ms since the world began, and after how many lines of the trace. */
+  readonly at: number;
+  readonly traceLength: number;
+}
+
+/** Violations that a run keeps: the first is the one that matters. */
+const violationsMax = 20;
+
+/** What was in the memory of a process when it sent a commit. */
+type SentCommit = ReadonlyMap<string, readonly HandlerRun[]>;
+
+export class Judge implements StoreObserver, RunObserver {
+  readonly violations: Violation[] = [];
+  /** Everything that clients asked for. */
+  readonly operations: ClientOperation[] = [];
+  /** By service and key. */
+  readonly orders: Map<string, EntityOrder> = new Map();
+  /** How often each thing happened that a report tells of. */
+  readonly counts: { runs: number; commits: number; checks: number } = { runs: 0, commits: 0, checks: 0 };
+  /** Called after each commit that was accepted. */
+  onCommitted: (batch: CommitBatch) => void = () => {};
+  readonly #world: World;
+  readonly #services: ReadonlyMap<string, AnyService>;
+  readonly #ownership = new OwnershipTrace();
+  /** What the commit that is being decided has below floors. */
+  #settled: string[] = [];
+  readonly #nodes = new Map<number, string>();
+
+  constructor(world: World, system: AnySystem) {
+    this.#world = world;
+    this.#services = new Map(system.services.map((service) => [service.interface.name, service]));
+  }
+
+  report(promise: string, text: string): void {
+    this.#world.trace.add("judge", "violation", `${promise}: ${text.split("\n")[0]}`);
+    if (this.violations.length >= violationsMax) return;
+    const { now, trace } = this.#world;
+    this.violations.push({ promise, text, at: now, traceLength: trace.length });
+  }
+
+  order(service: string, key: string): EntityOrder {
+    const name = nameOfEntity(service, key);
+    let order = this.orders.get(name);
+    if (order === undefined) {
+      order = new EntityOrder(name, initialText(this.#services.get(service)!, key));
+      this.orders.set(name, order);
+    }
+    return order;
+  }
+
+  /** A client is about to ask for something. */
+  invoked(request: Request, made: Pick<ClientOperation, "client" | "inputText" | "idempotencyKey">): ClientOperation {
+    const service = this.#services.get(request.service);
+    const definition = service?.interface.operations[request.operation];
+    invariant(service !== undefined && definition !== undefined, "a workload asks for what the system has");
+    const operation: ClientOperation = {
+      ...made,
+      number: this.operations.length,
+      kind: definition.kind,
+      request,
+      invokedAt: this.#world.now,
+      floor: request.key === undefined ? 0 : this.order(request.service, request.key).observed,
+      outcome: "open",
+      reply: undefined,
+      completedAt: Number.POSITIVE_INFINITY,
+      running: new Set(),
+      attempts: 0,
+      runs: [],
+      committed: [],
+    };
+    this.operations.push(operation);
+    return operation;
+  }
+
+  /** An answer leaves a node: what it says must be durable by now. */
+  left(operation: ClientOperation, reply: GatewayReply): void {
+    const { request, kind, committed } = operation;
+    if (!isReply(reply) || request.key === undefined || kind === "query") return;
+    this.counts.checks++;
+    const durable = committed.some((run) => run.reply !== undefined && sameReply(run.reply, reply));
+    if (durable || this.#ranWithoutEffect(operation, reply) !== undefined) return;
+    this.report(
+      "durable",
+      `${describeOperation(operation)} was answered ${describeReply(reply)} before that was in the store`,
+    );
+  }
+
+  /** The client has its final answer, or gives up. */
+  completed(operation: ClientOperation, outcome: "ok" | "fail" | "info", reply: GatewayReply | undefined): void {
+    operation.outcome = outcome;
+    operation.reply = reply;
+    operation.completedAt = this.#world.now;
+    this.counts.checks++;
+    if (outcome === "fail") return this.#mustNotHaveHappened(operation);
+    if (outcome === "info" || reply === undefined) return;
+    if (!operation.runs.some((run) => run.reply !== undefined && sameReply(run.reply, reply))) {
+      this.report(
+        "linearizable",
+        `${describeOperation(operation)} was answered ${describeReply(reply)}, which no handler said`,
+      );
+    } else if (operation.request.key !== undefined) this.#checkPlace(operation, reply);
+  }
+
+  // What the store tells.
+
+  commitSent(process: Process, batch: CommitBatch): SentCommit {
+    const sent = new Map<string, readonly HandlerRun[]>();
+    for (const { shard, entities } of batch.shards) {
+      for (const { key } of entities) {
+        const order = this.order(shard.service, key);
+        sent.set(order.name, order.pendingOf(process));
+      }
+    }
+    return sent;
+  }
+
+  deciding(database: MemoryDatabase, { shards }: CommitBatch): void {
+    this.#settled = [];
+    for (const { shard, entities } of shards) {
+      const floors = shardRow(database, shard)?.floors;
+      for (const { key, records } of entities) {
+        for (const { id } of records) {
+          const [session, number] = sessionCallOf(id);
+          const known = session === undefined ? undefined : floors?.get(session);
+          if (known === undefined || number >= known.floor || known.open.includes(number)) continue;
+          this.#settled.push(
+            `call ${number} of session ${session} took effect on ${nameOfEntity(shard.service, key)} below the floor ${known.floor}`,
+          );
+        }
+      }
+    }
+  }
+
+  committed(_process: Process, batch: CommitBatch, result: CommitResult, sent: unknown): void {
+    if (result.status !== "committed") return;
+    this.counts.commits++;
+    for (const text of this.#settled) this.report("floors", text);
+    const { incarnation } = batch;
+    const node = this.#nodes.get(incarnation) ?? `incarnation ${incarnation}`;
+    for (const { shard, epoch, entities } of batch.shards) {
+      const wrong = this.#ownership.accept({ shard, epoch, node, incarnation });
+      if (wrong !== undefined) this.report("one owner", wrong);
+      for (const change of entities) {
+        const order = this.order(shard.service, change.key);
+        const found = order.accept(change, (sent as SentCommit).get(order.name) ?? [], this.#world.now);
+        if (typeof found === "string") this.report("linearizable", found);
+        else for (const run of found) this.#tookEffect(run);
+      }
+    }
+    this.onCommitted(batch);
+  }
+
+  readSent(process: Process, reads: readonly Read[]): void {
+    for (const read of reads) {
+      if (read.kind === "entity") this.order(read.shard.service, read.key).forgotten(process);
+    }
+  }
+
+  delivered(process: Process, batch: CommitBatch, { status }: CommitResult): void {
+    if (status !== "failed") return;
+    for (const { shard, entities } of batch.shards) {
+      for (const { key } of entities) this.order(shard.service, key).forgotten(process);
+    }
+  }
+
+  answered(_process: Process, method: StoreMethod, request: unknown, answer: unknown): void {
+    if (method !== "join") return;
+    this.#nodes.set((answer as { incarnation: number }).incarnation, (request as JoinRequest).node);
+  }
+
+  // What handlers tell.
+
+  operation(number: number): ClientOperation | null {
+    return this.operations[number] ?? null;
+  }
+
+  nextRunNumber(): number {
+    return ++this.counts.runs;
+  }
+
+  started(run: HandlerRun): void {
+    const { client } = run;
+    if (client === null) return;
+    if (isRunOf(run, client)) {
+      client.running.add(run);
+      client.attempts++;
+      // A call of an earlier attempt may still be under way: which one it belongs to is not known.
+    } else if (client.attempts === 1) for (const caller of client.running) this.#checkDeparture(caller, run);
+  }
+
+  ended(run: HandlerRun): void {
+    this.#world.trace.add(
+      run.process.name,
+      "ran",
+      `${nameOfEntity(run.service, run.key)}.${run.operation}: ${run.outcome} for ${run.client === null ? "?" : `#${run.client.number}`} (${run.id}, attempt ${run.attempt})`,
+    );
+    run.client?.running.delete(run);
+    if (run.outcome !== "value" && run.outcome !== "declared") return;
+    if (run.client !== null && isRunOf(run, run.client)) run.client.runs.push(run);
+    if (run.key === null) return;
+    const order = this.order(run.service, run.key);
+    if (run.kind === "command") return order.ended(run);
+    if (run.start === null || order.had(run.start)) return;
+    this.report(
+      "durable",
+      `${run.operation} on ${order.name} saw ${shortened(run.start)} on ${nameOf(run)}, which is not in the store`,
+    );
+  }
+
+  // The checks.
+
+  #tookEffect(run: HandlerRun): void {
+    const { client } = run;
+    if (client === null || !isRunOf(run, client)) return;
+    const changes = run.end !== null && run.end !== run.start;
+    const [first] = client.committed;
+    client.committed.push(run);
+    if (first !== undefined && changes) {
+      this.report(
+        "effectively once",
+        `${describeOperation(client)} took effect twice: at position ${first.position} on ${nameOf(first)}, at ${run.position} on ${nameOf(run)}`,
+      );
+    }
+    if (client.outcome === "fail" && changes) this.#mustNotHaveHappened(client);
+  }
+
+  /** Exit gate: what a command calls must not learn of anything that could still be lost. */
+  #checkDeparture(caller: HandlerRun, callee: HandlerRun): void {
+    if (caller.kind !== "command" || caller.key === null || caller.start === null || !caller.holdsContext()) return;
+    const order = this.order(caller.service, caller.key);
+    if (order.had(caller.start)) return;
+    this.report(
+      "exit gate",
+      `${caller.operation} on ${order.name} called ${nameOfEntity(callee.service, callee.key)}.${callee.operation} while it ran on ${shortened(caller.start)}, which is not in the store`,
+    );
+  }
+
+  #mustNotHaveHappened(operation: ClientOperation): void {
+    const changing = operation.committed.find(({ start, end }) => end !== null && end !== start);
+    if (changing === undefined) return;
+    this.report(
+      "known outcome",
+      `${describeOperation(operation)} was told that it did not happen (${describeReply(operation.reply)}), and it did, at position ${changing.position}`,
+    );
+  }
+
+  /** A run of this command that said this, and left everything as it was. */
+  #ranWithoutEffect({ runs, request }: ClientOperation, reply: GatewayReply): HandlerRun | undefined {
+    const order = this.order(request.service, request.key!);
+    return runs.find((run) => {
+      if (run.reply === undefined || !sameReply(run.reply, reply)) return false;
+      // It wrote without looking: maybe what was there already.
+      if (run.end !== null && run.start === null) return order.had(run.end);
+      if (run.end !== null && run.end !== run.start) return false;
+      return run.start === null || order.had(run.start);
+    });
+  }
+
+  /** Real time: nobody sees less than what somebody had seen before. */
+  #checkPlace(operation: ClientOperation, reply: GatewayReply): void {
+    const { request, floor, committed, runs } = operation;
+    const order = this.order(request.service, request.key!);
+    const took = committed.find((run) => run.reply !== undefined && sameReply(run.reply, reply));
+    if (took !== undefined) {
+      if (took.position <= floor) {
+        this.report(
+          "linearizable",
+          `${describeOperation(operation)} took effect at position ${took.position} of ${order.name}, before what others had seen (${floor}) when it was asked for`,
+        );
+      }
+      order.observed = Math.max(order.observed, took.position);
+      return;
+    }
+    const saw = runs.filter((run) => run.reply !== undefined && sameReply(run.reply, reply));
+    if (saw.some(({ start }) => start === null)) return;
+    const places = saw.map(({ start }) => order.positionOf(start!, floor)).filter((place) => place !== undefined);
+    if (places.length > 0) {
+      order.observed = Math.max(order.observed, Math.min(...places));
+      return;
+    }
+    const start = saw[0]!.start!;
+    const before = order.positionOf(start, 0);
+    const seen = `${describeOperation(operation)} saw ${shortened(start)} on ${nameOf(saw[0]!)}`;
+    const latest = `others had seen ${shortened(order.textAt(floor)!)} (position ${floor}) before it was asked for`;
+    this.report(
+      "linearizable",
+      before === undefined ? `${seen}, which was never committed` : `${seen}, which is position ${before}; ${latest}`,
+    );
+  }
+}
+
+/** A value or a declared error: what the business logic said, as opposed to the runtime. */
+export function isReply(reply: GatewayReply): boolean {
+  return reply.ok || reply.error.declared;
+}
+
+/** The session and the number of a call, from the id of its record; undefined for other ids. */
+function sessionCallOf(id: string): readonly [session: string | undefined, number: number] {
+  const cut = id.lastIndexOf("#");
+  return cut < 0 ? [undefined, 0] : [id.slice(0, cut), Number.parseInt(id.slice(cut + 1), 36)];
+}
+
+function isRunOf(run: HandlerRun, { request }: ClientOperation): boolean {
+  return run.service === request.service && run.key === (request.key ?? null) && run.operation === request.operation;
+}
+
+function nameOf({ process }: HandlerRun): string {
+  return process.generation === 1 ? process.name : `${process.name} (process ${process.generation})`;
+}

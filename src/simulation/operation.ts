@@ -1,0 +1,100 @@
+/** What a simulated client asked for, from its first attempt to what it finally heard; and one run of a handler. */
+import type { GatewayReply } from "../ports/gateway.ts";
+import type { Process } from "./world/process.ts";
+
+/** An operation to be asked for. */
+export interface Request {
+  readonly service: string;
+  /** Absent for a stateless service. */
+  readonly key?: string | undefined;
+  readonly operation: string;
+  /** The input; absent for an operation without one. */
+  readonly input?: unknown;
+  /** False: without an idempotency key, so that it is not repeated once its outcome is unknown. */
+  readonly repeatable?: boolean | undefined;
+}
+
+/** One operation of one client. */
+export interface ClientOperation {
+  readonly number: number;
+  readonly client: string;
+  readonly kind: "query" | "command";
+  readonly request: Request;
+  /** As it travels. */
+  readonly inputText: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly invokedAt: number;
+  /** Position in the entity's order that others had seen when this was invoked: it must not come before that. */
+  readonly floor: number;
+  /** `ok`: a value or a declared error. `fail`: it certainly did not happen. `info`: nobody knows. */
+  outcome: "open" | "ok" | "fail" | "info";
+  reply: GatewayReply | undefined;
+  completedAt: number;
+  /** Runs of its handler that have not ended. */
+  readonly running: Set<HandlerRun>;
+  /** How often it was begun. */
+  attempts: number;
+  /** Runs of its handler that ended well, on whichever node. */
+  readonly runs: HandlerRun[];
+  /** Those of them whose effect the store accepted. */
+  readonly committed: HandlerRun[];
+}
+
+/** One run of a handler, as it was observed from outside the runtime. */
+export interface HandlerRun {
+  readonly number: number;
+  readonly process: Process;
+  readonly service: string;
+  readonly key: string | null;
+  readonly operation: string;
+  readonly kind: "query" | "command";
+  /** The client's operation on whose behalf it runs; null when nobody knows. */
+  readonly client: ClientOperation | null;
+  /** `ctx.request.id` and `.attempt`. */
+  readonly id: string;
+  readonly attempt: number;
+  readonly startedAt: number;
+  /** Whether what the handler does still counts. */
+  readonly holdsContext: () => boolean;
+  /** The state on which it ran, as text; null when the handler did not look. */
+  start: string | null;
+  /** The state that it left; null when it is the one it found. */
+  end: string | null;
+  /** It cleared the state on its way. */
+  cleared: boolean;
+  outcome: "running" | "value" | "declared" | "failed" | "abandoned";
+  /** As a caller gets it. */
+  reply: GatewayReply | undefined;
+  /** Its place in the order of the entity, once the store accepted it; 0 before. */
+  position: number;
+}
+
+export function nameOfEntity(service: string, key: string | null | undefined): string {
+  return key === null || key === undefined ? service : `${service}/${key}`;
+}
+
+/** `deposit {"amount":5} on account/alice by client-3`. */
+export function describeOperation({ request, inputText, client }: ClientOperation): string {
+  const input = inputText === undefined ? "" : ` ${shortened(inputText)}`;
+  return `${request.operation}${input} on ${nameOfEntity(request.service, request.key)} by ${client}`;
+}
+
+/** `ok {"balance":5}`, `insufficientFunds {"balance":0}`, `unavailable (unknown)`. */
+export function describeReply(reply: GatewayReply | undefined): string {
+  if (reply === undefined) return "no answer";
+  if (reply.ok) return `ok ${shortened(reply.output ?? "")}`.trimEnd();
+  const { code, declared, data, outcome } = reply.error;
+  return declared ? `${code} ${shortened(data ?? "")}`.trimEnd() : `${code} (${outcome})`;
+}
+
+const textLengthMax = 120;
+
+export function shortened(text: string): string {
+  return text.length <= textLengthMax ? text : `${text.slice(0, textLengthMax - 1)}…`;
+}
+
+/** Whether two replies say the same to their caller. */
+export function sameReply(a: GatewayReply, b: GatewayReply): boolean {
+  if (a.ok || b.ok) return a.ok && b.ok && a.output === b.output;
+  return a.error.code === b.error.code && a.error.data === b.error.data && a.error.declared === b.error.declared;
+}

@@ -1,0 +1,96 @@
+/**
+ * Scenarios: what is simulated. A system is enough; whoever knows more of it says what clients do and what must hold.
+ */
+import type { AnyInterface, AnyService, AnySystem } from "../service/model.ts";
+import { replaceServices } from "../service/system.ts";
+import type { Prng } from "../values/prng.ts";
+import type { Request } from "./operation.ts";
+import { generatedWorkload } from "./workload.ts";
+
+/** The committed state of a whole system at one instant. */
+export interface CommittedState {
+  /** The state of every entity of a service that has one, by key. */
+  all(service: AnyInterface): ReadonlyMap<string, unknown>;
+}
+
+/** Something that must hold whenever anything has been committed, and at the end. */
+export interface Invariant {
+  /** In words, for the report: "no account is negative". */
+  readonly name: string;
+  /** True when it holds; false, or a sentence, when it does not. */
+  readonly holds: (state: CommittedState) => boolean | string;
+}
+
+/** Gives what a client asks for next. All chance comes from the argument. */
+export type Workload = (prng: Prng, client: number) => Request;
+
+export interface ScenarioDefinition {
+  readonly system: AnySystem;
+  /** Implementations that take the place of the system's own: the outside world. */
+  readonly replace?: readonly AnyService[];
+  /** How many nodes the system has; 3 to 5 when absent, by seed. */
+  readonly nodes?: number;
+  /** How many clients ask at the same time; 2 to 20 when absent, by seed. */
+  readonly clients?: number;
+  /** What they ask for; made from the schemas of the interfaces when absent. */
+  readonly workload?: Workload;
+  readonly invariants?: readonly Invariant[];
+  /** How long faults happen, in ms of simulated time; a minute when absent. */
+  readonly durationMs?: number;
+}
+
+export interface Scenario {
+  readonly system: AnySystem;
+  readonly nodes: number | undefined;
+  readonly clients: number | undefined;
+  readonly workload: Workload;
+  readonly invariants: readonly Invariant[];
+  readonly durationMs: number;
+}
+
+const scenarioMark: unique symbol = Symbol.for("synod.scenario");
+
+/** Whether a value was made by {@link defineScenario}, be it by another copy of this package. */
+export function isScenario(value: unknown): value is Scenario {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, scenarioMark);
+}
+
+const durationDefaultMs = 60_000;
+
+/**
+ * Says what is to be simulated.
+ *
+ * @example
+ * ```ts
+ * import { command, defineInterface, defineSystem, implement, query } from "synod";
+ * import { defineScenario } from "synod/simulation";
+ * import { z } from "zod";
+ *
+ * const Counter = defineInterface("counter", {
+ *   key: z.string(),
+ *   operations: { add: command({ output: z.number() }), value: query({ output: z.number() }) },
+ * });
+ * const counter = implement(Counter, {
+ *   state: { version: 1, initial: () => ({ value: 0 }) },
+ *   operations: { add: (ctx) => ++ctx.state.value, value: (ctx) => ctx.state.value },
+ * });
+ *
+ * export default defineScenario({
+ *   system: defineSystem({ name: "counting", services: [counter] }),
+ *   nodes: 3,
+ *   invariants: [
+ *     {
+ *       name: "no counter is negative",
+ *       holds: (state) => [...state.all(Counter).values()].every((one) => (one as { value: number }).value >= 0),
+ *     },
+ *   ],
+ * });
+ * ```
+ */
+export function defineScenario(definition: ScenarioDefinition): Scenario {
+  const { replace = [], nodes, clients, invariants = [], durationMs = durationDefaultMs } = definition;
+  const system = replace.length === 0 ? definition.system : replaceServices(definition.system, replace);
+  const workload = definition.workload ?? generatedWorkload(system);
+  const marked = { [scenarioMark]: true };
+  return { ...marked, system, nodes, clients, workload, invariants, durationMs };
+}

@@ -1,0 +1,24 @@
+/** A worker of a campaign: a thread that runs seeds of one scenario, one after the other, and sends the results. */
+import { parentPort, workerData } from "node:worker_threads";
+import { invariant } from "../errors.ts";
+import { mutations } from "./mutations.ts";
+import { loadScenario } from "./scenario-file.ts";
+import { simulate } from "./simulate.ts";
+
+/** What a worker is started with. */
+export interface WorkerTask {
+  readonly file: string;
+  readonly mutation: string | undefined;
+}
+
+const { file, mutation: name } = workerData as WorkerTask;
+const port = parentPort;
+invariant(port !== null, "a worker has a parent");
+
+const scenario = await loadScenario(file);
+const mutation = mutations.find((one) => one.name === name);
+
+port.on("message", (seed: number) => {
+  void simulate({ scenario, seed, ...(mutation && { mutation }) }).then((result) => port.postMessage(result));
+});
+port.postMessage("ready");

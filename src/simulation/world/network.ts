@@ -1,0 +1,202 @@
+/**
+ * The simulated network: machines, the ways between them, and what goes wrong on a way. Each machine gets a network
+ * port of its own; what it sends takes time, is cut, waits while the way is blocked, and arrives in order or not at
+ * all. Ways are one-way: `node-1` may hear `node-2` without being heard.
+ */
+import { crc32 } from "node:zlib";
+import { SynodError } from "../../errors.ts";
+import type { Connection, Listener, Network } from "../../ports/network.ts";
+import type { Prng } from "../../values/prng.ts";
+import { SimulatedConnection } from "./connection.ts";
+import type { Process } from "./process.ts";
+import { between, skewed, type World } from "./world.ts";
+
+interface Listening {
+  readonly process: Process;
+  readonly onConnection: (connection: Connection) => void;
+}
+
+/** How long a refused or lost connection's reset takes to be sent again, at the most, ms. */
+const connectRetryMs = 300;
+
+export interface NetworkWeather {
+  /** Least and greatest delay of a segment, ms; most take little more than the least. */
+  delayMinMs: number;
+  delayMaxMs: number;
+  /** How likely it is that a segment is cut once more. */
+  cutProbability: number;
+}
+
+export class SimulatedNetwork {
+  readonly world: World;
+  readonly prng: Prng;
+  readonly weather: NetworkWeather;
+  readonly #listeners = new Map<string, Listening>();
+  readonly #connections = new Set<SimulatedConnection>();
+  /** Ways that carry nothing, as `from→to`, and how many faults block each. */
+  readonly #blocked = new Map<string, number>();
+  /** Machines without power. */
+  readonly #down = new Set<string>();
+  #numbers = 0;
+  #nextPort = 40_000;
+
+  constructor(world: World, weather: NetworkWeather) {
+    this.world = world;
+    this.prng = world.prng("network");
+    this.weather = weather;
+  }
+
+  get cutProbability(): number {
+    return this.weather.cutProbability;
+  }
+
+  get connectionsLength(): number {
+    return this.#connections.size;
+  }
+
+  /** The network as one process sees it. */
+  portOf(process: Process): Network {
+    return {
+      listen: async (address, onConnection) => this.#listen(process, address, onConnection),
+      connect: (address, timeoutMs) => this.#connect(process, address, timeoutMs),
+    };
+  }
+
+  delayMs(from: string, to: string): number {
+    if (from === to) return skewed(this.prng, 0.01, 0.1);
+    return skewed(this.prng, this.weather.delayMinMs, this.weather.delayMaxMs);
+  }
+
+  passes(from: string, to: string): boolean {
+    return !this.#blocked.has(wayOf(from, to));
+  }
+
+  isUp(host: string): boolean {
+    return !this.#down.has(host);
+  }
+
+  /** Blocks a way, until the returned function has been called. */
+  block(from: string, to: string): () => void {
+    const way = wayOf(from, to);
+    this.#blocked.set(way, (this.#blocked.get(way) ?? 0) + 1);
+    let undone = false;
+    return () => {
+      if (undone) return;
+      undone = true;
+      const left = this.#blocked.get(way)! - 1;
+      if (left > 0) this.#blocked.set(way, left);
+      else this.#blocked.delete(way);
+    };
+  }
+
+  /** Cuts every connection between two machines; `one end`: the second one is not told. */
+  cutConnections(a: string, b: string, ends: "both ends" | "one end" = "both ends"): void {
+    for (const connection of [...this.#connections]) {
+      if (connection.host === a && connection.other.host === b) {
+        connection.lose("the network cut the connection");
+        if (ends === "both ends") connection.other.lose("the network cut the connection");
+      }
+    }
+  }
+
+  /** The process is no more; its machine tells the others, unless the machine itself is gone (`powerLost`). */
+  processEnded(process: Process, powerLost: boolean): void {
+    for (const [address, listening] of [...this.#listeners]) {
+      if (listening.process === process) this.#listeners.delete(address);
+    }
+    for (const connection of [...this.#connections]) {
+      if (connection.process !== process) continue;
+      connection.vanish(powerLost ? this.prng.below(3) : 0);
+      this.#connections.delete(connection);
+      if (!powerLost) this.sendReset(connection, "the process at the other side ended");
+    }
+    if (powerLost) this.#down.add(process.name);
+  }
+
+  powerOn(host: string): void {
+    this.#down.delete(host);
+  }
+
+  /** Tells the end opposite to `from` that the connection is no more; a reset that is lost is not sent again. */
+  sendReset(from: SimulatedConnection, message: string): void {
+    const { host, other } = from;
+    this.world.after(this.delayMs(host, other.host), () => {
+      if (this.passes(host, other.host) && this.isUp(other.host)) other.lose(message);
+    });
+  }
+
+  forget(connection: SimulatedConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  traceSegment(to: SimulatedConnection, bytes: Uint8Array | null): void {
+    const what = bytes === null ? "end" : `${bytes.length} bytes ${crc32(bytes).toString(16)}`;
+    this.world.trace.add(to.host, "message", `from ${to.other.host} ${to.name}: ${what}`);
+  }
+
+  #listen(process: Process, address: string, onConnection: (connection: Connection) => void): Listener {
+    const match = /^(.+):(\d{1,5})$/.exec(address);
+    if (match === null) throw new SynodError("invalid_argument", `${JSON.stringify(address)} is not an address`);
+    const bound = Number(match[2]) === 0 ? `${match[1]}:${this.#nextPort++}` : address;
+    if (this.#listeners.has(bound)) throw new SynodError("already_exists", `${bound} is in use`);
+    const listening = { process, onConnection };
+    this.#listeners.set(bound, listening);
+    return {
+      address: bound,
+      close: async () => {
+        if (this.#listeners.get(bound) === listening) this.#listeners.delete(bound);
+      },
+    };
+  }
+
+  #connect(process: Process, address: string, timeoutMs: number): Promise<Connection> {
+    const to = address.slice(0, address.lastIndexOf(":"));
+    const from = process.name;
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const settle = (end: () => void): void => {
+        if (settled) return;
+        settled = true;
+        process.deliver(end);
+      };
+      const fail = (why: string): void =>
+        settle(() => reject(new SynodError("unavailable", `cannot connect to ${address}: ${why}`)));
+      this.world.after(timeoutMs, () => fail(`no answer within ${timeoutMs} ms`));
+      const dial = (): void => {
+        if (settled || !process.alive) return;
+        if (!this.passes(from, to) || !this.passes(to, from) || !this.isUp(to)) {
+          this.world.after(between(this.prng, connectRetryMs / 2, connectRetryMs), dial);
+          return;
+        }
+        const listening = this.#listeners.get(address);
+        if (listening === undefined) {
+          this.world.after(this.delayMs(to, from), () => fail("nobody listens"));
+          return;
+        }
+        const [dialled, accepted] = this.#pair(process, listening.process, address);
+        this.world.after(this.delayMs(to, from), () => {
+          // Whoever gave up meanwhile does not know this connection.
+          if (settled || !process.alive) this.sendReset(dialled, "the other side knows nothing of this connection");
+          else settle(() => resolve(dialled));
+        });
+        listening.process.deliver(() => listening.onConnection(accepted));
+      };
+      this.world.after(this.delayMs(from, to), dial);
+    });
+  }
+
+  #pair(dialler: Process, acceptor: Process, address: string): readonly [SimulatedConnection, SimulatedConnection] {
+    const name = `#${++this.#numbers}`;
+    const dialled = new SimulatedConnection(this, dialler, name, address);
+    const accepted = new SimulatedConnection(this, acceptor, name, `${dialler.name}:0`);
+    dialled.other = accepted;
+    accepted.other = dialled;
+    this.#connections.add(dialled);
+    this.#connections.add(accepted);
+    return [dialled, accepted];
+  }
+}
+
+function wayOf(from: string, to: string): string {
+  return `${from}→${to}`;
+}

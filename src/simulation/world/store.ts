@@ -1,0 +1,242 @@
+/**
+ * The simulated store: one database (the memory adapter's, with its own rules) behind a server that is slow, cannot
+ * be reached from everywhere, is restarted, has its write lock held by somebody else, and loses answers. Each process
+ * gets a store port of its own.
+ *
+ * It keeps the port's contract: what it answers is the truth, durably; what it rejects is unknown, and may have been
+ * applied, or may be applied later still, as by a server that works off what a client has given up (rule S3).
+ */
+import { commit, read, trim } from "../../adapters/memory/changes.ts";
+import type { MemoryDatabase } from "../../adapters/memory/database.ts";
+import { claim, endLease, join, release, renew, view } from "../../adapters/memory/membership.ts";
+import { SynodError } from "../../errors.ts";
+import type { CommitBatch, CommitResult, Read, Store } from "../../ports/store.ts";
+import type { Prng } from "../../values/prng.ts";
+import type { Process } from "./process.ts";
+import { between, chance, skewed, type World } from "./world.ts";
+
+export type StoreMethod = Exclude<keyof Store, "identity" | "close">;
+
+/** How requests are answered; mutations put their own between. */
+export type Answers = {
+  readonly [Method in StoreMethod]: (database: MemoryDatabase, request: never) => unknown;
+};
+
+/** The functions of the memory adapter, by the method that they answer. */
+export const honestAnswers: Answers = { join, renew, claim, release, endLease, view, read, commit, trim };
+
+/** What is told of every request that reached the database, in the order in which they did. */
+export interface StoreObserver {
+  /** A process sends its commit; what was executed until now may be in it. Returns what `committed` is told. */
+  commitSent(process: Process, batch: CommitBatch): unknown;
+  /** A commit is about to be decided on what the database holds now. */
+  deciding(database: MemoryDatabase, batch: CommitBatch): void;
+  committed(process: Process, batch: CommitBatch, result: CommitResult, sent: unknown): void;
+  /** The process is told; when nothing was written, it goes back to what is durable. */
+  delivered(process: Process, batch: CommitBatch, result: CommitResult): void;
+  /** An entity, or a record, is going to be read for a process. */
+  readSent(process: Process, reads: readonly Read[]): void;
+  answered(process: Process, method: StoreMethod, request: unknown, answer: unknown): void;
+}
+
+export interface StoreWeather {
+  /** One way between a node and the store, ms. */
+  delayMinMs: number;
+  delayMaxMs: number;
+  /** What a write takes at the store, ms; writes go one by one. */
+  writeMinMs: number;
+  writeMaxMs: number;
+  /** How likely it is that a request is lost on its way, that its answer is, or that it arrives much too late. */
+  requestLost: number;
+  answerLost: number;
+  late: number;
+}
+
+/** How long a node waits for an answer that does not come, ms. */
+const answerWaitMinMs = 50;
+const answerWaitMaxMs = 2_000;
+/** How long a write waits for the write lock, ms. */
+const lockWaitMaxMs = 1_000;
+/** How late a request may arrive that its sender has given up, ms. */
+const lateMaxMs = 6_000;
+
+const reading: ReadonlySet<StoreMethod> = new Set(["read", "view"]);
+
+export class SimulatedStore {
+  readonly world: World;
+  readonly database: MemoryDatabase;
+  readonly weather: StoreWeather;
+  readonly #prng: Prng;
+  readonly #answers: Answers;
+  readonly #observer: StoreObserver;
+  readonly #unreachable = new Map<string, number>();
+  /** Until when somebody else holds the write lock, and until when the store writes what it has; ms. */
+  #lockedUntil = 0;
+  #writingUntil = 0;
+  #down = false;
+  /** Counts restarts: what was under way before one is lost. */
+  #run = 0;
+
+  constructor(
+    world: World,
+    options: {
+      readonly database: MemoryDatabase;
+      readonly weather: StoreWeather;
+      readonly answers?: Answers;
+      readonly observer: StoreObserver;
+    },
+  ) {
+    this.world = world;
+    this.database = options.database;
+    this.weather = options.weather;
+    this.#prng = world.prng("store");
+    this.#answers = options.answers ?? honestAnswers;
+    this.#observer = options.observer;
+  }
+
+  /** The store as one process sees it. */
+  portOf(process: Process): Store {
+    const ask = (method: StoreMethod, request: unknown): Promise<never> => this.#ask(process, method, request);
+    const { identity } = this.database;
+    return {
+      identity: { ...identity, secret: identity.secret.slice() },
+      join: (request) => ask("join", request),
+      renew: (request) => ask("renew", request),
+      claim: (request) => ask("claim", request),
+      release: (request) => ask("release", request),
+      endLease: (request) => ask("endLease", request),
+      view: () => ask("view", undefined),
+      read: (reads) => ask("read", reads),
+      commit: (batch) => ask("commit", batch),
+      trim: (request) => ask("trim", request),
+      close: async () => {},
+    };
+  }
+
+  /** Nothing passes between the store and a machine, until the returned function has been called. */
+  cutOff(host: string): () => void {
+    this.#unreachable.set(host, (this.#unreachable.get(host) ?? 0) + 1);
+    let undone = false;
+    return () => {
+      if (undone) return;
+      undone = true;
+      const left = this.#unreachable.get(host)! - 1;
+      if (left > 0) this.#unreachable.set(host, left);
+      else this.#unreachable.delete(host);
+    };
+  }
+
+  /** Another process holds the write lock for so long. */
+  lock(ms: number): void {
+    this.#lockedUntil = Math.max(this.#lockedUntil, this.world.now + ms);
+  }
+
+  stop(): void {
+    this.#down = true;
+    this.#run += 1;
+  }
+
+  start(): void {
+    this.#down = false;
+  }
+
+  #ask(process: Process, method: StoreMethod, request: unknown): Promise<never> {
+    const { world, weather } = this;
+    const copy: unknown = structuredClone(request);
+    const sent = method === "commit" ? this.#observer.commitSent(process, copy as CommitBatch) : undefined;
+    if (method === "read") this.#observer.readSent(process, copy as readonly Read[]);
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const settle = (end: () => void): void => {
+        if (settled) return;
+        settled = true;
+        process.deliver(end);
+      };
+      const answer = (value: unknown): void => {
+        if (!this.#reaches(process) || chance(this.#prng, weather.answerLost)) return giveUp();
+        const deliver = (): void => {
+          if (method === "commit") this.#observer.delivered(process, copy as CommitBatch, value as CommitResult);
+          resolve(value as never);
+        };
+        world.after(this.#delayMs(), () => settle(deliver));
+      };
+      const giveUp = (): void => {
+        const waitMs = between(this.#prng, answerWaitMinMs, answerWaitMaxMs);
+        world.after(waitMs, () => settle(() => reject(connectionLost())));
+      };
+      const serve = (): void => this.#serve(process, method, copy, sent, { answer, giveUp });
+      if (!this.#reaches(process) || chance(this.#prng, weather.requestLost)) return giveUp();
+      if (method !== "read" && chance(this.#prng, weather.late)) {
+        giveUp();
+        return void world.after(skewed(this.#prng, 0, lateMaxMs), serve);
+      }
+      world.after(this.#delayMs(), () => {
+        // What a process had just sent when it died may have left it, or not.
+        if (!process.alive && chance(this.#prng, 0.5)) return;
+        serve();
+      });
+    });
+  }
+
+  /** The request has come to the store. */
+  #serve(
+    process: Process,
+    method: StoreMethod,
+    request: unknown,
+    sent: unknown,
+    { answer, giveUp }: { readonly answer: (value: unknown) => void; readonly giveUp: () => void },
+  ): void {
+    const run = this.#run;
+    if (this.#down || !this.#reaches(process)) return giveUp();
+    if (reading.has(method)) return answer(this.#apply(process, method, request, sent));
+    const { now } = this.world;
+    if (this.#lockedUntil - now > lockWaitMaxMs) {
+      const error = new SynodError("unavailable", "another process has kept the store locked for too long");
+      this.world.after(lockWaitMaxMs, () => {
+        if (method === "commit") answer({ status: "failed", error });
+        else giveUp();
+      });
+      return;
+    }
+    const startAt = Math.max(now, this.#lockedUntil, this.#writingUntil);
+    this.#writingUntil = startAt + skewed(this.#prng, this.weather.writeMinMs, this.weather.writeMaxMs);
+    this.world.after(this.#writingUntil - now, () => {
+      if (this.#run !== run) return giveUp();
+      answer(this.#apply(process, method, request, sent));
+    });
+  }
+
+  #apply(process: Process, method: StoreMethod, request: unknown, sent: unknown): unknown {
+    if (method === "commit") this.#observer.deciding(this.database, request as CommitBatch);
+    const answer = this.#answers[method](this.database, request as never);
+    this.world.trace.add("store", method, `for ${process.name}/${process.generation}: ${inWords(request, answer)}`);
+    if (method === "commit") {
+      this.#observer.committed(process, request as CommitBatch, answer as CommitResult, sent);
+    }
+    this.#observer.answered(process, method, request, answer);
+    return answer;
+  }
+
+  #reaches({ name }: Process): boolean {
+    return !this.#down && !this.#unreachable.has(name);
+  }
+
+  #delayMs(): number {
+    return skewed(this.#prng, this.weather.delayMinMs, this.weather.delayMaxMs);
+  }
+}
+
+function connectionLost(): SynodError {
+  return new SynodError("unavailable", "the connection to the store was lost");
+}
+
+/** What was asked and answered, short enough for a line and long enough to tell two runs apart. */
+function inWords(request: unknown, answer: unknown): string {
+  const asked = short(request);
+  const { status, view: _view, ...rest } = (answer ?? {}) as Record<string, unknown>;
+  return status === undefined ? asked : `${asked} → ${String(status)} ${short(rest)}`;
+}
+
+function short(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => (part instanceof Map ? [...part] : part)) ?? "";
+}

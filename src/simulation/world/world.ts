@@ -1,0 +1,140 @@
+/**
+ * The world: one virtual time, one queue of events, one seed. Everything that happens in a run is an event of this
+ * queue; nothing is read from the machine it runs on.
+ *
+ * Time stands still while code runs. The next event is taken only when the promises that the last one settled have
+ * had their say: each event gets a `setImmediate` of its own, and Node empties the queue of microtasks between two of
+ * them. No I/O is under way in a run, so these immediates are all that the event loop has to do and their order is the
+ * order of the queue. They are set by the hundred, because a turn of the event loop costs more than an event.
+ */
+import { hash32 } from "../../values/hash32.ts";
+import { createPrng, type Prng } from "../../values/prng.ts";
+import { EventQueue, type ScheduledEvent } from "./event-queue.ts";
+import { Trace } from "./trace.ts";
+
+/** Before user code can replace it. */
+const nextTurn = setImmediate;
+/** Events for which one turn of the event loop has room. */
+const eventsPerTurn = 256;
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Whether the lines of the trace are kept, besides their hash. */
+  readonly keepTrace?: boolean;
+  /** An event threw: code of a node, or of the simulator, has a defect. */
+  readonly onThrown: (error: unknown) => void;
+}
+
+export class World {
+  readonly seed: number;
+  readonly trace: Trace;
+  /** Events that have happened. */
+  events = 0;
+  readonly #queue = new EventQueue();
+  readonly #ties: Prng;
+  readonly #onThrown: (error: unknown) => void;
+  #scheduled = 0;
+  #nowUs = 0;
+
+  constructor({ seed, keepTrace = false, onThrown }: WorldOptions) {
+    this.seed = seed;
+    this.#ties = this.prng("ties");
+    this.#onThrown = onThrown;
+    this.trace = new Trace(() => this.now, keepTrace);
+  }
+
+  /** Milliseconds since the world began. */
+  get now(): number {
+    return this.#nowUs / 1_000;
+  }
+
+  /** Whole microseconds since the world began: what events are ordered by. */
+  get nowUs(): number {
+    return this.#nowUs;
+  }
+
+  get pendingEvents(): number {
+    return this.#queue.length;
+  }
+
+  /** A stream of chance of its own: what one purpose draws moves nothing for another. */
+  prng(purpose: string): Prng {
+    return createPrng(hash32(`${this.seed}/${purpose}`));
+  }
+
+  /** Calls `run` after `delayMs`, and never inside the event that is happening now. */
+  after(delayMs: number, run: () => void): ScheduledEvent {
+    return this.at(this.#nowUs + Math.max(0, Math.ceil(delayMs * 1_000)), run);
+  }
+
+  /** The same at an instant in microseconds, which has not passed. */
+  at(atUs: number, run: () => void): ScheduledEvent {
+    const at = Math.max(this.#nowUs, atUs);
+    const event = { at, tie: this.#ties.uint32(), number: this.#scheduled++, run };
+    this.#queue.add(event);
+    return event;
+  }
+
+  cancel(event: ScheduledEvent): void {
+    event.run = null;
+  }
+
+  /** Lets events happen until `done` says so (asked before each one) or the instant `untilMs` has come. */
+  run(untilMs: number, done: () => boolean = () => false): Promise<void> {
+    const untilUs = Math.ceil(untilMs * 1_000);
+    return new Promise((resolve) => {
+      let over = false;
+      const step = (): void => {
+        if (over) return;
+        over = done() || !this.#step(untilUs);
+        if (over) resolve();
+      };
+      const turn = (): void => {
+        if (over) return;
+        for (let count = 0; count < eventsPerTurn; count++) nextTurn(step);
+        nextTurn(turn);
+      };
+      turn();
+    });
+  }
+
+  /** One event; false when none is due by then, and time has come there. */
+  #step(untilUs: number): boolean {
+    for (;;) {
+      const next = this.#queue.next;
+      if (next === undefined || next.at > untilUs) {
+        this.#nowUs = Math.max(this.#nowUs, untilUs);
+        return false;
+      }
+      this.#queue.take();
+      const { run } = next;
+      if (run === null) continue;
+      next.run = null;
+      this.#nowUs = next.at;
+      this.events++;
+      try {
+        run();
+      } catch (error) {
+        this.#onThrown(error);
+      }
+      return true;
+    }
+  }
+}
+
+/** A number in [min, max), most of them small: what delays look like. */
+export function skewed(prng: Prng, min: number, max: number): number {
+  return min + (max - min) * prng.number() ** 3;
+}
+
+export function between(prng: Prng, min: number, max: number): number {
+  return min + (max - min) * prng.number();
+}
+
+export function chance(prng: Prng, probability: number): boolean {
+  return probability > 0 && prng.number() < probability;
+}
+
+export function pick<T>(prng: Prng, from: readonly T[]): T {
+  return from[prng.below(from.length)]!;
+}
