@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { formatVerdict } from "../../src/simulation/checkers/verdict.ts";
 import { assertFigure, temporaryFolder, until } from "../host/running-system.ts";
 import { ask } from "./bare-http.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, wake } from "./cluster.ts";
 import { drain, type Fault, kill, pause } from "./faults.ts";
 import { Workload } from "./workload.ts";
 
@@ -77,7 +77,7 @@ test("a stopped node takes no new connections, and its keys answer within its le
     t.diagnostic(`${answered} requests on connections of their own while a node stood still`);
     assert.ok(answered > 50);
   } finally {
-    process.kill(pid, "SIGCONT");
+    wake(pid);
   }
   await cluster.whole();
 });

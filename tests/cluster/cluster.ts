@@ -110,10 +110,11 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-function wake(pid: number): void {
+/** Lets a stopped process go on. One that kept the store locked was killed by its supervisor meanwhile. */
+export function wake(pid: number): void {
   try {
     process.kill(pid, "SIGCONT");
-  } catch {
-    // It has ended meanwhile.
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
   }
 }

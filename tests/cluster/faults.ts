@@ -1,6 +1,6 @@
 /** Faults of real processes, and how long the keys of the node that they hit do not answer. */
 import { addUntilAnswered } from "./bare-http.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, wake } from "./cluster.ts";
 
 /** Keys that are asked for each fault. */
 const probesMax = 6;
@@ -45,7 +45,7 @@ export const pause: Fault = {
   strike: async (cluster, node) => {
     const pid = await cluster.pidOf(node);
     const worst = await worstGap(cluster, node, async () => process.kill(pid, "SIGSTOP"));
-    process.kill(pid, "SIGCONT");
+    wake(pid);
     await cluster.whole();
     return worst;
   },
