@@ -34,11 +34,11 @@ async function one(file: string, seed: number, options: SimOptions): Promise<num
   const mutation = mutations.find(({ name }) => name === options.mutation);
   const scenario = await loadScenario(file);
   const result = await simulate({ scenario, seed, keepTrace: options.trace, ...(mutation && { mutation }) });
-  if (options.trace) print(timelineOf(result));
-  if (options.json) print(JSON.stringify({ ...result, trace: undefined }));
+  if (options.trace) await print(timelineOf(result));
+  if (options.json) await print(JSON.stringify({ ...result, trace: undefined }));
   else {
-    print(result.violations.length === 0 ? `seed ${seed}: nothing found` : wordsOfFailure(file, result, options));
-    print(`  trace ${result.digest}`);
+    await print(result.violations.length === 0 ? `seed ${seed}: nothing found` : wordsOfFailure(file, result, options));
+    await print(`  trace ${result.digest}`);
   }
   return result.violations.length === 0 ? exitCodes.done : exitCodes.failed;
 }
@@ -62,11 +62,12 @@ async function many(file: string, options: SimOptions): Promise<number> {
   });
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
   const ms = performance.now() - startedAt;
-  if (options.json) print(JSON.stringify({ ...report, failure: withoutTrace(report.failure), tookMs: Math.round(ms) }));
+  if (options.json)
+    await print(JSON.stringify({ ...report, failure: withoutTrace(report.failure), tookMs: Math.round(ms) }));
   else {
-    if (report.failure !== undefined) print(wordsOfFailure(file, report.failure, options));
-    else print(`nothing found in ${report.runs} runs`);
-    print(wordsOfReport(report, ms));
+    if (report.failure !== undefined) await print(wordsOfFailure(file, report.failure, options));
+    else await print(`nothing found in ${report.runs} runs`);
+    await print(wordsOfReport(report, ms));
   }
   return report.failure === undefined ? exitCodes.done : exitCodes.failed;
 }
@@ -114,6 +115,7 @@ function duration(ms: number): string {
   return ms < 36_000_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
 }
 
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+/** Resolves when the text is out: a trace is more than a pipe takes at once. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(`${text}\n`, () => resolve()));
 }
