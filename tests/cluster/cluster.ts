@@ -32,11 +32,11 @@ export class Cluster implements AsyncDisposable {
     return this.#up.stderr;
   }
 
-  /** Three nodes of the workload system, in a folder that goes with them. */
-  static async start(): Promise<Cluster> {
+  /** Three nodes of the workload system, in a folder that goes with them; killed after `lifeMaxMs`. */
+  static async start(lifeMaxMs?: number): Promise<Cluster> {
     const folder = temporaryFolder();
     try {
-      const up = await startUp(folder.path, words);
+      const up = await startUp(folder.path, words, lifeMaxMs);
       const file = await readAdminFile(join(folder.path, ".synod/workload.admin.json"));
       const cluster = new Cluster(folder, up, adminClient(file!));
       await cluster.whole();
