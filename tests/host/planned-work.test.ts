@@ -1,6 +1,8 @@
 /** `synod drain` and `synod restart`: nodes go and come back, and no request fails. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { counterThat, project } from "./project.ts";
 import {
@@ -19,8 +21,31 @@ import {
   untilReady,
 } from "./running-system.ts";
 
-/** A handler that takes its time, so that a drain can be watched. */
-const slow = counterThat("await new Promise((done) => setTimeout(done, 1_500)); return step;");
+/** Handlers that go on when the test says so, by a file, so that a drain takes as long as it should. */
+const gated = counterThat(
+  'while (!(await import("node:fs")).existsSync("go")) await new Promise((done) => setTimeout(done, 20)); return step;',
+);
+const patient = ["system.ts", "--drain-seconds", "60"];
+
+/** Calls that wait for the file, and a node that has accepted some of them. */
+async function waitingCalls(folder: string, url: string) {
+  const answers = Array.from({ length: 9 }, (_, index) =>
+    post(url, `/counter/key-${index}/add`, index, { "request-timeout": "60" }).then(
+      ({ body }) => body,
+      () => undefined,
+    ),
+  );
+  const busy = await until("a node has calls in flight", async () =>
+    (await reportOf(folder, "counters")).nodes.find(({ status }) => (status?.callsInFlight ?? 0) > 0),
+  );
+  return { answers: Promise.all(answers), busy: { id: busy.id, pid: busy.pid! } };
+}
+
+async function untilDraining(folder: string, node: string): Promise<void> {
+  await until("the drain has begun", async () =>
+    (await reportOf(folder, "counters")).nodes.some(({ id, state }) => id === node && state === "draining"),
+  );
+}
 
 /** Clients that deposit without pause and never repeat a request, until they are stopped. */
 class Load implements AsyncDisposable {
@@ -123,53 +148,44 @@ test("a drained node stays down in a rolling restart, and the last node is not d
 });
 
 test("planned work is for one node at a time; who asks for the same waits for the same", async () => {
-  using folder = project(slow);
-  await using up = await startUp(folder.path, ["system.ts"]);
-  const calls = Array.from({ length: 9 }, (_, index) => post(up.ready.http, `/counter/key-${index}/add`, index));
-  const owners = await until("every node has calls in flight", async () => {
-    const { nodes } = await reportOf(folder.path, "counters");
-    return nodes.every(({ status }) => (status?.callsInFlight ?? 0) > 0) && nodes;
-  }).catch(async () => (await reportOf(folder.path, "counters")).nodes);
-  const busy = owners.find(({ status }) => (status?.callsInFlight ?? 0) > 0)!;
-  const other = owners.find(({ id }) => id !== busy.id)!;
+  using folder = project(gated);
+  await using up = await startUp(folder.path, patient);
+  const { answers, busy } = await waitingCalls(folder.path, up.ready.http);
+  const other = up.ready.nodes.find(({ id }) => id !== busy.id)!;
   const first = synod(folder.path, ["drain", busy.id]);
-  await until("the drain has begun", async () => {
-    const { nodes } = await reportOf(folder.path, "counters");
-    return nodes.some(({ id, state }) => id === busy.id && state === "draining");
-  });
-  const [refused, restart, joined] = await Promise.all([
-    synod(folder.path, ["drain", other.id]),
-    synod(folder.path, ["restart", busy.id]),
-    synod(folder.path, ["drain", busy.id]),
-  ]);
-  for (const { code, stderr } of [refused, restart]) {
+  await untilDraining(folder.path, busy.id);
+  const joined = synod(folder.path, ["drain", busy.id]);
+  for (const words of [
+    ["drain", other.id],
+    ["restart", busy.id],
+  ]) {
+    const { code, stderr } = await synod(folder.path, words);
     assert.equal(code, 1);
     assert.equal(stderr, `synod: ${busy.id} is being drained: planned work is for one node at a time\n`);
   }
-  assert.equal(joined.code, 0);
-  assert.equal((await first).code, 0);
-  assert.deepEqual((await Promise.all(calls)).map(({ body }) => body).sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  writeFileSync(join(folder.path, "go"), "");
+  assert.deepEqual([(await first).code, (await joined).code], [0, 0]);
+  assert.deepEqual(await answers, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test("a node that dies while it drains is drained all the same, and one that is starting is started again", async () => {
-  using folder = project(slow);
-  await using up = await startUp(folder.path, ["system.ts"]);
-  const victim = up.ready.nodes[2]!;
-  const calls = Array.from({ length: 9 }, (_, index) =>
-    post(up.ready.http, `/counter/key-${index}/add`, 1).catch(() => undefined),
-  );
-  const drain = synod(folder.path, ["drain", victim.id]);
-  await until("the drain has begun", async () =>
-    (await reportOf(folder.path, "counters")).nodes.some(({ state }) => state === "draining"),
-  );
-  kill9(victim.pid);
+  using folder = project(gated);
+  await using up = await startUp(folder.path, patient);
+  const { answers, busy } = await waitingCalls(folder.path, up.ready.http);
+  const drain = synod(folder.path, ["drain", busy.id]);
+  await untilDraining(folder.path, busy.id);
+  kill9(busy.pid);
   assert.equal((await drain).code, 0);
-  await Promise.all(calls);
-  assert.equal((await reportOf(folder.path, "counters")).nodes[2]!.state, "drained");
+  writeFileSync(join(folder.path, "go"), "");
+  await answers;
+  const state = async (node: string): Promise<string | undefined> =>
+    (await reportOf(folder.path, "counters")).nodes.find(({ id }) => id === node)?.state;
+  assert.equal(await state(busy.id), "drained");
   // Killed as soon as there is a process: it is dead, loading or starting when the restart is asked for.
-  kill9(up.ready.nodes[0]!.pid);
-  assert.equal((await synod(folder.path, ["restart", "node-1"])).code, 0);
-  assert.equal((await reportOf(folder.path, "counters")).nodes[0]!.state, "ready");
+  const other = up.ready.nodes.find(({ id }) => id !== busy.id)!;
+  kill9(other.pid);
+  assert.equal((await synod(folder.path, ["restart", other.id])).code, 0);
+  assert.equal(await state(other.id), "ready");
 });
 
 test("Ctrl-C during a rolling restart ends the round: what has begun is finished, the rest is left", async () => {
