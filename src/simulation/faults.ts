@@ -128,7 +128,7 @@ function shuffled<T>(prng: Prng, list: readonly T[]): T[] {
 }
 
 /** `pause node-3 for 4200 ms`. */
-export function describeFault({ kind, at, lastsMs, nodes, amount }: Fault): string {
+function describeFault({ kind, at, lastsMs, nodes, amount }: Fault): string {
   const many =
     kind === "halves"
       ? nodes.slice(0, amount).join(" ")

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { command, defineInterface, defineSystem, implement, query, type System } from "../../src/index.ts";
 
-export const Register = defineInterface("register", {
+const Register = defineInterface("register", {
   key: z.string().min(1),
   operations: {
     write: command({ input: z.int().min(0).max(50), output: z.int() }),
@@ -19,7 +19,7 @@ export const Register = defineInterface("register", {
   },
 });
 
-export const List = defineInterface("list", {
+const List = defineInterface("list", {
   key: z.string().min(1),
   operations: {
     append: command({ input: z.int().min(0).max(1_000), output: z.int() }),
@@ -29,7 +29,7 @@ export const List = defineInterface("list", {
   },
 });
 
-export const Clerk = defineInterface("clerk", {
+const Clerk = defineInterface("clerk", {
   operations: {
     both: command({ input: z.int().min(0).max(50), output: z.object({ first: z.int(), second: z.int() }) }),
     sum: query({ output: z.int() }),
