@@ -61,9 +61,11 @@ async function runBank(folder: string): Promise<void> {
   const admin = join(folder, ".synod/bank.admin.json");
   try {
     await until("the ready line", () => stdout.includes("\n"), 30_000);
-    const ready = JSON.parse(stdout) as { http: string };
+    const ready = JSON.parse(stdout) as { http: string; nodes: readonly { pid: number }[] };
     const answer = await post(ready.http, "/account/alice/deposit", { amount: 5 });
     assert.deepEqual([answer.status, answer.body], [200, { balance: 5 }]);
+    assert.equal(ready.nodes.length, 3);
+    process.kill(ready.nodes[0]!.pid, "SIGKILL");
     assert.equal(await payWithClient(folder, ready.http), "{ balance: 12 }\n");
   } finally {
     // npx passes a signal on only in some of its versions: the supervisor itself is told to stop.

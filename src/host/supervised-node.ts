@@ -27,7 +27,9 @@ export type NodeState =
   | "stopped";
 
 /** How often a node is asked for a sign of life, ms. */
-const pingIntervalMs = 1_000;
+const pingIntervalMs = 500;
+/** How long it may take to answer when it is asked for the last time, ms. */
+const lastPingMs = 1_000;
 /** An answer that is later than this is a sign that the node does something else, ms. */
 const answerSoonMs = 500;
 /** How much longer than it was given for its drain a node may take to end before it is killed, ms. */
@@ -39,6 +41,8 @@ export interface SupervisedNodeOptions {
   readonly log: Log;
   /** How long a node that serves may give no sign of life before it is killed. */
   readonly silenceMaxMs: number;
+  /** Whether nobody can write to the store, because somebody keeps it locked. */
+  readonly isStoreLocked: () => Promise<boolean>;
   readonly onLoaded: (node: SupervisedNode, system: SystemFacts) => void;
   readonly onReady: (node: SupervisedNode, urls: readonly string[]) => void;
   /** Sees to the lease of a dead process; resolves also when that was not possible. */
@@ -261,15 +265,35 @@ export class SupervisedNode {
     const { silenceMaxMs, log } = this.#options;
     const isCurrent = (): boolean => this.#child === child && this.#state === "ready";
     while (isCurrent()) {
+      const answered = this.#ping(child, silenceMaxMs);
+      const isInTheWay = await this.#isInTheWay(answered);
       // The second question is for a supervisor that was stopped itself: its timer ran out, not the node's time.
-      const alive = (await this.#ping(child, silenceMaxMs)) || (await this.#ping(child, pingIntervalMs));
+      const alive = !isInTheWay && ((await answered) || (await this.#ping(child, lastPingMs)));
       if (!isCurrent()) return;
       if (!alive) {
-        log.error(`${this.id} has given no sign of life for ${silenceMaxMs / 1_000} s: killing it`);
+        const silence = isInTheWay ? "stands still and keeps the store locked" : silentFor(silenceMaxMs);
+        log.error(`${this.id} ${silence}: killing it`);
         child.kill();
         return;
       }
       await pause(pingIntervalMs);
+    }
+  }
+
+  /**
+   * Whether the node keeps all others from writing while it gives no sign of life: stopped in the middle of a
+   * write it holds the store's lock, so that no lease can be renewed, and none of its keys go to anybody.
+   */
+  async #isInTheWay(answered: Promise<boolean>): Promise<boolean> {
+    let silent = true;
+    const over = answered.then(() => {
+      silent = false;
+    });
+    for (;;) {
+      await Promise.race([over, pause(answerSoonMs)]);
+      if (!silent) return false;
+      // While that is found out, the node may still answer.
+      if ((await this.#options.isStoreLocked()) && silent) return true;
     }
   }
 
@@ -282,6 +306,10 @@ export class SupervisedNode {
     if (answered) this.#pingedAt = undefined;
     return answered;
   }
+}
+
+function silentFor(ms: number): string {
+  return `has given no sign of life for ${ms / 1_000} s`;
 }
 
 /** Nobody has to wait for it. */

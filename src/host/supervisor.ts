@@ -165,7 +165,7 @@ export class Supervisor {
   async inspect(service: string, key: string): Promise<EntityInspection> {
     const entity = await this.ask("inspect", { service, key });
     const owner = this.#nodes.find(({ id, answers }) => id === entity.owner && answers);
-    return owner ? await owner.child.ask("inspect", { service, key }) : entity;
+    return (await owner?.child.ask("inspect", { service, key }).catch(() => undefined)) ?? entity;
   }
 
   /** Hands everything of one node over to the others and ends its process. */
@@ -202,6 +202,7 @@ export class Supervisor {
       quietStdout,
       log,
       silenceMaxMs,
+      isStoreLocked: () => this.#isStoreLocked(),
       onLoaded: (node, system) => (this.#started ? this.#startNode(node) : this.#loaded.resolve(system)),
       onReady: (node, urls) => this.#served(node, urls),
       endLease: (node, incarnation) => this.#endLease(node, incarnation),
@@ -259,6 +260,15 @@ export class Supervisor {
         await pause(bindRetryMs);
       }
     }
+  }
+
+  /** A write that changes nothing: it waits for its turn like every other, and gives up when none comes. */
+  async #isStoreLocked(): Promise<boolean> {
+    if (this.#store === undefined) return false;
+    return await this.#store.endLease({ node: "", incarnation: 0 }).then(
+      () => false,
+      () => true,
+    );
   }
 
   async #endLease(node: string, incarnation: number): Promise<void> {

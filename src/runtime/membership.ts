@@ -18,6 +18,8 @@ const heartbeatsPerTtl = 4;
 const patienceLogIntervalMs = 1_000;
 /** How often a start looks for the members that it expects, ms. */
 const memberPollMs = 20;
+/** How long a heartbeat counts as news for those who lose calls, ms: each one is a write to the store. */
+const suspectIntervalMs = 100;
 
 export interface MembershipEvents {
   /** The store has admitted the node: everything of an earlier incarnation is void. */
@@ -26,6 +28,8 @@ export interface MembershipEvents {
   ended(): void;
   /** Members or owners have changed. */
   changed(view: View): void;
+  /** This node ended leases that had run out: what is free now is for others as well. */
+  endedLeases(): void;
 }
 
 export interface MembershipOptions {
@@ -48,7 +52,6 @@ export class Membership {
   /** Members whose services were compared with this node's. */
   readonly #compared = new Set<number>();
   #mayClaim = false;
-  #change: PromiseWithResolvers<void> = Promise.withResolvers();
   #beats: (() => void)[] = [];
   #expiry: Expiry;
   #draining = false;
@@ -57,6 +60,8 @@ export class Membership {
   #poked = false;
   #lastPatienceLog = 0;
   #heartbeatWorstMs = 0;
+  /** When the last heartbeat was sent. */
+  #beatAt = Number.NEGATIVE_INFINITY;
 
   constructor({ environment, shards, events, expectedMembers }: MembershipOptions) {
     this.#environment = environment;
@@ -145,15 +150,15 @@ export class Membership {
     return over;
   }
 
-  /** Resolves when members, owners, or what this node owns has changed. */
-  nextChange(): Promise<void> {
-    return this.#change.promise;
-  }
-
-  /** Beats at once, because something was lost or has moved. */
+  /** Beats at once, because something has moved. */
   poke(): void {
     this.#poked = true;
     this.#poke?.();
+  }
+
+  /** A call was lost, and many may be: looks at once, unless it has only just looked. */
+  suspect(): void {
+    if (this.#environment.clock.monotonic() - this.#beatAt >= suspectIntervalMs) this.poke();
   }
 
   /** From now on nothing is claimed, and others see that the node is leaving. */
@@ -224,6 +229,7 @@ export class Membership {
   async #beat(): Promise<void> {
     const { store, lease, clock } = this.#environment;
     const sentAt = lease.now();
+    this.#beatAt = sentAt.monotonic;
     const result = await store.renew({
       incarnation: this.#incarnation,
       draining: this.#draining,
@@ -264,6 +270,7 @@ export class Membership {
       if (this.member(incarnation) !== undefined) continue;
       this.#environment.log.info(`the lease of incarnation ${incarnation} has run out and was ended`);
     }
+    if (request.expired.length > 0) this.#events.endedLeases();
   }
 
   #claimRequest(): ClaimRequest {
@@ -290,8 +297,6 @@ export class Membership {
     }
     this.#sayDifferences(view);
     this.#events.changed(view);
-    this.#change.resolve();
-    this.#change = Promise.withResolvers();
   }
 
   /** Said once per member: during an upgrade it is expected, otherwise somebody started the wrong file. */

@@ -178,7 +178,9 @@ class Node implements RunningNode {
         changed: ({ members }) => {
           this.#links?.connectTo(members);
           this.#handoffs.consider();
+          this.#router.viewChanged();
         },
+        endedLeases: () => void this.#peers.tellReleasedToAll(this.#membership.view.members),
       },
     });
     this.#membership = membership;

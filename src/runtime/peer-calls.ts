@@ -147,7 +147,7 @@ export class PeerCalls {
   }
 }
 
-export function sessionNameOf(incarnation: number): string {
+function sessionNameOf(incarnation: number): string {
   return `n${incarnation}`;
 }
 

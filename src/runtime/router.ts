@@ -61,6 +61,11 @@ export class Router {
     this.#outgoing = new Outgoing(environment.system.services, (invocation) => this.dispatch(invocation));
   }
 
+  /** Members or owners have changed: whoever waits for an owner looks where it is now. */
+  viewChanged(): void {
+    this.#sleepers.wake();
+  }
+
   /** Nothing is repeated any more: what is lost from now on is said to its caller. */
   close(): void {
     this.#closed = true;
@@ -176,7 +181,7 @@ export class Router {
       }
       case "lost":
         if (answer.cut) progress.cuts += 1;
-        membership.poke();
+        membership.suspect();
         return lostAttempt(answer);
     }
   }
@@ -257,12 +262,12 @@ export class Router {
 
   /** Waits for a claim that is on its way to this node; gives up when the shard is known to be elsewhere. */
   async #ownedSoon(shard: Shard, invocation: Invocation, ms: number): Promise<boolean> {
-    const { membership, environment } = this.#options;
+    const { environment } = this.#options;
     const until = environment.clock.monotonic() + ms;
     while (!shard.admits && !this.#isOver(invocation)) {
       const leftMs = until - environment.clock.monotonic();
       if (leftMs <= 0 || shard.nextOwner !== null || this.#destination(shard) !== undefined) return false;
-      await this.#sleepers.sleep(leftMs, invocation, membership.nextChange());
+      await this.#sleepers.sleep(leftMs, invocation);
     }
     return shard.admits;
   }

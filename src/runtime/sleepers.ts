@@ -11,14 +11,19 @@ export class Sleepers {
     this.#clock = clock;
   }
 
-  /** Nobody sleeps any more. */
-  close(): void {
-    this.#closed = true;
+  /** What all wait for may have come: they look. */
+  wake(): void {
     for (const wake of [...this.#sleepers]) wake();
   }
 
-  /** Sleeps for `ms`, or until `event` resolves, or until nobody waits for the call. */
-  async sleep(ms: number, { deadline, signal }: Invocation, event?: Promise<void>): Promise<void> {
+  /** Nobody sleeps any more. */
+  close(): void {
+    this.#closed = true;
+    this.wake();
+  }
+
+  /** Sleeps for `ms`, or until it is woken, or until nobody waits for the call. */
+  async sleep(ms: number, { deadline, signal }: Invocation): Promise<void> {
     const remainingMs = Math.min(ms, deadline - this.#clock.monotonic());
     if (this.#closed || signal?.aborted === true || remainingMs <= 0) return;
     await new Promise<void>((resolve) => {
@@ -31,7 +36,6 @@ export class Sleepers {
       const timer = this.#clock.setTimer(remainingMs, wake);
       signal?.addEventListener("abort", wake);
       this.#sleepers.add(wake);
-      void event?.then(wake);
     });
   }
 }

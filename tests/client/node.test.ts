@@ -119,7 +119,7 @@ test("a stateless command whose answer is lost was done once, and its caller is 
 test("a system that has stopped certainly did nothing, and the error says where nobody answers", async () => {
   const { system } = clientSystem();
   const running = await startSystem(system, { adapters: true });
-  const client = connect(running.urls[0]!, { timeout: 200 });
+  const client = connect(running.urls[0]!, { timeout: 2_000 });
   await client.to(Account, "alice").deposit({ amount: 1 });
   await running.stop(0);
   await assert.rejects(client.to(Account, "alice").deposit({ amount: 1 }), (error) => {

@@ -41,7 +41,7 @@ export const Counter = defineInterface("counter", {
   },
 });
 
-export const Desk = defineInterface("desk", {
+const Desk = defineInterface("desk", {
   operations: {
     serve: command({ input: Script, output: Any, errors: { closed: z.null() } }),
     see: query({ input: Script, output: Any }),

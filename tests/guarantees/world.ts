@@ -294,7 +294,7 @@ export class TestNode {
 }
 
 /** `5`; `5 (replayed)`; `declined {"left":1} (declared)`; `unavailable (unknown)`. */
-export function inWords(reply: GatewayReply): string {
+function inWords(reply: GatewayReply): string {
   const replayed = reply.replayed ? " (replayed)" : "";
   if (reply.ok) return `${reply.output ?? "done"}${replayed}`;
   const { code, declared, data, outcome } = reply.error;

@@ -48,6 +48,9 @@ export interface ReadyEvent {
   readonly nodes: readonly { readonly id: string; readonly pid: number; readonly address: string | null }[];
 }
 
+/** What a test leaves running is killed after this. */
+const lifeDefaultMaxMs = 10 * 60_000;
+
 /** A running `synod up`. */
 export class RunningUp implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -55,11 +58,11 @@ export class RunningUp implements AsyncDisposable {
   ready: ReadyEvent | undefined;
   stderr = "";
 
-  constructor(cwd: string, words: readonly string[]) {
+  constructor(cwd: string, words: readonly string[], lifeMaxMs: number = lifeDefaultMaxMs) {
     const fixed = ["--port", "0", "--admin-port", "0", "--json"];
     this.#child = spawn(process.execPath, [bin, "up", ...fixed, ...words], { cwd, stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stderr!.on("data", (chunk) => (this.stderr += chunk));
-    this.ended = finished(this.#child, 10 * 60_000);
+    this.ended = finished(this.#child, lifeMaxMs);
   }
 
   get pid(): number {
@@ -99,8 +102,9 @@ export class RunningUp implements AsyncDisposable {
 export async function startUp(
   cwd: string,
   words: readonly string[] = [bank],
+  lifeMaxMs?: number,
 ): Promise<RunningUp & { ready: ReadyEvent }> {
-  const up = new RunningUp(cwd, words);
+  const up = new RunningUp(cwd, words, lifeMaxMs);
   try {
     await up.whenReady();
   } catch (error) {
@@ -152,7 +156,7 @@ export async function post(url: string, path: string, body?: unknown, headers: R
 }
 
 /** The nodes that serve now. */
-export async function readyNodes(cwd: string, system = "bank"): Promise<readonly NodeReport[]> {
+async function readyNodes(cwd: string, system = "bank"): Promise<readonly NodeReport[]> {
   return (await reportOf(cwd, system)).nodes.filter(({ state }) => state === "ready");
 }
 

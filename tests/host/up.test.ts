@@ -116,11 +116,13 @@ test("a second `up` on the same store is refused in one sentence", async () => {
   assert.doesNotMatch(second.stderr, /\n {4}at /, "no stack without --verbose");
 });
 
-test("nodes whose supervisor dies drain, then exit, while a new `up` takes over", async () => {
-  using folder = project(counterThat("await new Promise((done) => setTimeout(done, 2_000)); return step;"));
+test("nodes whose supervisor dies drain, then exit, while a new `up` takes over; a repeated call takes effect once", async () => {
+  const slow = "await new Promise((done) => setTimeout(done, 1_000)); return (ctx.state.count += step);";
+  using folder = project(counterThat(slow));
   await using first = await startUp(folder.path, ["system.ts"]);
   const nodes = first.ready.nodes.map(({ pid }) => pid);
-  const slow = post(first.ready.http, "/counter/a/add", 7);
+  const add = (): ReturnType<typeof post> => post(first.ready.http, "/counter/a/add", 7, { "idempotency-key": "once" });
+  const accepted = add();
   await until("the call is being handled", async () => {
     const { stdout } = await synod(folder.path, ["status", "--json"]);
     return stdout.includes('"callsInFlight":1');
@@ -130,10 +132,13 @@ test("nodes whose supervisor dies drain, then exit, while a new `up` takes over"
   const { port } = new URL(first.ready.http);
   await using second = new RunningUp(folder.path, ["system.ts", "--port", port]);
   const ready = second.whenReady();
-  assert.deepEqual(await slow, { status: 200, body: 7 }, "what was accepted is finished");
+  // Nobody says in which order they leave: the entry may outlive the owner, and then it says that nothing happened.
+  const { status, body } = await accepted;
+  assert.ok(status === 200 || (status === 503 && body?.outcome === "not-happened"), JSON.stringify(body));
   assert.equal((await ready).http, first.ready.http);
+  assert.deepEqual(await add(), { status: 200, body: 7 });
   await until("the nodes without a supervisor have ended", () => !nodes.some(lives));
-  assert.equal((await post(first.ready.http, "/counter/b/add", 8)).body, 8);
+  assert.deepEqual(await add(), { status: 200, body: 7 }, "once");
 });
 
 test("after a crash of everything the system is ready within 3 s and the time for leases to run out", async () => {

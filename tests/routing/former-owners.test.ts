@@ -1,7 +1,9 @@
 /** G1 across nodes: who is not the owner any more, or not a member, answers nothing and changes nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { CommitResult } from "../../src/ports/store.ts";
 import { counterSystem, Gate, type Looking } from "../guarantees/counter-system.ts";
+import { storeKinds } from "../guarantees/world.ts";
 import { keyOf, Load, ownerOf, startNodes, wideWorld } from "./nodes.ts";
 
 const ttlMs = 2_000;
@@ -38,6 +40,28 @@ test("an owner that was paused beyond its lease answers nothing, and its commits
   assert.equal(await world.until(own), "16", "it ran again, once, where the key is now");
   assert.equal(await first!.answer("value", { key }), "16");
 });
+
+for (const kind of storeKinds) {
+  test(`a commit that arrives when its shard has another owner is refused by its epoch (${kind})`, async () => {
+    await using world = wideWorld(kind);
+    const [first, second] = await startNodes(world, ["node-1", "node-2"]);
+    const key = await keyOf(second!);
+    await first!.answer("add", { key, input: 5 });
+    // The owner takes it for lost while it is still on its way.
+    let deliver: () => Promise<CommitResult> = () => Promise.reject(new Error("nothing was sent"));
+    second!.store.commitsOnce(async (_batch, forward) => {
+      deliver = forward;
+      throw new Error("the connection to the store was lost");
+    });
+    assert.equal(await first!.answer("add", { key, input: 1 }), "6", "by the same owner, at its next epoch");
+    await world.until(second!.running.drain(5_000));
+    await world.advance(500);
+    assert.equal(await ownerOf(key, first!), "node-1");
+    assert.equal(await first!.answer("add", { key, input: 10 }), "16");
+    assert.equal((await deliver()).status, "fenced");
+    assert.equal(await first!.answer("value", { key }), "16");
+  });
+}
 
 test("an owner that cannot renew withholds what its handlers return once its lease has run out", async () => {
   const gate = new Gate();
@@ -79,6 +103,44 @@ test("the keys of a node that is gone answer as soon as its lease has run out, w
   const beats = first!.store.count("renew");
   await world.advance(ttlMs);
   assert.ok(first!.store.count("renew") - beats <= 5, "and heartbeats go on as before");
+});
+
+test("who finds that a lease has run out tells the others, who take their part at once", async () => {
+  await using world = wideWorld();
+  const [first, second] = await startNodes(world, ["node-1", "node-2"]);
+  // Its heartbeats come between those of the others.
+  await world.advance(230);
+  const [third] = await startNodes(world, ["node-3"]);
+  const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
+  const lost: string[] = [];
+  for (const key of keys) if ((await ownerOf(key, first!)) === "node-2") lost.push(key);
+  second!.kill();
+  const calls = lost.map((key) => first!.ask("value", { key, timeoutMs: 60_000 }));
+  const answered = (): number => calls.filter(({ answer }) => answer === "0").length;
+  for (let waited = 0; answered() === 0 && waited < 4_000; waited += 10) await world.advance(10);
+  await world.advance(20);
+  assert.equal(answered(), lost.length);
+  const owners = await Promise.all(lost.map((key) => ownerOf(key, first!)));
+  assert.deepEqual([...new Set(owners)].sort(), [first!.name, third!.name]);
+});
+
+test("calls that are lost by the dozen do not keep a lease from running out", async () => {
+  await using world = wideWorld();
+  const [first, second] = await startNodes(world, ["node-1", "node-2"]);
+  const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`);
+  // Each heartbeat takes its time, and every lost call asks for one.
+  first!.store.intercept("renew", async (_request, forward) => {
+    await new Promise<void>((resolve) => first!.clock.setTimer(20, resolve));
+    return forward();
+  });
+  const load = new Load(world, () => [first!], keys, 30);
+  await world.advance(515);
+  const beats = first!.store.count("renew");
+  second!.kill();
+  await world.advance(3_000);
+  assert.ok(first!.store.count("renew") - beats < 50, `${first!.store.count("renew") - beats} heartbeats in 3 s`);
+  for (const key of keys) assert.equal(await ownerOf(key, first!), "node-1");
+  await load.finish(first!);
 });
 
 test("a call of an incarnation that has ended is refused, and made again by the next one", async () => {

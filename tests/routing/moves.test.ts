@@ -80,7 +80,7 @@ for (const [how, endsLease] of [
     await using world = wideWorld();
     const nodes = await startNodes(world, ["node-1", "node-2", "node-3"]);
     const survivors = nodes.slice(1);
-    const load = new Load(world, () => survivors, keys, 16);
+    const load = new Load(world, () => survivors, keys, 8);
     await world.advance(515);
     const { incarnation } = nodes[0]!.running;
     nodes[0]!.kill();

@@ -4,14 +4,14 @@ import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
 import type { NodeLimits } from "../../src/runtime/limits.ts";
 import type { AnySystem } from "../../src/service/model.ts";
 import { counterSystem } from "../guarantees/counter-system.ts";
-import { type TestNode, World } from "../guarantees/world.ts";
+import { type StoreKind, type TestNode, World } from "../guarantees/world.ts";
 
 /** Enough that each of three nodes has some of each service. */
 const shardsPerService = 16;
 
 /** A world for several nodes. */
-export function wideWorld(): World {
-  return World.create("memory", shardsPerService);
+export function wideWorld(kind: StoreKind = "memory"): World {
+  return World.create(kind, shardsPerService);
 }
 
 export interface NodesOptions {

@@ -59,6 +59,13 @@ test("the own lease is never expired, and a member that has gone is forgotten", 
   assert.equal(expiry.hasRenewed(2), false);
 });
 
+test("looks that follow each other without a pause see a lease run out all the same", () => {
+  const expiry = new Expiry(own, options);
+  let now = 0;
+  for (; expiry.expired().length === 0 && now < 10_000; now += 10.1) observe(expiry, now, 10, [2, 7]);
+  assert.ok(now > options.leaseTtlMs + options.leaseMarginMs && now < 2_300, `it took ${now} ms`);
+});
+
 test("whoever looks again when the first lease may run out finds it expired, and not before", () => {
   const expiry = new Expiry(own, options);
   assert.equal(expiry.soonestMs, Number.POSITIVE_INFINITY);

@@ -6,10 +6,15 @@
  * stands still says nothing about its owner. What is watched is the renewal counter, never a timestamp.
  */
 
+/** A look that takes less than this part of a TTL is nothing out of the ordinary. */
+const shortLooksPerTtl = 8;
+
 interface Watch {
   renewals: number;
-  /** How long the counter certainly stood still while this node could write, in ms. */
+  /** How long the counter certainly stood still while this node could write, in ms: up to the last sending. */
   stillMs: number;
+  /** How long the last look took; it counts when the next one finds the counter where it was. */
+  lookMs: number;
   /** Whether the counter ever moved while it was watched: its owner is certainly alive, or was just now. */
   advanced: boolean;
 }
@@ -44,6 +49,9 @@ export class Expiry {
     const sinceLast = this.#answeredAt === null ? 0 : sentAt - this.#answeredAt;
     const counted = sinceLast > 0 && sinceLast < this.#options.leaseTtlMs ? sinceLast : 0;
     this.#answeredAt = answeredAt;
+    // Looks without a pause between them are most of the time; a long one says that writing was hard for everybody.
+    const tookMs = answeredAt - sentAt;
+    const lookMs = tookMs < this.#options.leaseTtlMs / shortLooksPerTtl ? tookMs : 0;
     for (const incarnation of this.#watches.keys()) {
       if (!renewals.has(incarnation)) this.#watches.delete(incarnation);
     }
@@ -51,9 +59,11 @@ export class Expiry {
       if (incarnation === this.#own) continue;
       const watch = this.#watches.get(incarnation);
       if (watch === undefined || watch.renewals !== count) {
-        this.#watches.set(incarnation, { renewals: count, stillMs: 0, advanced: watch !== undefined });
+        // It may have moved as late as just before the answer.
+        this.#watches.set(incarnation, { renewals: count, stillMs: 0, lookMs: 0, advanced: watch !== undefined });
       } else {
-        watch.stillMs += counted;
+        watch.stillMs += watch.lookMs + counted;
+        watch.lookMs = lookMs;
       }
     }
   }

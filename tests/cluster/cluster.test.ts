@@ -1,0 +1,161 @@
+/** Three real processes under faults: nothing is lost, nothing is doubled, and the loss of a node is a short pause. */
+import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
+import { Agent } from "node:http";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { formatVerdict } from "../../src/simulation/checkers/verdict.ts";
+import { assertFigure, temporaryFolder, until } from "../host/running-system.ts";
+import { ask } from "./bare-http.ts";
+import { Cluster, wake } from "./cluster.ts";
+import { drain, type Fault, kill, pause } from "./faults.ts";
+import { Workload } from "./workload.ts";
+
+const leaseTtlMs = 2_000;
+
+/** Every promise that the histories of clients can show, and that clients of the library were told no failure. */
+async function assertSafe(workload: Workload): Promise<void> {
+  const verdicts = await workload.finish();
+  const broken = verdicts.filter(({ status, operations }) => status !== "holds" || operations === 0);
+  const kept = join(tmpdir(), basename(workload.path));
+  if (broken.length > 0) copyFileSync(workload.path, kept);
+  assert.equal(broken.map(formatVerdict).join("\n"), "", `the history is in ${kept}`);
+  assert.deepEqual(workload.libraryFailures, []);
+}
+
+/** The wait of the slowest key for each node in turn; the best of them counts. */
+async function strikeEach(t: TestContext, cluster: Cluster, workload: Workload, fault: Fault, figureMs: number) {
+  const waits: number[] = [];
+  for (const node of cluster.nodeIds) {
+    workload.fault(fault.name, node);
+    waits.push(await fault.strike(cluster, node));
+  }
+  const words = waits.map((ms) => Math.round(ms)).join(", ");
+  t.diagnostic(`${fault.name}: the slowest key answered again after ${words} ms`);
+  assert.ok(Math.min(...waits) < figureMs, `${fault.name}: ${words} ms, each more than ${figureMs} ms`);
+}
+
+test("histories of clients are linearizable while each node is killed, one is stopped and one drained", async (t) => {
+  using folder = temporaryFolder();
+  await using cluster = await Cluster.start();
+  const seed = Date.now() % 2 ** 31;
+  t.diagnostic(`seed ${seed}`);
+  const clients = { libraryClients: 2, bareClients: 1, thinkMs: 20 };
+  const workload = new Workload({ url: cluster.url, folder: folder.path, seed, ...clients });
+  await strikeEach(t, cluster, workload, kill, 1_000);
+  workload.fault(drain.name, "node-2");
+  t.diagnostic(`drain: ${Math.round(await drain.strike(cluster, "node-2"))} ms`);
+  workload.fault(pause.name, "node-3");
+  t.diagnostic(`SIGSTOP: ${Math.round(await pause.strike(cluster, "node-3"))} ms`);
+  await assertSafe(workload);
+  t.diagnostic(`${workload.operations} operations`);
+  assert.ok(workload.operations > 1_000, "there was load");
+});
+
+test("a stopped node takes no new connections, and its keys answer within its lease and a second", async (t) => {
+  await using cluster = await Cluster.start();
+  let next = 0;
+  await assertFigure("the slowest key of a stopped node", leaseTtlMs + 1_000, async () => {
+    const node = cluster.nodeIds[next++ % cluster.nodeIds.length]!;
+    const worst = await pause.strike(cluster, node);
+    t.diagnostic(`${node}: ${Math.round(worst)} ms`);
+    return worst;
+  });
+  const pid = await cluster.pidOf("node-1");
+  const keys = await cluster.countersOf("node-2", 5, "elsewhere");
+  process.kill(pid, "SIGSTOP");
+  try {
+    // Connections come as long as it stands still, also right away, when everybody believes in it.
+    const started = performance.now();
+    let answered = 0;
+    while (performance.now() - started < leaseTtlMs + 1_500) {
+      const answers = await Promise.all(keys.map((key) => ask(cluster.url, `/counter/${key}/add`, 1)));
+      assert.ok(answers.every(({ status }) => status === 200));
+      answered += answers.length;
+    }
+    t.diagnostic(`${answered} requests on connections of their own while a node stood still`);
+    assert.ok(answered > 50);
+  } finally {
+    wake(pid);
+  }
+  await cluster.whole();
+});
+
+test("a rolling restart under 500 requests/s fails none of them, and none waits for a second", async (t) => {
+  await using cluster = await Cluster.start();
+  await assertFigure("the longest wait in a rolling restart", 1_000, async () => {
+    const load = openLoop(cluster.url, 500);
+    for (const node of cluster.nodeIds) await cluster.restart(node);
+    await cluster.whole();
+    const { requests, failures, longestMs, perSecond } = await load.stop();
+    const rate = `${requests} requests, ${Math.round(perSecond)} in a second`;
+    t.diagnostic(`${rate}, the longest took ${Math.round(longestMs)} ms`);
+    assert.deepEqual(failures, []);
+    return longestMs;
+  });
+});
+
+/** Requests that are sent when they are due by the clock, however slow the answers are; none is ever repeated. */
+function openLoop(url: string, perSecond: number) {
+  const agent = new Agent({ keepAlive: true });
+  const failures: string[] = [];
+  const answers: Promise<void>[] = [];
+  const started = performance.now();
+  let longestMs = 0;
+  const send = async (number: number): Promise<void> => {
+    const sentAt = performance.now();
+    const path = `/counter/load-${number % 300}/${number % 2 === 0 ? "add" : "read"}`;
+    const answer = await ask(url, path, number % 2 === 0 ? 1 : undefined, { agent }).catch((error: Error) => error);
+    longestMs = Math.max(longestMs, performance.now() - sentAt);
+    if (answer instanceof Error) failures.push(answer.message);
+    else if (answer.status !== 200) failures.push(JSON.stringify(answer));
+  };
+  const timer = setInterval(() => {
+    while (answers.length < ((performance.now() - started) * perSecond) / 1_000) answers.push(send(answers.length));
+  }, 1);
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      const elapsedMs = performance.now() - started;
+      await Promise.all(answers);
+      agent.destroy();
+      return { requests: answers.length, failures, longestMs, perSecond: (answers.length * 1_000) / elapsedMs };
+    },
+  };
+}
+
+test("three nodes are ready within 3 s after a clean stop", async (t) => {
+  await assertFigure("the start of three nodes", 3_000, async () => {
+    await using cluster = await Cluster.start();
+    const readyMs = await cluster.stopAndStartAgain();
+    t.diagnostic(`${Math.round(readyMs)} ms`);
+    return readyMs;
+  });
+});
+
+test("three nodes that commit at full speed keep their leases", async (t) => {
+  await using cluster = await Cluster.start();
+  const before = await cluster.nodes();
+  const agent = new Agent({ keepAlive: true });
+  const end = performance.now() + 5_000;
+  let commands = 0;
+  const client = async (number: number): Promise<void> => {
+    for (; performance.now() < end; commands++) {
+      const { status } = await ask(cluster.url, `/counter/speed-${(number * 31 + commands) % 500}/add`, 1, { agent });
+      assert.equal(status, 200);
+    }
+  };
+  await Promise.all(Array.from({ length: 48 }, (_, number) => client(number)));
+  agent.destroy();
+  const after = await until("every node answers", async () => {
+    const nodes = await cluster.nodes();
+    return nodes.every(({ status }) => status !== undefined) && nodes;
+  });
+  const incarnations = (nodes: typeof after) => nodes.map(({ status }) => status?.incarnation);
+  assert.deepEqual(incarnations(after), incarnations(before), "no lease was lost");
+  assert.doesNotMatch(cluster.log, /lease was ended/);
+  const waits = after.map(({ status }) => Math.round(status!.heartbeatWorstMs));
+  t.diagnostic(`${commands} commands in 5 s; the longest waits of heartbeats: ${waits.join(", ")} ms`);
+  assert.ok(Math.max(...waits) < leaseTtlMs, `a heartbeat waited for ${Math.max(...waits)} ms`);
+});

@@ -1,0 +1,30 @@
+/** What the cluster tests ask of a system: a register, a counter and a list, each with a checker of its own. */
+import { command, defineInterface, query } from "synod";
+import { z } from "zod";
+
+const Key = z.string().min(1).max(128);
+const Value = z.number().int();
+
+export const Register = defineInterface("register", {
+  key: Key,
+  operations: {
+    read: query({ output: Value.nullable() }),
+    write: command({ input: Value }),
+    /** Answers whether it swapped. */
+    cas: command({ input: z.object({ expected: Value.nullable(), next: Value }), output: z.boolean() }),
+  },
+});
+
+export const Counter = defineInterface("counter", {
+  key: Key,
+  operations: {
+    read: query({ output: Value }),
+    /** Answers the new total. */
+    add: command({ input: Value, output: Value }),
+  },
+});
+
+export const List = defineInterface("list", {
+  key: Key,
+  operations: { read: query({ output: z.array(Value) }), append: command({ input: Value }) },
+});
