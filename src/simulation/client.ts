@@ -9,7 +9,7 @@ import { principalOf } from "./handler-runs.ts";
 import { isReply, type Judge } from "./judge.ts";
 import type { Machine } from "./machine.ts";
 import { type ClientOperation, describeOperation, describeReply, nameOfEntity, type Request } from "./operation.ts";
-import { between, chance, skewed, type World } from "./world/world.ts";
+import { between, chance, pick, skewed, type World } from "./world/world.ts";
 
 export interface ClientOptions {
   readonly name: string;
@@ -41,11 +41,16 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #prng: Prng;
   #keys = 0;
+  /** The machine that it likes best, and how likely it is to ask there. */
+  readonly #home: number;
+  readonly #loyalty: number;
 
   constructor(options: ClientOptions) {
     this.name = options.name;
     this.#options = options;
     this.#prng = options.world.prng(`client/${options.name}`);
+    this.#home = this.#prng.below(options.machines.length);
+    this.#loyalty = pick(this.#prng, [0, 0.5, 0.95]);
   }
 
   get prng(): Prng {
@@ -100,7 +105,7 @@ export class Client {
   /** One attempt at one node. */
   #ask(operation: ClientOperation, { timeoutMs, answerLost }: Behaviour): Promise<Heard> {
     const { world, judge, machines } = this.#options;
-    const machine = machines[this.#prng.below(machines.length)]!;
+    const machine = chance(this.#prng, this.#loyalty) ? machines[this.#home]! : pick(this.#prng, machines);
     const losesAnswer = chance(this.#prng, answerLost);
     const abort = new AbortController();
     const name = nameOfCall(operation);

@@ -10,7 +10,6 @@ import { Commits, type CommitsEffect } from "../core/commits/commits.ts";
 import { Mailbox } from "../core/mailbox/mailbox.ts";
 import { Expiry } from "../core/membership/expiry.ts";
 import { Lease } from "../core/membership/lease.ts";
-import { SessionFloors } from "../core/sessions/receiver.ts";
 import type { ClaimRequest, ClaimResult, CommitBatch, CommitResult, RenewResult } from "../ports/store.ts";
 import { Activation } from "../runtime/activation.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
@@ -44,7 +43,6 @@ export const mutations: readonly Mutation[] = [
   { name: "ended-lease-renewed", answers: renewsEndedLeases },
   { name: "no-lease-check", install: () => replaced(Lease.prototype, "validAt", () => () => true) },
   { name: "claim-without-waiting", install: claimsWithoutWaiting },
-  { name: "floor-ignored", install: () => replaced(SessionFloors.prototype, "isSettled", () => () => false) },
   { name: "call-past-exit-gate", install: callsAtOnce },
   { name: "passivation-of-undurable", install: passivatesUndurable, limits: scarceMemory },
 ];

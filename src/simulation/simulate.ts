@@ -48,6 +48,8 @@ export interface RunResult {
 
 /** After the faults have ended: until everything serves, and for how long everything must be answered then, ms. */
 const recoveryMs = 30_000;
+/** What was late when the faults ended comes in this time, and leases that ran out are claimed, ms. */
+const settleMs = 8_000;
 const calmMs = 3_000;
 /** Until the last client has its answer, ms. */
 const patienceMs = 120_000;
@@ -131,6 +133,7 @@ class Run {
     await this.#cluster.until(() => this.#broken, scenario.durationMs);
     if (this.#broken) return;
     await this.#recover();
+    await this.#cluster.until(() => this.#broken, settleMs);
     if (this.#broken) return;
     this.#finishing = true;
     if (!(await this.#cluster.until(Promise.all(work), patienceMs))) return this.#stuck();

@@ -50,7 +50,7 @@ test("a rejection that a handler leaves behind is told, and is not the end of th
 });
 
 test("what cannot be simulated is refused in one sentence", async () => {
-  const { code, errors } = await sim(fileURLToPath(import.meta.url).replace("command.test", "digests"), "--seed", "1");
+  const { code, errors } = await sim(fileURLToPath(new URL("workshop-system.ts", import.meta.url)), "--seed", "1");
   assert.equal(code, 1);
   assert.match(errors, /declares neither a system nor a scenario/);
   assert.equal((await sim(bank, "--seed", "many")).code, 2);
