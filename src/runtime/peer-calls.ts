@@ -9,6 +9,7 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
 import { hashParts } from "../values/hash.ts";
 import { sessionRecordId } from "../values/ids.ts";
+import { ranks } from "../values/priority.ts";
 import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
 import type { CommandId, Invocation } from "./invocation.ts";
 import type { Links } from "./links/links.ts";
@@ -16,9 +17,6 @@ import { declared, failed, succeeded, withOutcome } from "./replies.ts";
 
 /** Open calls that every call of the session names besides its floor. */
 const openLengthMax = 8;
-/** What keeps the cluster running goes ahead of calls of users. */
-const clusterPriority = 0;
-const callPriority = 1;
 /** How long a notice may take; it is only a hint. */
 const noticeTimeoutMs = 1_000;
 
@@ -108,7 +106,7 @@ export class PeerCalls {
     }
     try {
       const body = this.#body(invocation, epoch);
-      const reply = await this.#links.call(to, { body, deadline, priority: callPriority, signal });
+      const reply = await this.#links.call(to, { body, deadline, priority: invocation.rank, signal });
       return answerOf(invocation, reply);
     } catch (error) {
       return lostOf(invocation, toSynodError(error));
@@ -124,7 +122,7 @@ export class PeerCalls {
   async tellReleased(to: number): Promise<void> {
     const deadline = this.#clock.monotonic() + noticeTimeoutMs;
     try {
-      await this.#links?.call(to, { body: releasedNotice, deadline, priority: clusterPriority });
+      await this.#links?.call(to, { body: releasedNotice, deadline, priority: ranks.cluster });
     } catch {
       // The heartbeat will do.
     }

@@ -67,7 +67,7 @@ export interface OutboundCall {
   readonly deadline: number;
   /** Bytes of its input. */
   readonly bytes: number;
-  /** 0 goes first; above 3 counts as 3. */
+  /** 0 goes first; above 4 counts as 4. */
   readonly priority: number;
 }
 
