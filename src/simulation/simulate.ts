@@ -51,6 +51,9 @@ const recoveryMs = 30_000;
 /** What was late when the faults ended comes in this time, and leases that ran out are claimed, ms. */
 const settleMs = 8_000;
 const calmMs = 3_000;
+const calmPauseMaxMs = 300;
+/** Operations that a client asks for without a rest. */
+const burstLengthMax = 12;
 /** Until the last client has its answer, ms. */
 const patienceMs = 120_000;
 const stopMs = 5_000;
@@ -145,12 +148,18 @@ class Run {
     return this.#options.stopAtViolation !== false && this.#cluster.judge.violations.length > 0;
   }
 
+  /** In bursts: only those who meet get in each other's way, and what they leave is looked at in the rests. */
   async #work(client: Client, index: number): Promise<void> {
     const { workload } = this.#options.scenario;
-    const pauseMaxMs = pick(client.prng, [20, 200, 1_000]);
+    const { prng } = client;
+    const restMaxMs = pick(prng, [1_000, 4_000, 8_000]);
     while (!this.#finishing && !this.#broken) {
-      await client.sleep(client.prng.number() * pauseMaxMs);
-      await client.perform(workload(client.prng, index), this.#behaviour);
+      await client.sleep(prng.number() * restMaxMs);
+      const pauseMaxMs = pick(prng, [5, 50, 300]);
+      for (let left = 1 + prng.below(burstLengthMax); left > 0 && !this.#finishing && !this.#broken; left--) {
+        await client.perform(workload(prng, index), this.#behaviour);
+        await client.sleep(prng.number() * pauseMaxMs);
+      }
     }
   }
 
@@ -182,6 +191,7 @@ class Run {
       while (world.now < until && !this.#broken) {
         const operation = await client.perform(this.#options.scenario.workload(client.prng, index), calm);
         if (operation.outcome !== "ok" && !isOfTheCaller(operation)) this.#unanswered(operation);
+        await client.sleep(client.prng.number() * calmPauseMaxMs);
       }
     });
     if (!(await this.#cluster.until(Promise.all(settle), patienceMs))) this.#stuck();

@@ -40,7 +40,7 @@ export class World {
     this.seed = seed;
     this.#ties = this.prng("ties");
     this.#onThrown = onThrown;
-    this.trace = new Trace(() => this.now, keepTrace);
+    this.trace = new Trace(() => this.#nowUs, keepTrace);
   }
 
   /** Milliseconds since the world began. */
