@@ -2,9 +2,8 @@
  * The trace of a run: everything that happened in it, one line each, in order. Two runs of one seed give the same
  * lines, byte for byte; the hash over all lines is how that is shown without keeping them (guarantee G10).
  *
- * A run writes hundreds of lines for each of its milliseconds that it takes here, and hardly any is ever read. So what
- * is costly to put into words may be given as details: they are made when somebody keeps the lines, and are left out
- * of the hash.
+ * A run writes tens of thousands of lines, and hardly any is ever read: what is costly to put into words may have words
+ * of its own, which are made only where lines are kept; the hash has something shorter that says as much.
  */
 import { createHash, type Hash } from "node:crypto";
 
@@ -36,14 +35,14 @@ export class Trace {
     this.#keep = keep;
   }
 
-  /** `text` must tell two runs apart; `details` follow it in a line that is kept. */
-  add(where: string, what: string, text: string, details?: () => string): void {
+  /** `text` must tell two runs apart; `words`, if any, take its place in a line that is kept. */
+  add(where: string, what: string, text: string, words?: () => string): void {
     const nowUs = this.#nowUs();
     this.length++;
     this.#gathered += `${nowUs} ${where} ${what} ${text}\n`;
     if (this.length % gatheredLinesMax === 0) this.#flush();
     if (!this.#keep) return;
-    this.lines.push({ at: nowUs / 1_000, where, what, text: details === undefined ? text : `${text} ${details()}` });
+    this.lines.push({ at: nowUs / 1_000, where, what, text: words?.() ?? text });
   }
 
   /** The hash over all lines so far, in hexadecimal digits. */
