@@ -91,6 +91,8 @@ export interface Gateway {
    * system file, during an upgrade): a call for it may be passed on, unjudged.
    */
   isHostedElsewhere(service: string): boolean;
+  /** Whether calls wait for the node: only then is any turned away. */
+  readonly busy: boolean;
   /**
    * Whether a call would be turned away if it came now, because the node has too much to do; asked before a call is
    * read, so that turning it away costs little. It is not asked whether the call is in order.

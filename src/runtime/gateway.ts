@@ -3,7 +3,14 @@
  * wrong with a call is said before anything is decoded or queued.
  */
 import { SynodError, toSynodError } from "../errors.ts";
-import type { CallOutline, Gateway, GatewayCall, GatewayError, GatewayReply, ServiceDescription } from "../ports/gateway.ts";
+import type {
+  CallOutline,
+  Gateway,
+  GatewayCall,
+  GatewayError,
+  GatewayReply,
+  ServiceDescription,
+} from "../ports/gateway.ts";
 import { describeService } from "../service/description.ts";
 import type { AnyService } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
@@ -75,11 +82,17 @@ export class NodeGateway implements Gateway {
     return reply;
   }
 
+  get busy(): boolean {
+    return this.#environment.load.control.queued > 0;
+  }
+
   refusal({ service, operation, caller = "", priority, timeoutMs }: CallOutline): GatewayError | undefined {
     const { load, clock, limits, meters } = this.#environment;
-    if (load.control.queued === 0) return undefined;
     const known = this.#services.get(service);
-    const declared = known && Object.hasOwn(known.interface.operations, operation) ? known.interface.operations[operation]!.priority : "normal";
+    const declared =
+      known && Object.hasOwn(known.interface.operations, operation)
+        ? known.interface.operations[operation]!.priority
+        : "normal";
     const deadline = clock.monotonic() + (timeoutMs ?? limits.timeoutDefaultMs);
     const refused = load.refusal(rankOf(declared, priority), caller, deadline);
     if (refused !== undefined) meters.of(known, operation).shed("queue");

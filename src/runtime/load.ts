@@ -2,9 +2,10 @@
  * Drives the load core (`core/load/load.ts`): calls that this node carries out get a slot here, at once or after a
  * wait, or are turned away. Handlers of calls that waited run in slices of a turn of the event loop.
  */
+
+import { defaultLoadLimits, type LoadLimits } from "../core/load/limits.ts";
 import type { Departure, LoadShedReason } from "../core/load/load.ts";
 import { LoadControl } from "../core/load/load.ts";
-import { defaultLoadLimits, type LoadLimits } from "../core/load/limits.ts";
 import type { WaitingCall } from "../core/load/queue.ts";
 import { SynodError } from "../errors.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
@@ -94,10 +95,19 @@ export class NodeLoad {
     this.control = new LoadControl({ ...defaultLoadLimits, ...limits });
   }
 
+  /** Calls under way or waiting, which other nodes are told. */
+  get calls(): number {
+    return this.control.slots.taken + this.control.queued;
+  }
+
+  /** Whether more comes in than goes out. */
+  get standing(): boolean {
+    return this.control.standing(this.#clock.monotonic());
+  }
+
   status(): LoadStatus {
     const { slots, queued } = this.control;
-    const standing = this.control.standing(this.#clock.monotonic());
-    return { slotsTaken: slots.taken, slotsLimit: slots.limit, queued, standing };
+    return { slotsTaken: slots.taken, slotsLimit: slots.limit, queued, standing: this.standing };
   }
 
   /** Carries the call out, at once or when its turn comes; or gives the reply by which it is turned away. */

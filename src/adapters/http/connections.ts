@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
+import type { Traffic } from "../../ports/meters.ts";
 
 export class Connections {
   readonly #server: Server;
@@ -16,6 +17,9 @@ export class Connections {
   readonly #inProgress = new Map<Socket, Set<IncomingMessage>>();
   /** Every connection as it was accepted; over TLS also those in their handshake. */
   readonly #accepted = new Set<Socket>();
+  /** What crossed connections that are closed. */
+  #receivedBytes = 0;
+  #sentBytes = 0;
   #graceIsOver = false;
   #drained: Promise<void> | undefined;
 
@@ -24,13 +28,27 @@ export class Connections {
     this.#drainGraceMs = options.drainGraceMs;
     server.on("connection", (socket) => {
       this.#accepted.add(socket);
-      socket.once("close", () => this.#accepted.delete(socket));
+      socket.once("close", () => {
+        this.#accepted.delete(socket);
+        this.#receivedBytes += socket.bytesRead;
+        this.#sentBytes += socket.bytesWritten;
+      });
     });
     server.on(options.secure ? "secureConnection" : "connection", (socket) => {
       this.#inProgress.set(socket, new Set());
       socket.once("close", () => this.#inProgress.delete(socket));
     });
     server.on("request", (request, response) => this.#begin(request, response));
+  }
+
+  /** What crossed all connections so far. */
+  get traffic(): Traffic {
+    let [receivedBytes, sentBytes] = [this.#receivedBytes, this.#sentBytes];
+    for (const socket of this.#accepted) {
+      receivedBytes += socket.bytesRead;
+      sentBytes += socket.bytesWritten;
+    }
+    return { receivedBytes, sentBytes };
   }
 
   get draining(): boolean {

@@ -51,7 +51,7 @@ async function start(environment: AdapterEnvironment, settings: HttpSettings): P
   };
   try {
     const url = await listen(server, target, settings);
-    return { url, drain: () => connections.drain(), close };
+    return { url, drain: () => connections.drain(), traffic: () => connections.traffic, close };
   } catch (error) {
     await close();
     throw error;

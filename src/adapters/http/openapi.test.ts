@@ -38,6 +38,7 @@ function serviceWith(input: JsonSchema, name = "tree"): ServiceDescription {
   const operation = {
     name: "put",
     kind: "command",
+    priority: "normal",
     description: undefined,
     input,
     hasInput: true,

@@ -2,7 +2,7 @@
  * The meters port on HDR histograms: every duration counts in a bucket of two significant digits, however long it
  * took, so that a p99 is right to a percent and recording costs about a tenth of a microsecond.
  */
-import { build, type Histogram as HdrHistogram } from "hdr-histogram-js";
+import { build, type JsHistogram } from "hdr-histogram-js";
 import type { Meters, OperationFigures, OperationMeter, ShedReason } from "../../ports/meters.ts";
 import type { Histogram } from "../../values/histogram.ts";
 
@@ -80,7 +80,7 @@ class Meter implements OperationMeter {
 
 class Durations {
   /** Made with the first value that is not zero: most operations never wait for most things. */
-  #histogram: HdrHistogram | undefined;
+  #histogram: JsHistogram | undefined;
   #zeros = 0;
   #sumUs = 0;
 
@@ -96,7 +96,7 @@ class Durations {
       lowestDiscernibleValue: 1,
       highestTrackableValue: valueMaxUs,
       numberOfSignificantValueDigits: significantDigits,
-    });
+    }) as JsHistogram;
     this.#histogram.recordValue(Math.min(us, valueMaxUs));
     this.#sumUs += us;
   }

@@ -114,9 +114,7 @@ export class LoadControl<C extends WaitingCall> {
     const reason = this.refusal(call.rank, call.caller, call.deadline, now);
     if (reason !== null) return { kind: "shed", reason };
     const displaced =
-      this.#queue.length >= this.#limits.queueLengthMax
-        ? this.#queue.displaceable(call.rank, call.caller)
-        : undefined;
+      this.#queue.length >= this.#limits.queueLengthMax ? this.#queue.displaceable(call.rank, call.caller) : undefined;
     if (displaced !== undefined) this.#queue.remove(displaced);
     this.#filledSince ??= now;
     this.#startsSince ??= now;
