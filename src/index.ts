@@ -11,6 +11,7 @@ export type { Log } from "./ports/log.ts";
 export type { Address, Call, CallOptions, DeclaredError, Operations, Result, StatusError } from "./service/call.ts";
 export type {
   CommandContext,
+  DurableContext,
   QueryContext,
   Request,
   StatelessCommandContext,
@@ -21,6 +22,7 @@ export { implement, type Service } from "./service/implement.ts";
 export {
   type Command,
   command,
+  type DurableCommand,
   defineInterface,
   type Interface,
   type Query,

@@ -1,5 +1,11 @@
 /** Services: an interface with the business logic behind it. */
-import type { CommandContext, QueryContext, StatelessCommandContext, StatelessQueryContext } from "./context.ts";
+import type {
+  CommandContext,
+  DurableContext,
+  QueryContext,
+  StatelessCommandContext,
+  StatelessQueryContext,
+} from "./context.ts";
 import { checkMembers, definitionError, quoted } from "./definition.ts";
 import type { Frozen } from "./frozen.ts";
 import { type Interface, isInterface, type Operation, type Returned, type Taken } from "./interface.ts";
@@ -64,7 +70,9 @@ type ContextOf<O, Key, State, Calls> =
   O extends Operation<infer Kind, unknown, unknown, infer Errors>
     ? [Key] extends [undefined]
       ? StatelessContext<Kind, Errors, Calls>
-      : KeyedContext<Kind, Key, State, Errors, Calls>
+      : O extends { readonly durable: true }
+        ? DurableContext<Key, State, Errors, Calls>
+        : KeyedContext<Kind, Key, State, Errors, Calls>
     : never;
 
 type StatelessContext<Kind, Errors, Calls> = Kind extends "command"

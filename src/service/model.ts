@@ -12,6 +12,8 @@ export type OperationKind = "query" | "command";
 
 export interface AnyOperation {
   readonly kind: OperationKind;
+  /** Once accepted, it is repeated until it is done. Only commands of keyed services are. */
+  readonly durable: boolean;
   readonly input: Schema | undefined;
   readonly output: Schema | undefined;
   /** Declared errors by name, with the schema of their data. */

@@ -86,6 +86,18 @@ describe("hovers", () => {
       "withdraw",
       "(property) withdraw: (input: { readonly amount: number; }) => void",
     ],
+    [
+      "accepted.ts",
+      "place: async (ctx, { amount })",
+      "ctx",
+      '(parameter) ctx: DurableContext<string, { paid: number; }, { tooPoor: { balance: number; }; }, "account" | "rates">',
+    ],
+    [
+      "contracts.ts",
+      "  place: command",
+      "place",
+      "(property) place: DurableCommand<{ amount: number; }, number, { tooPoor: { balance: number; }; }>",
+    ],
     ["accepted.ts", "toAccount.withdraw.safe", "withdraw", `(property) withdraw: Call<${withdrawal}>`],
     [
       "accepted.ts",

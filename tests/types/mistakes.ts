@@ -6,7 +6,7 @@ import type { Operations } from "synod";
 import { command, defineInterface, implement, query } from "synod";
 import { type Client, connect } from "synod/client";
 import { z } from "zod";
-import { Account, Rates } from "./contracts.ts";
+import { Account, Order, Rates } from "./contracts.ts";
 
 const state = { version: 1, initial: () => ({ balance: 0 }) };
 const fine = () => ({ balance: 0 });
@@ -104,6 +104,20 @@ export const commandFromKeyedCommand = implement(Audit, {
       await ctx.to(Account, "a").deposit({ amount: 1 });
     },
     check: () => true,
+  },
+});
+
+export const stepInCommand = implement(Order, {
+  calls: [Account],
+  state,
+  operations: {
+    place: async (ctx, { amount }) => (await ctx.to(Account, "a").deposit({ amount })).balance,
+    note: async (ctx) => {
+      // @ts-expect-error Property 'step' does not exist on type 'CommandContext<
+      await ctx.step("told", () => {});
+      // @ts-expect-error Property 'deposit' does not exist on type
+      await ctx.to(Account, "a").deposit({ amount: 1 });
+    },
   },
 });
 
