@@ -79,7 +79,7 @@ async function withinTime<T>(work: Promise<T>, file: string): Promise<T> {
 }
 
 /** A file that is neither in a package nor of Synod. */
-export function isUserModule(url: string): boolean {
+function isUserModule(url: string): boolean {
   return url.startsWith("file:") && !url.includes("/node_modules/") && !own.some((folder) => url.startsWith(folder));
 }
 

@@ -8,7 +8,7 @@ import type { Place } from "./place.ts";
 import { atPlaces, type Doing, type Replacement } from "./replacement.ts";
 
 /** Thrown at code that reaches for what a run does not have. */
-export class NoOutsideWorldError extends Error {
+class NoOutsideWorldError extends Error {
   override readonly name = "NoOutsideWorldError";
 }
 
@@ -68,7 +68,6 @@ const refused: Readonly<Record<string, { readonly names: readonly string[] | "al
   "node:http2": { names: ["connect"], advice: "io" },
   "node:inspector": { names: ["open"], advice: "io" },
   "node:net": { names: ["connect", "createConnection"], advice: "io" },
-  "node:sqlite": { names: ["DatabaseSync", "backup"], advice: "io" },
   "node:tls": { names: ["connect"], advice: "io" },
   "node:worker_threads": { names: ["Worker", "MessageChannel", "BroadcastChannel"], advice: "io" },
   "node:zlib": {
@@ -118,12 +117,17 @@ const processListeners = ["on", "once", "addListener", "prependListener", "prepe
 
 export function outsideReplacements(): Replacement[] {
   const net = process.getBuiltinModule("node:net");
+  // The exports of this module are not live, so that the class cannot be replaced, only what it does.
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   return [
     ...refusalsIn(refused, refusal),
     ...refusalsIn(refusedOnceLoaded, refusalOnceLoaded),
     // What every client and every server of a package comes to in the end.
     atPlaces(net.Socket.prototype, "connect", refusal("Socket.connect()", "io")),
     atPlaces(net.Server.prototype, "listen", refusal("Server.listen()", "io")),
+    ...["exec", "prepare", "open"].map((name) =>
+      atPlaces(DatabaseSync.prototype, name, refusal(`DatabaseSync.${name}()`, "io")),
+    ),
     ...globals.map((name) => atPlaces(globalThis, name, refusal(name === "fetch" ? "fetch()" : name, "io"))),
     ...processEnds.map((name) => atPlaces(process, name, refusal(`process.${name}()`, "ending"))),
     ...processReadings.map((name) => atPlaces(process, name, refusalOnceLoaded(`process.${name}()`, "machine"))),

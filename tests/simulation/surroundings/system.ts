@@ -58,7 +58,9 @@ const reader = implement(Reader, {
       const late = await promisify(setTimeout)(40, "promisified");
       clearInterval(tick);
       order.push(late);
-      await wait(1_000, "", { signal: AbortSignal.timeout(30) }).catch(({ name }: Error) => order.push(name));
+      await wait(1_000, "", { signal: AbortSignal.timeout(30) }).catch(({ name, cause }: Error) =>
+        order.push(name, (cause as Error).name),
+      );
       ctx.state.read = order;
       return order;
     },
@@ -70,7 +72,7 @@ const reader = implement(Reader, {
         hex(crypto.getRandomValues(bytes)),
         nodeCrypto.randomUUID(),
         hex(nodeCrypto.randomBytes(3)),
-        nodeCrypto.randomInt(10, 20),
+        nodeCrypto.randomInt(10, 10_000_000),
         hex(nodeCrypto.randomFillSync(new Uint8Array(4))),
       ];
       ctx.state.read = read;
