@@ -38,9 +38,10 @@ const graceMs = 200;
 
 export class Client {
   readonly name: string;
+  /** What it asks for, and when, where nobody says it. */
+  readonly prng: Prng;
   readonly #options: ClientOptions;
-  readonly #prng: Prng;
-  #keys = 0;
+  #turns = 0;
   /** The machine that it likes best, and how likely it is to ask there. */
   readonly #home: number;
   readonly #loyalty: number;
@@ -48,30 +49,36 @@ export class Client {
   constructor(options: ClientOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#prng = options.world.prng(`client/${options.name}`);
-    this.#home = this.#prng.below(options.machines.length);
-    this.#loyalty = pick(this.#prng, [0, 0.5, 0.95]);
-  }
-
-  get prng(): Prng {
-    return this.#prng;
+    this.prng = options.world.prng(`client/${options.name}`);
+    const habits = options.world.prng(`client/${options.name}/habits`);
+    this.#home = habits.below(options.machines.length);
+    this.#loyalty = pick(habits, [0, 0.5, 0.95]);
   }
 
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.#options.world.after(ms, resolve));
   }
 
-  /** Asks, and asks again, until there is an answer or no sense in asking. */
-  async perform(request: Request, behaviour: Behaviour): Promise<ClientOperation> {
+  /** An instant of the world in microseconds; at once when it has passed. */
+  sleepUntil(atUs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.world.at(atUs, resolve));
+  }
+
+  /**
+   * Asks, and asks again, until there is an answer or no sense in asking. Each operation has chance of its own, named
+   * by its `turn` among those of this client, so that leaving one out moves nothing for the others.
+   */
+  async perform(request: Request, behaviour: Behaviour, turn: number = this.#turns + 1): Promise<ClientOperation> {
     const { world, judge } = this.#options;
+    this.#turns = Math.max(this.#turns, turn);
     const repeatable = request.key !== undefined && request.repeatable !== false;
     const operation = judge.invoked(request, {
       client: this.name,
       inputText: request.input === undefined ? undefined : JSON.stringify(request.input),
-      idempotencyKey: repeatable ? `${this.name}-${++this.#keys}` : undefined,
+      idempotencyKey: repeatable ? `${this.name}-${turn}` : undefined,
     });
     world.trace.add(this.name, "asks", describeOperation(operation));
-    await this.#attempts(operation, behaviour);
+    await this.#attempts(operation, behaviour, world.prng(`client/${this.name}/${turn}`));
     world.trace.add(this.name, "hears", `${operation.outcome} ${describeReply(operation.reply)}`);
     return operation;
   }
@@ -79,17 +86,18 @@ export class Client {
   /** Asks again for something whose outcome nobody knows, under the same idempotency key. */
   async resolve(operation: ClientOperation, behaviour: Behaviour): Promise<boolean> {
     if (operation.idempotencyKey === undefined) return true;
-    await this.#attempts(operation, behaviour);
+    const again = this.#options.world.prng(`client/${operation.idempotencyKey}/again`);
+    await this.#attempts(operation, behaviour, again);
     return operation.outcome === "ok";
   }
 
-  async #attempts(operation: ClientOperation, behaviour: Behaviour): Promise<void> {
+  async #attempts(operation: ClientOperation, behaviour: Behaviour, prng: Prng): Promise<void> {
     const { judge } = this.#options;
     const mayRepeat = operation.kind === "query" || operation.idempotencyKey !== undefined;
     let unknown = operation.outcome === "info";
     let reply: GatewayReply | undefined;
     for (let attempt = 1; attempt <= behaviour.attemptsMax; attempt++) {
-      const heard = await this.#ask(operation, behaviour);
+      const heard = await this.#ask(operation, behaviour, prng);
       if (heard.kind === "reply") {
         reply = heard.reply;
         if (isReply(reply)) return judge.completed(operation, "ok", reply);
@@ -97,16 +105,16 @@ export class Client {
         if (!reply.ok && !reply.error.retryable && reply.error.code !== "deadline_exceeded") break;
       } else if (heard.kind === "lost") unknown = true;
       if (unknown && !mayRepeat) break;
-      await this.sleep(between(this.#prng, 5, 400));
+      await this.sleep(between(prng, 5, 400));
     }
     judge.completed(operation, unknown && operation.kind === "command" ? "info" : "fail", reply);
   }
 
   /** One attempt at one node. */
-  #ask(operation: ClientOperation, { timeoutMs, answerLost }: Behaviour): Promise<Heard> {
+  #ask(operation: ClientOperation, { timeoutMs, answerLost }: Behaviour, prng: Prng): Promise<Heard> {
     const { world, judge, machines } = this.#options;
-    const machine = chance(this.#prng, this.#loyalty) ? machines[this.#home]! : pick(this.#prng, machines);
-    const losesAnswer = chance(this.#prng, answerLost);
+    const machine = chance(prng, this.#loyalty) ? machines[this.#home]! : pick(prng, machines);
+    const losesAnswer = chance(prng, answerLost);
     const abort = new AbortController();
     const name = nameOfCall(operation);
     world.trace.add(this.name, "calls", `${machine.name} for ${name}`);
@@ -124,17 +132,17 @@ export class Client {
         );
         resolve(heard);
       };
-      const onGone = (): void => void world.after(this.#delayMs(), () => settle({ kind: "lost" }));
+      const onGone = (): void => void world.after(delayMs(prng), () => settle({ kind: "lost" }));
       const timer = world.after(timeoutMs + graceMs, () => {
         const { process } = machine;
         settle({ kind: "lost" });
         process?.deliver(() => abort.abort());
       });
-      world.after(this.#delayMs(), () => {
+      world.after(delayMs(prng), () => {
         const { process, running } = machine;
         if (settled) return;
         if (process === null || running === null || !process.alive) {
-          return void world.after(this.#delayMs(), () => settle({ kind: "refused" }));
+          return void world.after(delayMs(prng), () => settle({ kind: "refused" }));
         }
         machine.waiting.add(onGone);
         process.deliver(() => {
@@ -142,7 +150,7 @@ export class Client {
             world.trace.add(machine.name, "answers", `${describeReply(reply)} to ${name}`);
             judge.left(operation, reply);
             if (losesAnswer) return;
-            world.after(this.#delayMs(), () => settle({ kind: "reply", reply }));
+            world.after(delayMs(prng), () => settle({ kind: "reply", reply }));
           });
         });
       });
@@ -162,10 +170,10 @@ export class Client {
       signal,
     };
   }
+}
 
-  #delayMs(): number {
-    return skewed(this.#prng, delayMinMs, delayMaxMs);
-  }
+function delayMs(prng: Prng): number {
+  return skewed(prng, delayMinMs, delayMaxMs);
 }
 
 /** `#12 account/alice.deposit`. */

@@ -13,10 +13,11 @@ import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
 import { seededRandom } from "./world/process.ts";
 import { type Answers, SimulatedStore } from "./world/store.ts";
-import { World } from "./world/world.ts";
+import { seedPrng, World } from "./world/world.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
+  readonly timing?: number | undefined;
   /** The system for the n-th process of a machine. */
   readonly system: (machine: string, generation: number) => AnySystem;
   readonly nodes: number;
@@ -50,16 +51,17 @@ export class Cluster {
   #clients = 0;
 
   constructor(options: ClusterOptions) {
-    const { seed, nodes, weather, limits, keepTrace } = options;
+    const { seed, timing, nodes, weather, limits, keepTrace } = options;
     const system = options.system("world", 1);
     this.world = new World({
       seed,
+      timing,
       keepTrace,
       onThrown: (error) => this.judge.report("no defect", `thrown out of an event: ${stackOf(error)}`),
     });
     this.judge = new Judge(this.world, system);
     this.network = new SimulatedNetwork(this.world, weather.network);
-    const random = seededRandom(this.world.prng("secret"));
+    const random = seededRandom(seedPrng(seed, "secret"));
     const { shardsPerService } = options;
     this.database = createMemoryDatabase({ system: system.name, random, shardsPerService });
     this.store = new SimulatedStore(this.world, {

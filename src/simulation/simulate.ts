@@ -6,24 +6,35 @@
 import type { CommitBatch } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnyInterface } from "../service/model.ts";
-import { createPrng, type Prng } from "../values/prng.ts";
+import { createPrng } from "../values/prng.ts";
+import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { type Fault, FaultInjector, planFaults } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
-import { describeOperation, describeReply } from "./operation.ts";
+import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
 import type { CommittedState, Scenario } from "./scenario.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
 import type { TraceLine } from "./world/trace.ts";
-import { chance, pick } from "./world/world.ts";
+import { chance, pick, seedPrng } from "./world/world.ts";
 
 export interface RunOptions {
   readonly scenario: Scenario;
   readonly seed: number;
   /** Instead of the seed's own plan of faults. */
-  readonly plan?: readonly Fault[];
+  readonly plan?: readonly Fault[] | undefined;
+  /** Instead of what clients would ask for by the workload. */
+  readonly operations?: readonly PlannedOperation[] | undefined;
+  /** Another order of the same things, from 1; 0 is the seed's own. */
+  readonly timing?: number | undefined;
+  /** Instead of the seed's weather: nothing is lost, and little is late, but for the faults of the plan. */
+  readonly fairWeather?: boolean | undefined;
+  /** How long faults happen, ms, instead of what the scenario says. */
+  readonly durationMs?: number | undefined;
+  /** The run ends here if it has not ended before, ms since the world began; for whoever waits for one violation. */
+  readonly endsAtMs?: number | undefined;
   /** A defect that is put into the runtime or the store, to see that it is found. */
   readonly mutation?: Mutation;
   readonly keepTrace?: boolean;
@@ -38,6 +49,8 @@ export interface RunResult {
   readonly digest: string;
   readonly trace: readonly TraceLine[];
   readonly plan: readonly Fault[];
+  /** What clients asked for; empty unless something was found or the trace was kept. */
+  readonly asked: readonly PlannedOperation[];
   readonly simulatedMs: number;
   readonly events: number;
   readonly operations: { readonly ok: number; readonly fail: number; readonly info: number };
@@ -76,12 +89,13 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
 class Run {
   readonly #options: RunOptions;
   readonly #cluster: Cluster;
-  readonly #prng: Prng;
   readonly #weather = fairWeather();
+  readonly #durationMs: number;
   readonly #injector: FaultInjector;
   readonly #plan: readonly Fault[];
   readonly #clients: readonly Client[];
   readonly #behaviour: Behaviour;
+  #asking: Asking | undefined;
   /** The safety phase is over: clients finish what they began. */
   #finishing = false;
 
@@ -89,8 +103,10 @@ class Run {
     const { scenario, seed, mutation } = options;
     this.#options = options;
     const nodes = scenario.nodes ?? 3 + (seed % 3);
+    this.#durationMs = options.durationMs ?? scenario.durationMs;
     this.#cluster = new Cluster({
       seed,
+      timing: options.timing,
       system: () => scenario.system,
       nodes,
       weather: this.#weather,
@@ -99,16 +115,17 @@ class Run {
       keepTrace: options.keepTrace ?? false,
       answers: { ...honestAnswers, ...mutation?.answers?.() },
     });
-    this.#prng = this.#cluster.world.prng("run");
-    setWeather(this.#weather, drawWeather(this.#prng));
+    const prng = seedPrng(seed, "run");
+    const weather = drawWeather(prng);
+    if (options.fairWeather !== true) setWeather(this.#weather, weather);
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
-    this.#plan = options.plan ?? planFaults(this.#cluster.world.prng("faults"), names, scenario.durationMs);
-    const clients = scenario.clients ?? 2 + this.#prng.below(19);
+    this.#plan = options.plan ?? planFaults(seedPrng(seed, "faults"), names, scenario.durationMs);
+    const clients = scenario.clients ?? 2 + prng.below(19);
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
-      timeoutMs: pick(this.#prng, [500, 2_000, 10_000]),
-      attemptsMax: pick(this.#prng, [1, 3, 8]),
+      timeoutMs: pick(prng, [500, 2_000, 10_000]),
+      attemptsMax: pick(prng, [1, 3, 8]),
       answerLost: this.#weather.clientAnswerLost,
     };
   }
@@ -127,31 +144,30 @@ class Run {
   }
 
   async #phases(): Promise<void> {
-    const { scenario } = this.#options;
+    const { scenario, operations } = this.#options;
+    const { world } = this.#cluster;
     this.#injector.schedule(this.#plan);
-    const work = this.#clients.map((client, index) => this.#work(client, index));
-    await this.#cluster.until(() => this.#broken, scenario.durationMs);
+    const asking = operations ? new ListedAsking(world, operations) : new DrawnAsking(world, scenario.workload);
+    this.#asking = asking;
+    const over = (): boolean => this.#finishing || this.#broken;
+    const work = this.#clients.map((client, index) => asking.work(client, index, this.#behaviour, over));
+    await this.#cluster.until(() => this.#broken, this.#durationMs);
     if (this.#broken) return;
     await this.#recover();
     await this.#cluster.until(() => this.#broken, settleMs);
     if (this.#broken) return;
     this.#finishing = true;
-    if (!(await this.#cluster.until(Promise.all(work), patienceMs))) return this.#stuck();
-    await this.#liveness();
+    if (!(await this.#done(Promise.all(work)))) return this.#stuck();
+    if (!this.#broken) await this.#liveness();
     if (!this.#broken) await this.#leave();
   }
 
+  /** Nothing that still happens is of interest. */
   get #broken(): boolean {
-    return this.#options.stopAtViolation !== false && this.#cluster.judge.violations.length > 0;
-  }
-
-  async #work(client: Client, index: number): Promise<void> {
-    const { workload } = this.#options.scenario;
-    const pauseMaxMs = pick(client.prng, [20, 200, 1_000]);
-    while (!this.#finishing && !this.#broken) {
-      await client.sleep(client.prng.number() * pauseMaxMs);
-      await client.perform(workload(client.prng, index), this.#behaviour);
-    }
+    const { stopAtViolation, endsAtMs } = this.#options;
+    const { judge, world } = this.#cluster;
+    if (endsAtMs !== undefined && world.now >= endsAtMs) return true;
+    return stopAtViolation !== false && judge.violations.length > 0;
   }
 
   /** The faults end; whoever is down is started; soon all serve. */
@@ -175,19 +191,32 @@ class Run {
     const calm: Behaviour = { timeoutMs: 10_000, attemptsMax: 8, answerLost: 0 };
     const unknown = judge.operations.filter(({ outcome }) => outcome === "info");
     const until = world.now + calmMs;
+    const calmWork = {
+      over: () => world.now >= until || this.#broken,
+      broken: () => this.#broken,
+      heard: (operation: ClientOperation) => {
+        if (operation.outcome !== "ok" && !isOfTheCaller(operation)) this.#unanswered(operation);
+      },
+    };
     const settle = this.#clients.map(async (client, index) => {
       for (const operation of unknown) {
         if (operation.client === client.name && !(await client.resolve(operation, calm))) this.#unanswered(operation);
       }
-      while (world.now < until && !this.#broken) {
-        const operation = await client.perform(this.#options.scenario.workload(client.prng, index), calm);
-        if (operation.outcome !== "ok" && !isOfTheCaller(operation)) this.#unanswered(operation);
-      }
+      await this.#asking?.calmWork(client, index, calm, calmWork);
     });
-    if (!(await this.#cluster.until(Promise.all(settle), patienceMs))) this.#stuck();
+    if (!(await this.#done(Promise.all(settle)))) this.#stuck();
   }
 
-  #unanswered(operation: Parameters<typeof describeOperation>[0]): void {
+  /** False when this takes too long; what is not waited for any more counts as done. */
+  async #done(work: Promise<unknown>): Promise<boolean> {
+    let done = false;
+    void work.then(() => {
+      done = true;
+    });
+    return this.#cluster.until(() => done || this.#broken, patienceMs);
+  }
+
+  #unanswered(operation: ClientOperation): void {
     const { judge } = this.#cluster;
     const said = describeReply(operation.reply);
     const message = operation.reply?.ok === false ? `: ${operation.reply.error.message}` : "";
@@ -253,6 +282,7 @@ class Run {
       digest: world.trace.digest(),
       trace: world.trace.lines,
       plan: this.#plan,
+      asked: judge.violations.length > 0 || this.#options.keepTrace === true ? (this.#asking?.asked ?? []) : [],
       simulatedMs: world.now,
       events: world.events,
       operations: { ok: count("ok"), fail: count("fail"), info: count("info") },

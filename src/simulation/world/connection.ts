@@ -109,7 +109,8 @@ export class SimulatedConnection implements Connection {
   }
 
   #cut(bytes: Uint8Array): Uint8Array[] {
-    const { prng, cutProbability } = this.#network;
+    const { cutProbability } = this.#network;
+    const prng = this.#network.prngOf(this.host, this.other.host);
     const pieces: Uint8Array[] = [];
     let rest = bytes;
     while (rest.length > 1 && pieces.length < 4 && chance(prng, cutProbability)) {
@@ -127,13 +128,13 @@ export class SimulatedConnection implements Connection {
 
   #launch(segment: Segment, resendMs: number): void {
     const network = this.#network;
-    const { prng, world } = network;
+    const { world } = network;
     world.after(network.delayMs(this.host, this.other.host), () => {
       if (this.#cutOff(segment)) return;
       if (!network.passes(this.host, this.other.host) || !network.isUp(this.other.host)) {
         // A kernel goes on for a while with what a process that closed the connection has left to it.
         if (!this.open && world.now - this.#closedAt > lingerMs) return;
-        const wait = between(prng, resendMs / 2, resendMs);
+        const wait = between(network.prngOf(this.host, this.other.host), resendMs / 2, resendMs);
         world.after(wait, () => this.#launch(segment, Math.min(2 * resendMs, resendMaxMs)));
       } else if (!this.other.process.alive || !this.other.open) {
         network.sendReset(this.other, "the other side knows nothing of this connection");

@@ -29,10 +29,11 @@ export interface NetworkWeather {
 
 export class SimulatedNetwork {
   readonly world: World;
-  readonly prng: Prng;
   readonly weather: NetworkWeather;
   readonly #listeners = new Map<string, Listening>();
   readonly #connections = new Set<SimulatedConnection>();
+  /** Chance of each way: what happens on one moves nothing on another, so that a run with less in it stays like it was. */
+  readonly #prngs = new Map<string, Prng>();
   /** Ways that carry nothing, as `from→to`, and how many faults block each. */
   readonly #blocked = new Map<string, number>();
   /** Machines without power. */
@@ -42,7 +43,6 @@ export class SimulatedNetwork {
 
   constructor(world: World, weather: NetworkWeather) {
     this.world = world;
-    this.prng = world.prng("network");
     this.weather = weather;
   }
 
@@ -63,8 +63,19 @@ export class SimulatedNetwork {
   }
 
   delayMs(from: string, to: string): number {
-    if (from === to) return skewed(this.prng, 0.01, 0.1);
-    return skewed(this.prng, this.weather.delayMinMs, this.weather.delayMaxMs);
+    const prng = this.prngOf(from, to);
+    if (from === to) return skewed(prng, 0.01, 0.1);
+    return skewed(prng, this.weather.delayMinMs, this.weather.delayMaxMs);
+  }
+
+  prngOf(from: string, to: string): Prng {
+    const way = wayOf(from, to);
+    let prng = this.#prngs.get(way);
+    if (prng === undefined) {
+      prng = this.world.prng(`network/${way}`);
+      this.#prngs.set(way, prng);
+    }
+    return prng;
   }
 
   passes(from: string, to: string): boolean {
@@ -106,7 +117,7 @@ export class SimulatedNetwork {
     }
     for (const connection of [...this.#connections]) {
       if (connection.process !== process) continue;
-      connection.vanish(powerLost ? this.prng.below(3) : 0);
+      connection.vanish(powerLost ? this.prngOf(connection.host, connection.other.host).below(3) : 0);
       this.#connections.delete(connection);
       if (!powerLost) this.sendReset(connection, "the process at the other side ended");
     }
@@ -165,7 +176,7 @@ export class SimulatedNetwork {
       const dial = (): void => {
         if (settled || !process.alive) return;
         if (!this.passes(from, to) || !this.passes(to, from) || !this.isUp(to)) {
-          this.world.after(between(this.prng, connectRetryMs / 2, connectRetryMs), dial);
+          this.world.after(between(this.prngOf(from, to), connectRetryMs / 2, connectRetryMs), dial);
           return;
         }
         const listening = this.#listeners.get(address);

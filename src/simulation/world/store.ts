@@ -66,7 +66,8 @@ export class SimulatedStore {
   readonly world: World;
   readonly database: MemoryDatabase;
   readonly weather: StoreWeather;
-  readonly #prng: Prng;
+  /** Chance of each process's requests: those of one move nothing for another. */
+  readonly #prngs = new Map<string, Prng>();
   readonly #answers: Answers;
   readonly #observer: StoreObserver;
   readonly #unreachable = new Map<string, number>();
@@ -89,7 +90,6 @@ export class SimulatedStore {
     this.world = world;
     this.database = options.database;
     this.weather = options.weather;
-    this.#prng = world.prng("store");
     this.#answers = options.answers ?? honestAnswers;
     this.#observer = options.observer;
   }
@@ -142,7 +142,8 @@ export class SimulatedStore {
 
   #ask(process: Process, method: StoreMethod, request: unknown): Promise<never> {
     const { world, weather } = this;
-    const copy: unknown = structuredClone(request);
+    const prng = this.#prngOf(process);
+    const copy = copyOf(request);
     const sent = method === "commit" ? this.#observer.commitSent(process, copy as CommitBatch) : undefined;
     if (method === "read") this.#observer.readSent(process, copy as readonly Read[]);
     return new Promise((resolve, reject) => {
@@ -153,26 +154,26 @@ export class SimulatedStore {
         process.deliver(end);
       };
       const answer = (value: unknown): void => {
-        if (!this.#reaches(process) || chance(this.#prng, weather.answerLost)) return giveUp();
+        if (!this.#reaches(process) || chance(prng, weather.answerLost)) return giveUp();
         const deliver = (): void => {
           if (method === "commit") this.#observer.delivered(process, copy as CommitBatch, value as CommitResult);
           resolve(value as never);
         };
-        world.after(this.#delayMs(), () => settle(deliver));
+        world.after(this.#delayMs(prng), () => settle(deliver));
       };
       const giveUp = (): void => {
-        const waitMs = between(this.#prng, answerWaitMinMs, answerWaitMaxMs);
+        const waitMs = between(prng, answerWaitMinMs, answerWaitMaxMs);
         world.after(waitMs, () => settle(() => reject(connectionLost())));
       };
       const serve = (): void => this.#serve(process, method, copy, sent, { answer, giveUp });
-      if (!this.#reaches(process) || chance(this.#prng, weather.requestLost)) return giveUp();
-      if (method !== "read" && chance(this.#prng, weather.late)) {
+      if (!this.#reaches(process) || chance(prng, weather.requestLost)) return giveUp();
+      if (method !== "read" && chance(prng, weather.late)) {
         giveUp();
-        return void world.after(skewed(this.#prng, 0, lateMaxMs), serve);
+        return void world.after(skewed(prng, 0, lateMaxMs), serve);
       }
-      world.after(this.#delayMs(), () => {
+      world.after(this.#delayMs(prng), () => {
         // What a process had just sent when it died may have left it, or not.
-        if (!process.alive && chance(this.#prng, 0.5)) return;
+        if (!process.alive && chance(prng, 0.5)) return;
         serve();
       });
     });
@@ -199,7 +200,7 @@ export class SimulatedStore {
       return;
     }
     const startAt = Math.max(now, this.#lockedUntil, this.#writingUntil);
-    this.#writingUntil = startAt + skewed(this.#prng, this.weather.writeMinMs, this.weather.writeMaxMs);
+    this.#writingUntil = startAt + skewed(this.#prngOf(process), this.weather.writeMinMs, this.weather.writeMaxMs);
     this.world.after(this.#writingUntil - now, () => {
       if (this.#run !== run) return giveUp();
       answer(this.#apply(process, method, request, sent));
@@ -209,7 +210,9 @@ export class SimulatedStore {
   #apply(process: Process, method: StoreMethod, request: unknown, sent: unknown): unknown {
     if (method === "commit") this.#observer.deciding(this.database, request as CommitBatch);
     const answer = this.#answers[method](this.database, request as never);
-    this.world.trace.add("store", method, `for ${process.name}/${process.generation}: ${inWords(request, answer)}`);
+    const whose = `for ${process.name}/${process.generation}: `;
+    const essence = essenceOf(method, request, answer);
+    this.world.trace.add("store", method, whose + essence, () => whose + inWords(request, answer));
     if (method === "commit") {
       this.#observer.committed(process, request as CommitBatch, answer as CommitResult, sent);
     }
@@ -217,20 +220,66 @@ export class SimulatedStore {
     return answer;
   }
 
+  #prngOf({ name, generation }: Process): Prng {
+    const purpose = `store/${name}/${generation}`;
+    let prng = this.#prngs.get(purpose);
+    if (prng === undefined) {
+      prng = this.world.prng(purpose);
+      this.#prngs.set(purpose, prng);
+    }
+    return prng;
+  }
+
   #reaches({ name }: Process): boolean {
     return !this.#down && !this.#unreachable.has(name);
   }
 
-  #delayMs(): number {
-    return skewed(this.#prng, this.weather.delayMinMs, this.weather.delayMaxMs);
+  #delayMs(prng: Prng): number {
+    return skewed(prng, this.weather.delayMinMs, this.weather.delayMaxMs);
   }
+}
+
+/** A request as it travels: what its sender changes afterwards is not changed in it. Plain objects and arrays only. */
+function copyOf<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  // Spread keeps the shape, which is what makes this several times as fast as structuredClone.
+  const copy = { ...value } as Record<string, unknown>;
+  for (const name in copy) if (typeof copy[name] === "object") copy[name] = copyOf(copy[name]);
+  return copy as T;
 }
 
 function connectionLost(): SynodError {
   return new SynodError("unavailable", "the connection to the store was lost");
 }
 
-/** What was asked and answered, short enough for a line and long enough to tell two runs apart. */
+/** What tells two runs apart, without putting all of it into words. */
+function essenceOf(method: StoreMethod, request: unknown, answer: unknown): string {
+  switch (method) {
+    case "commit": {
+      const { status } = answer as CommitResult;
+      let text = status as string;
+      for (const { shard, epoch, entities, floors } of (request as CommitBatch).shards) {
+        text += `, ${shard.service}/${shard.number} epoch ${epoch} floors ${floors.length}`;
+        for (const { key, version, state, records } of entities) {
+          text += ` ${key}@${version} ${state}`;
+          for (const { id, reply } of records) text += ` ${id} ${reply}`;
+        }
+      }
+      return text;
+    }
+    case "read":
+      return `${(request as readonly unknown[]).length} rows`;
+    case "renew": {
+      const { status, revision } = answer as { readonly status: string; readonly revision?: number };
+      return `${status} at revision ${revision}`;
+    }
+    default:
+      return inWords(request, answer);
+  }
+}
+
+/** What was asked and answered, short enough for a line. */
 function inWords(request: unknown, answer: unknown): string {
   const asked = short(request);
   const { status, view: _view, ...rest } = (answer ?? {}) as Record<string, unknown>;

@@ -1,6 +1,9 @@
 /**
  * The trace of a run: everything that happened in it, one line each, in order. Two runs of one seed give the same
  * lines, byte for byte; the hash over all lines is how that is shown without keeping them (guarantee G10).
+ *
+ * A run writes tens of thousands of lines, and hardly any is ever read: what is costly to put into words may have words
+ * of its own, which are made only where lines are kept; the hash has something shorter that says as much.
  */
 import { createHash, type Hash } from "node:crypto";
 
@@ -18,26 +21,28 @@ export interface TraceLine {
 const gatheredLinesMax = 512;
 
 export class Trace {
-  readonly #now: () => number;
+  readonly #nowUs: () => number;
   readonly #keep: boolean;
   readonly #hash: Hash = createHash("sha256");
-  #gathered: string[] = [];
+  #gathered = "";
   /** Empty unless the lines are kept. */
   readonly lines: TraceLine[] = [];
   length = 0;
 
-  /** `now` in milliseconds since the world began. */
-  constructor(now: () => number, keep: boolean) {
-    this.#now = now;
+  /** `nowUs` in microseconds since the world began. */
+  constructor(nowUs: () => number, keep: boolean) {
+    this.#nowUs = nowUs;
     this.#keep = keep;
   }
 
-  add(where: string, what: string, text: string): void {
-    const line = { at: this.#now(), where, what, text };
+  /** `text` must tell two runs apart; `words`, if any, take its place in a line that is kept. */
+  add(where: string, what: string, text: string, words?: () => string): void {
+    const nowUs = this.#nowUs();
     this.length++;
-    this.#gathered.push(formatTraceLine(line));
-    if (this.#gathered.length >= gatheredLinesMax) this.#flush();
-    if (this.#keep) this.lines.push(line);
+    this.#gathered += `${nowUs} ${where} ${what} ${text}\n`;
+    if (this.length % gatheredLinesMax === 0) this.#flush();
+    if (!this.#keep) return;
+    this.lines.push({ at: nowUs / 1_000, where, what, text: words?.() ?? text });
   }
 
   /** The hash over all lines so far, in hexadecimal digits. */
@@ -47,9 +52,8 @@ export class Trace {
   }
 
   #flush(): void {
-    if (this.#gathered.length === 0) return;
-    this.#hash.update(`${this.#gathered.join("\n")}\n`);
-    this.#gathered = [];
+    this.#hash.update(this.#gathered);
+    this.#gathered = "";
   }
 }
 

@@ -19,6 +19,11 @@ const eventsPerTurn = 256;
 
 export interface WorldOptions {
   readonly seed: number;
+  /**
+   * Another order of the same things: delays, ties and whatever else chance decides come from other streams, and
+   * what is drawn beside the world (weather, faults, limits) stays. 0 is the seed's own.
+   */
+  readonly timing?: number | undefined;
   /** Whether the lines of the trace are kept, besides their hash. */
   readonly keepTrace?: boolean;
   /** An event threw: code of a node, or of the simulator, has a defect. */
@@ -30,17 +35,19 @@ export class World {
   readonly trace: Trace;
   /** Events that have happened. */
   events = 0;
+  readonly #timing: number;
   readonly #queue = new EventQueue();
   readonly #ties: Prng;
   readonly #onThrown: (error: unknown) => void;
   #scheduled = 0;
   #nowUs = 0;
 
-  constructor({ seed, keepTrace = false, onThrown }: WorldOptions) {
+  constructor({ seed, timing = 0, keepTrace = false, onThrown }: WorldOptions) {
     this.seed = seed;
+    this.#timing = timing;
     this.#ties = this.prng("ties");
     this.#onThrown = onThrown;
-    this.trace = new Trace(() => this.now, keepTrace);
+    this.trace = new Trace(() => this.#nowUs, keepTrace);
   }
 
   /** Milliseconds since the world began. */
@@ -59,7 +66,8 @@ export class World {
 
   /** A stream of chance of its own: what one purpose draws moves nothing for another. */
   prng(purpose: string): Prng {
-    return createPrng(hash32(`${this.seed}/${purpose}`));
+    const timing = this.#timing === 0 ? "" : `timing ${this.#timing}/`;
+    return createPrng(hash32(`${this.seed}/${timing}${purpose}`));
   }
 
   /** Calls `run` after `delayMs`, and never inside the event that is happening now. */
@@ -120,6 +128,11 @@ export class World {
       return true;
     }
   }
+}
+
+/** A stream of chance that only the seed decides, whatever the timing. */
+export function seedPrng(seed: number, purpose: string): Prng {
+  return createPrng(hash32(`${seed}/${purpose}`));
 }
 
 /** A number in [min, max), most of them small: what delays look like. */
