@@ -8,7 +8,7 @@ import { watchProcess } from "../adapters/system/process-figures.ts";
 import { systemRandom } from "../adapters/system/random.ts";
 import type { NodeMeters } from "../admin/target.ts";
 import type { SynodError } from "../errors.ts";
-import type { InboundAdapter, ListenTarget, RunningAdapter } from "../ports/gateway.ts";
+import type { ConnectionHandle, InboundAdapter, ListenTarget, PassOn, RunningAdapter } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
 import type { Meters, Traffic } from "../ports/meters.ts";
 import type { Store } from "../ports/store.ts";
@@ -38,6 +38,9 @@ export interface HostedNodeOptions {
   readonly nameIsOwn?: boolean;
 }
 
+/** How idle connections of an adapter, by its index, are passed on. */
+export type PassOnOf = (adapter: number) => PassOn;
+
 export interface HostedNode {
   readonly node: RunningNode;
   /** Where the adapters answer, in the order of the adapters. */
@@ -46,8 +49,10 @@ export interface HostedNode {
   meters(): NodeMeters;
   /** Takes no new calls from outside; resolves when those that came in are answered, or the time is over. */
   closeDoors(drainMs: number): Promise<void>;
+  /** Goes on with an idle connection that another node's adapter of that index passed on. */
+  adopt(adapter: number, connection: ConnectionHandle): void;
   /** Takes no new calls, finishes what it accepted (for `drainMs` at the most) and frees everything. */
-  stop(drainMs: number): Promise<void>;
+  stop(drainMs: number, passOnOf?: PassOnOf): Promise<void>;
   /** Resolves when the node has stopped: with the reason when it had to. */
   readonly stopped: Promise<SynodError | undefined>;
 }
@@ -65,8 +70,8 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
   });
   const adapters: RunningAdapter[] = [];
   const consumption = watchProcess();
-  const stop = once(async (drainMs: number) => {
-    await stopAll(store, node, adapters, drainMs);
+  const stop = once(async (drainMs, passOnOf) => {
+    await stopAll({ store, node, adapters, drainMs, passOnOf });
     consumption.close();
   });
   try {
@@ -92,7 +97,12 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
     };
   };
   const urls = adapters.map((adapter) => adapter.url);
-  return { node, urls, meters: read, closeDoors, stop, stopped: node.stopped };
+  const adopt = (index: number, connection: ConnectionHandle): void => {
+    const adapter = adapters[index];
+    if (adapter?.adopt) adapter.adopt(connection);
+    else connection.close();
+  };
+  return { node, urls, meters: read, closeDoors, adopt, stop, stopped: node.stopped };
 }
 
 /** Of the links, and of what adapters have told. */
@@ -122,27 +132,31 @@ async function start(store: Store, meters: Meters, options: HostedNodeOptions): 
   });
 }
 
+interface Stop {
+  readonly store: Store;
+  readonly node: RunningNode;
+  readonly adapters: readonly RunningAdapter[];
+  readonly drainMs: number;
+  readonly passOnOf: PassOnOf | undefined;
+}
+
 /**
  * The doors first: what is inside is answered while the node still serves. What is not answered in time is
  * abandoned by the node, which still answers it with a known outcome before the adapters cut the rest.
  */
-async function stopAll(
-  store: Store,
-  node: RunningNode,
-  adapters: readonly RunningAdapter[],
-  drainMs: number,
-): Promise<void> {
+async function stopAll({ store, node, adapters, drainMs, passOnOf }: Stop): Promise<void> {
   const started = performance.now();
   const doorsMs = drainMs * (1 - leavePart);
   // Shards move meanwhile: what is still inside finds them at their next owners.
-  await within(Promise.all([node.drain(doorsMs), ...adapters.map((adapter) => adapter.drain())]), doorsMs);
+  const doors = adapters.map((adapter, index) => adapter.drain(passOnOf?.(index)));
+  await within(Promise.all([node.drain(doorsMs), ...doors]), doorsMs);
   await node.stop(Math.max(0, drainMs - (performance.now() - started)));
   await Promise.all(adapters.map((adapter) => adapter.close()));
   await store.close();
 }
 
 /** A stop that is asked for again is the same stop. */
-function once(stop: (drainMs: number) => Promise<void>): (drainMs: number) => Promise<void> {
+function once(stop: HostedNode["stop"]): HostedNode["stop"] {
   let stopping: Promise<void> | undefined;
-  return (drainMs) => (stopping ??= stop(drainMs));
+  return (drainMs, passOnOf) => (stopping ??= stop(drainMs, passOnOf));
 }
