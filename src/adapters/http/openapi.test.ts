@@ -78,8 +78,8 @@ describe("the OpenAPI document", () => {
       "Request-Timeout",
       "traceparent",
     ]);
-    assert.deepEqual(namesOf(paths["/account/{key}/history"].post), ["Request-Timeout", "traceparent"]);
-    assert.deepEqual(namesOf(paths["/account/{key}/history"].get), ["input", "Request-Timeout", "traceparent"]);
+    assert.deepEqual(namesOf(paths["/account/{key}/history"].post), ["Request-Timeout", "Synod-Priority", "traceparent"]);
+    assert.deepEqual(namesOf(paths["/account/{key}/history"].get), ["input", "Request-Timeout", "Synod-Priority", "traceparent"]);
     assert.deepEqual(namesOf(paths["/account/{key}/balance"]), ["key"]);
     assert.equal(paths["/account/{key}/history"].get.description, "What happened.");
     assert.equal(paths["/account/{key}/close"].post.requestBody, undefined);
