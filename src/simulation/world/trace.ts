@@ -12,6 +12,27 @@ export interface TraceLine {
   /** `message`, `commit`, `fault`, `call`, `log`, … */
   readonly what: string;
   readonly text: string;
+  /** The same for people, where the text is made to tell two runs apart; not part of the hash. */
+  readonly says?: string | undefined;
+}
+
+/**
+ * Something that went from one place to another: bytes of a link, a request to the store, an answer to a client. Kept
+ * for pictures only: a passage ends in another event than it began, so it is no line, and the hash knows nothing of it.
+ */
+export interface Passage {
+  readonly from: string;
+  readonly to: string;
+  readonly sentAt: number;
+  /** Undefined while it is on its way, and for ever when it got lost. */
+  arrivedAt: number | undefined;
+  /** How many lines the trace had when it was sent, and when it arrived. */
+  readonly sentAfter: number;
+  arrivedAfter: number;
+  /** `call account/a.deposit`; several when bytes of several messages went together. */
+  says: readonly string[];
+  /** Goes on all the time whether or not anybody asks for anything: pings, renewals. */
+  minor: boolean;
 }
 
 /** Lines that are hashed at a time. */
@@ -24,6 +45,8 @@ export class Trace {
   #gathered: string[] = [];
   /** Empty unless the lines are kept. */
   readonly lines: TraceLine[] = [];
+  /** In the order in which they were sent; empty unless the lines are kept. */
+  readonly passages: Passage[] = [];
   length = 0;
 
   /** `now` in milliseconds since the world began. */
@@ -32,12 +55,33 @@ export class Trace {
     this.#keep = keep;
   }
 
-  add(where: string, what: string, text: string): void {
-    const line = { at: this.#now(), where, what, text };
+  add(where: string, what: string, text: string, says?: string): void {
+    const line = { at: this.#now(), where, what, text, says };
     this.length++;
     this.#gathered.push(formatTraceLine(line));
     if (this.#gathered.length >= gatheredLinesMax) this.#flush();
     if (this.#keep) this.lines.push(line);
+  }
+
+  /** Whether anybody will look at it. */
+  get kept(): boolean {
+    return this.#keep;
+  }
+
+  /** Something leaves; undefined when nobody will look. Whoever sees it arrive says so with {@link arrived}. */
+  sent(from: string, to: string, says: readonly string[] = [], minor: boolean = false): Passage | undefined {
+    if (!this.#keep) return undefined;
+    const sentAt = this.#now();
+    const sentAfter = this.length;
+    const passage = { from, to, sentAt, arrivedAt: undefined, sentAfter, arrivedAfter: 0, says, minor };
+    this.passages.push(passage);
+    return passage;
+  }
+
+  arrived(passage: Passage | undefined): void {
+    if (passage === undefined) return;
+    passage.arrivedAt = this.#now();
+    passage.arrivedAfter = this.length;
   }
 
   /** The hash over all lines so far, in hexadecimal digits. */
