@@ -11,6 +11,7 @@ export type { Log } from "./ports/log.ts";
 export type { Address, Call, CallOptions, DeclaredError, Operations, Result, StatusError } from "./service/call.ts";
 export type {
   CommandContext,
+  DurableContext,
   QueryContext,
   Request,
   StatelessCommandContext,
@@ -21,11 +22,13 @@ export { implement, type Service } from "./service/implement.ts";
 export {
   type Command,
   command,
+  type DurableCommand,
   defineInterface,
   type Interface,
   type Query,
   query,
   type Transformed,
 } from "./service/interface.ts";
+export type { Messages, NamedTimer, Sending, SendOptions, TimerTime } from "./service/sending.ts";
 export { defineSystem, replaceServices, type System } from "./service/system.ts";
 export type { Duration } from "./values/durations.ts";

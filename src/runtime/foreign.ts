@@ -16,6 +16,7 @@ const anyKey: StandardSchemaV1<unknown, unknown> = {
 /** It may be a command, so it gets an id and is never repeated without one. */
 const anyOperation: AnyOperation = {
   kind: "command",
+  durable: false,
   input: undefined,
   output: undefined,
   errors: {},
@@ -28,6 +29,7 @@ export function foreignTarget(name: string, key: string | undefined, operation: 
   const service: AnyService = {
     interface: { name, key: keyed ? anyKey : undefined, operations: {} },
     calls: [],
+    sends: [],
     state: undefined,
     operations: {},
   };

@@ -8,7 +8,7 @@ import { SynodError } from "../errors.ts";
 import type { ClaimRequest, HostedService, Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
 import type { MovedHint } from "../wire/frames.ts";
 import type { Environment } from "./environment.ts";
-import { callerOf } from "./peer-calls.ts";
+import { incarnationOf } from "./session-names.ts";
 import type { Shards } from "./shards.ts";
 import { ViewTable } from "./view-table.ts";
 
@@ -122,7 +122,8 @@ export class Membership {
 
   /** Whether the caller of this session is gone for good. */
   hasEnded(session: string): boolean {
-    return !this.#table.mayCall(callerOf(session));
+    const incarnation = incarnationOf(session);
+    return incarnation !== null && !this.#table.mayCall(incarnation);
   }
 
   /** Joins under an address where others reach the node (null: on its own), and resolves when every shard that this node hosts has an owner that is alive. */

@@ -13,6 +13,7 @@ import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
 import type { CommandId, Invocation } from "./invocation.ts";
 import type { Links } from "./links/links.ts";
 import { declared, failed, succeeded, withOutcome } from "./replies.ts";
+import { incarnationOf, nodeSessionName } from "./session-names.ts";
 
 /** Open calls that every call of the session names besides its floor. */
 const openLengthMax = 8;
@@ -65,7 +66,7 @@ export class PeerCalls {
   identify(incarnation: number): void {
     this.#endedSessions.add(this.#sessionName);
     this.#session = new CallerSession({ openLengthMax });
-    this.#sessionName = sessionNameOf(incarnation);
+    this.#sessionName = nodeSessionName(incarnation);
   }
 
   /** An id for a command that has none, so that it can be repeated when an answer is lost. */
@@ -85,9 +86,9 @@ export class PeerCalls {
     if (call?.session === this.#sessionName) this.#session.settle(call.number);
   }
 
-  /** Whether the id can still be used: the session that it belongs to has not ended. */
+  /** Whether the id can still be used: the session that it belongs to has not ended. That of a shard never does. */
   isCurrent({ call }: CommandId): boolean {
-    return call === undefined || call.session === this.#sessionName;
+    return call === undefined || call.session === this.#sessionName || incarnationOf(call.session) === null;
   }
 
   /** Whether the id belongs to a session of this node that has ended: nobody may use it any more. */
@@ -116,7 +117,7 @@ export class PeerCalls {
   }
 
   async tellReleasedToAll(members: readonly Member[]): Promise<void> {
-    const others = members.filter(({ incarnation }) => sessionNameOf(incarnation) !== this.#sessionName);
+    const others = members.filter(({ incarnation }) => nodeSessionName(incarnation) !== this.#sessionName);
     await Promise.all(others.map(({ incarnation }) => this.tellReleased(incarnation)));
   }
 
@@ -131,7 +132,7 @@ export class PeerCalls {
   }
 
   #body({ target, input, requestId, principal, id, traceparent }: Invocation, epoch: number | undefined): CallBody {
-    const floor = id === null ? undefined : this.floorOf(id);
+    const floor = id === null ? undefined : (id.floor ?? this.floorOf(id));
     return {
       service: target.service.interface.name,
       key: target.key ?? undefined,
@@ -145,15 +146,6 @@ export class PeerCalls {
       input,
     };
   }
-}
-
-function sessionNameOf(incarnation: number): string {
-  return `n${incarnation}`;
-}
-
-/** The incarnation whose session that is. */
-export function callerOf(session: string): number {
-  return Number(session.slice(1));
 }
 
 function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {

@@ -6,9 +6,12 @@ import type { ClaimedShard, SessionFloor, ShardId } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
 import type { Activation } from "./activation.ts";
 import type { CommandId } from "./invocation.ts";
+import { shardSessionName } from "./session-names.ts";
 
 export class Shard {
   readonly id: ShardId;
+  /** What the shard's own session is called, whoever owns the shard. */
+  readonly sessionName: string;
   readonly service: AnyService;
   readonly activations: Map<string, Activation> = new Map();
   #epoch: number | null = null;
@@ -28,6 +31,7 @@ export class Shard {
 
   constructor(id: ShardId, service: AnyService) {
     this.id = id;
+    this.sessionName = shardSessionName(id);
     this.service = service;
   }
 

@@ -6,12 +6,13 @@
  * | ---------------------- | -------------------------- | -------------------- |
  * | a keyed query          | key, read-only state       | queries              |
  * | a keyed command        | key, state, clear()        | queries              |
+ * | a durable command      | key, state, clear(), step()| queries and commands |
  * | a stateless query      |                            | queries              |
  * | a stateless command    |                            | queries and commands |
  *
  * Their type parameters, for handlers that are written apart from `implement`: the type of the key, the type of the
  * state, the declared errors with their data, and the names of the interfaces in `calls` (`"account" | "rates"`;
- * `never` without any).
+ * `never` without any). If the service has `sends`, its commands have `Sending` besides: send() and timer().
  *
  * Types only; the runtime makes the values. A context is revoked when its handler has settled.
  */
@@ -36,7 +37,7 @@ import type { AnyInterface } from "./model.ts";
 export interface Request {
   /** The id under which the call takes effect at most once; the same at every attempt. */
   readonly id: string;
-  /** 1 for the first attempt that this node makes. */
+  /** 1 for the first attempt that this node makes; of a durable command, for the first of all. */
   readonly attempt: number;
   /** Who called from outside, as the inbound adapter authenticated it. */
   readonly principal: string;
@@ -83,6 +84,39 @@ export interface CommandContext<Key, State, Errors, Calls> extends Context<Error
   clear(): void;
   /** Another service (keyed: with a key), whose queries may be called. */
   to<I extends AnyInterface>(target: Listed<I, Calls>, ...address: Address<I>): Operations<I, "query">;
+}
+
+/**
+ * The context of a durable command. Its handler runs again and again until it is done, and each run sees the
+ * outcomes that earlier ones recorded: of its calls, in the order in which it makes them, and of its steps. So
+ * whatever it does depends on nothing but its context.
+ *
+ * @example
+ * ```ts
+ * import type { DurableContext } from "synod";
+ *
+ * type Order = { status: "new" | "paid" };
+ * async function pay(ctx: DurableContext<string, Order, {}, never>): Promise<void> {
+ *   const rate = await ctx.step("rate", async () => (await fetch("https://example.org/rate")).text());
+ *   ctx.log.info("paid", { rate });
+ *   ctx.state.status = "paid";
+ * }
+ * console.assert(typeof pay === "function");
+ * ```
+ */
+export interface DurableContext<Key, State, Errors, Calls> extends Context<Errors> {
+  readonly key: Returned<Key>;
+  /** A draft of the entity's state: change it or assign it. It is committed when the handler returns. */
+  state: State;
+  /** Puts the entity back to its initial state; its row is removed, and repeats are still recognised. */
+  clear(): void;
+  /** Another service (keyed: with a key), whose queries and commands may be called. */
+  to<I extends AnyInterface>(target: Listed<I, Calls>, ...address: Address<I>): Operations<I>;
+  /**
+   * Does something outside of Synod, and records what came of it: JSON, or nothing. It is done at least once; once
+   * it is recorded, it is not done again. Steps of one name are told apart by their order.
+   */
+  step<Outcome>(name: string, act: () => Outcome | Promise<Outcome>): Promise<Outcome>;
 }
 
 /**

@@ -92,6 +92,21 @@ describe("defineInterface", () => {
       /^a command has a member "inptu"; it may have input, output/,
     ],
     [
+      "a durable command of a stateless interface",
+      () => define("a", { operations: { b: command({ durable: true }) } }),
+      /^operation "b" of interface a is durable, and only an interface with a key can have durable commands$/,
+    ],
+    [
+      "a durable that is neither true nor false",
+      () => declare({ durable: 1 }),
+      /^durable is true or false in the definition of a command$/,
+    ],
+    [
+      "a durable query",
+      () => query({ durable: true } as object),
+      /^a query has a member "durable"; it may have input, output, errors, description$/,
+    ],
+    [
       "an error with the name of a status",
       () => define("a", { operations: { b: declare({ errors: { not_found: z.null() } }) } }),
       /^operation "b" of interface a declares an error "not_found", which is one of Synod's own codes$/,

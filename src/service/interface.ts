@@ -75,7 +75,28 @@ export interface Query<Input, Output, Errors> extends Operation<"query", Input, 
  * console.assert(rename.kind === "command");
  * ```
  */
-export interface Command<Input, Output, Errors> extends Operation<"command", Input, Output, Errors> {}
+export interface Command<Input, Output, Errors> extends Operation<"command", Input, Output, Errors> {
+  readonly durable: false;
+}
+
+/**
+ * An operation that, once accepted, is repeated until it is done. Made by {@link command} with `durable: true`.
+ *
+ * @example
+ * ```ts
+ * import { type DurableCommand, command } from "synod";
+ * import { z } from "zod";
+ *
+ * const ship: DurableCommand<{ address: string }, void, {}> = command({
+ *   durable: true,
+ *   input: z.object({ address: z.string() }),
+ * });
+ * console.assert(ship.durable);
+ * ```
+ */
+export interface DurableCommand<Input, Output, Errors> extends Operation<"command", Input, Output, Errors> {
+  readonly durable: true;
+}
 
 /**
  * An interface: a name, maybe a key, and operations. Made by {@link defineInterface}.
@@ -136,12 +157,28 @@ export function query<
   // biome-ignore lint/complexity/noBannedTypes: `{}` has no members, which is what is meant, and hovers say it shortest.
   Errors extends Readonly<Record<string, Schema>> = {},
 >(options: OperationOptions<Input, Output, Errors> = {}): Query<TypeOf<Input>, TypeOf<Output>, ErrorTypes<Errors>> {
-  return operation("query", options);
+  checkMembers(options, operationMembers, "a query");
+  return operation("query", options, false);
+}
+
+interface CommandOptions<
+  Input extends Schema | undefined,
+  Output extends Schema | undefined,
+  Errors extends Readonly<Record<string, Schema>>,
+  Durable extends boolean,
+> extends OperationOptions<Input, Output, Errors> {
+  /**
+   * Once accepted, it is repeated until it is done, whatever crashes meanwhile; so its handler may call commands of
+   * other services, and it holds its entity's turn until it has finished.
+   */
+  readonly durable?: Durable;
 }
 
 /**
  * Declares an operation that may change the state of its entity. Its changes, its reply and the record by
  * which a repeat is recognised are committed together when its handler returns.
+ *
+ * With `durable: true` it is a durable command, of a keyed interface: accepted means that it will be done.
  *
  * @example
  * ```ts
@@ -159,8 +196,17 @@ export function command<
   Output extends Schema | undefined = undefined,
   // biome-ignore lint/complexity/noBannedTypes: as for query.
   Errors extends Readonly<Record<string, Schema>> = {},
->(options: OperationOptions<Input, Output, Errors> = {}): Command<TypeOf<Input>, TypeOf<Output>, ErrorTypes<Errors>> {
-  return operation("command", options);
+  const Durable extends boolean = false,
+>(
+  options: CommandOptions<Input, Output, Errors, Durable> = {},
+): Durable extends true
+  ? DurableCommand<TypeOf<Input>, TypeOf<Output>, ErrorTypes<Errors>>
+  : Command<TypeOf<Input>, TypeOf<Output>, ErrorTypes<Errors>> {
+  checkMembers(options, [...operationMembers, "durable"], "a command");
+  const { durable = false } = options;
+  if (typeof durable !== "boolean") throw definitionError("durable is true or false in the definition of a command");
+  // The condition of the return type is the user's to resolve: here it stands open.
+  return operation("command", options, durable) as never;
 }
 
 // The condition always holds; it makes hovers show the members and not the name of this type.
@@ -203,7 +249,7 @@ export function defineInterface<
   checkMembers(definition, ["key", "operations"], subject);
   const { key, operations } = definition;
   if (key !== undefined && !isSchema(key)) throw definitionError(`the key of ${subject} is not a Standard Schema`);
-  checkOperations(operations, subject);
+  checkOperations(operations, key !== undefined, subject);
   return Object.freeze({
     [interfaceMark]: true,
     name,
@@ -220,15 +266,18 @@ export function isInterface(value: unknown): value is AnyInterface {
   return typeof value === "object" && value !== null && Object.hasOwn(value, interfaceMark);
 }
 
+const operationMembers: readonly string[] = ["input", "output", "errors", "description"];
+
 function operation<Kind extends OperationKind>(
   kind: Kind,
   options: OperationOptions<Schema | undefined, Schema | undefined, Readonly<Record<string, Schema>>>,
+  durable: boolean,
 ): Operation<Kind, never, never, never> {
-  checkMembers(options, ["input", "output", "errors", "description"], `a ${kind}`);
   const { input, output, errors = {}, description } = options;
   return Object.freeze({
     [operationMark]: true,
     kind,
+    durable,
     input,
     output,
     errors: Object.freeze(Object.assign(Object.create(null), errors) as Record<string, Schema>),
@@ -236,7 +285,7 @@ function operation<Kind extends OperationKind>(
   });
 }
 
-function checkOperations(operations: Readonly<Record<string, AnyOperation>>, subject: string): void {
+function checkOperations(operations: Readonly<Record<string, AnyOperation>>, keyed: boolean, subject: string): void {
   const entries = Object.entries(operations ?? {});
   if (entries.length === 0) throw definitionError(`${subject} has no operations`);
   for (const [name, made] of entries) {
@@ -247,6 +296,9 @@ function checkOperations(operations: Readonly<Record<string, AnyOperation>>, sub
     const own = `operation ${quoted(name)} of ${subject}`;
     if (typeof made !== "object" || made === null || !Object.hasOwn(made, operationMark)) {
       throw definitionError(`${own} was not made by query() or command()`);
+    }
+    if (made.durable && !keyed) {
+      throw definitionError(`${own} is durable, and only an interface with a key can have durable commands`);
     }
     for (const part of ["input", "output"] as const) {
       if (made[part] !== undefined && !isSchema(made[part])) {

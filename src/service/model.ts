@@ -12,6 +12,8 @@ export type OperationKind = "query" | "command";
 
 export interface AnyOperation {
   readonly kind: OperationKind;
+  /** Once accepted, it is repeated until it is done. Only commands of keyed services are. */
+  readonly durable: boolean;
   readonly input: Schema | undefined;
   readonly output: Schema | undefined;
   /** Declared errors by name, with the schema of their data. */
@@ -42,6 +44,8 @@ export interface AnyService {
   readonly interface: AnyInterface;
   /** The interfaces that the service calls and waits for. */
   readonly calls: readonly AnyInterface[];
+  /** The interfaces that the service sends to, without waiting. */
+  readonly sends: readonly AnyInterface[];
   /** Present exactly for keyed services. */
   readonly state: AnyState | undefined;
   readonly operations: Readonly<Record<string, AnyHandler>>;

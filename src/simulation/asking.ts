@@ -16,7 +16,7 @@ export interface PlannedOperation {
   readonly turn: number;
   /** When it is asked for, ms after the nodes first served, to the microsecond; later if the one before is open. */
   readonly at: number;
-  /** Asked for when all faults are over, one after the other without a pause. */
+  /** Asked for when all faults are over. */
   readonly calm?: true;
   readonly request: Request;
 }
@@ -24,7 +24,7 @@ export interface PlannedOperation {
 export interface Asking {
   /** Lets a client ask until `over`. */
   work(client: Client, index: number, behaviour: Behaviour, over: () => boolean): Promise<void>;
-  /** The same after all faults: one thing after the other without a pause. */
+  /** The same after all faults. */
   calmWork(client: Client, index: number, behaviour: Behaviour, calm: CalmWork): Promise<void>;
   /** What has been asked for so far, in that order. */
   readonly asked: readonly PlannedOperation[];
@@ -37,8 +37,15 @@ interface CalmWork {
   readonly heard: (operation: ClientOperation) => void;
 }
 
-/** Pauses of a client between two operations are up to one of these, ms. */
-const pausesMaxMs = [20, 200, 1_000] as const;
+/**
+ * Clients ask in bursts: only those who meet get in each other's way, and most that is worth while happens after a
+ * fault, not within the thousandth operation before it. Pauses in a burst, and rests between two, are up to one of
+ * these, ms.
+ */
+const pausesMaxMs = [5, 50, 300] as const;
+const restsMaxMs = [1_000, 4_000, 8_000] as const;
+const burstLengthMax = 12;
+const calmPauseMaxMs = 300;
 
 /** As the seed has it. */
 export class DrawnAsking implements Asking {
@@ -55,9 +62,11 @@ export class DrawnAsking implements Asking {
   }
 
   async work(client: Client, index: number, behaviour: Behaviour, over: () => boolean): Promise<void> {
-    const pauseMaxMs = pick(client.prng, pausesMaxMs);
-    while (!over()) {
-      await client.sleep(client.prng.number() * pauseMaxMs);
+    const { prng } = client;
+    const restMaxMs = pick(prng, restsMaxMs);
+    for (let [left, pauseMaxMs] = [0, 0]; !over(); left--) {
+      await client.sleep(prng.number() * (left > 0 ? pauseMaxMs : restMaxMs));
+      if (left <= 0) [left, pauseMaxMs] = [1 + prng.below(burstLengthMax), pick(prng, pausesMaxMs)];
       const { request, turn } = this.#draw(client, index, false);
       await client.perform(request, behaviour, turn);
     }
@@ -65,6 +74,7 @@ export class DrawnAsking implements Asking {
 
   async calmWork(client: Client, index: number, behaviour: Behaviour, { over, heard }: CalmWork): Promise<void> {
     while (!over()) {
+      await client.sleep(client.prng.number() * calmPauseMaxMs);
       const { request, turn } = this.#draw(client, index, true);
       heard(await client.perform(request, behaviour, turn));
     }
@@ -105,6 +115,7 @@ export class ListedAsking implements Asking {
   async calmWork(client: Client, index: number, behaviour: Behaviour, { broken, heard }: CalmWork): Promise<void> {
     for (const planned of this.#listed.get(index) ?? []) {
       if (planned.calm !== true) continue;
+      await client.sleepUntil(this.#startUs + Math.round(planned.at * 1_000));
       if (broken()) return;
       this.asked.push(planned);
       heard(await client.perform(planned.request, behaviour, planned.turn));

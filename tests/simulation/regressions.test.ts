@@ -30,9 +30,12 @@ test("a call that waits while its node joins again is not sent on without the id
     { kind: "oneWay", at: 1_000, lastsMs: 5_000, nodes: ["node-3", "node-1"], amount: 0 },
     { kind: "storeCutOff", at: 1_500, lastsMs: 4_000, nodes: ["node-1"], amount: 0 },
   ];
-  for (const seed of [4, 6, 10]) {
+  // Four of these showed it; a change of the workload moves which ones do.
+  let lost = 0;
+  for (let seed = 1; seed <= 24; seed++) {
     const { violations, operations } = await simulate({ scenario: plainAppends, seed, plan });
     assert.deepEqual(violations, [], `seed ${seed}`);
-    assert.ok(operations.info > 0, "some answers were lost");
+    lost += operations.info;
   }
+  assert.ok(lost > 24, "answers were lost");
 });

@@ -5,7 +5,7 @@
 import type { Call, Frozen, Operations } from "synod";
 import { defineSystem, implement } from "synod";
 import { connect } from "synod/client";
-import { Account, Rates, Transfer } from "./contracts.ts";
+import { Account, Order, Rates, Transfer } from "./contracts.ts";
 
 type Same<A, B> = [A, B] extends [B, A] ? (((x: A) => A) extends (x: B) => B ? true : false) : false;
 function expectTrue<_T extends true>(): void {}
@@ -131,6 +131,31 @@ export async function clients(): Promise<number> {
   return balance * quoted;
 }
 
+/** A command leaves messages and timers behind, also for its own service and in a circle. */
+export const sending = implement(Account, {
+  sends: [Transfer, Account, Rates],
+  state: { version: 1, initial: () => ({ balance: 0 }) },
+  operations: {
+    deposit: (ctx, { amount: sum }) => {
+      const amount = sum;
+      const sent = ctx.send(Account, "bob").withdraw({ amount });
+      expectTrue<Same<typeof sent, void>>();
+      ctx.send(Rates, { after: "5m" }).correct({ rate: 1 });
+      // What the schema fills in may be left out.
+      ctx.send(Transfer, "t", { after: 250 }).start({ amount });
+      ctx.timer("hold").set({ after: "15m" }).withdraw({ amount });
+      ctx
+        .timer("expire")
+        .set({ at: ctx.now + 1 })
+        .deposit({ amount });
+      ctx.timer("hold").cancel();
+      return ctx.state;
+    },
+    withdraw: (ctx) => ctx.state,
+    balance: (ctx) => ctx.state,
+  },
+});
+
 /** A stateless command may call commands too. */
 export const desk = implement(Rates, {
   calls: [Account, Transfer],
@@ -142,4 +167,24 @@ export const desk = implement(Rates, {
   },
 });
 
-export default defineSystem({ name: "bank", services: [rates, account, transfer] });
+/** A durable command may call commands of keyed services, and has steps. */
+export const order = implement(Order, {
+  calls: [Account, Rates],
+  state: { version: 1, initial: () => ({ paid: 0 }) },
+  operations: {
+    place: async (ctx, { amount }) => {
+      expectTrue<Same<typeof ctx.state, { paid: number }>>();
+      const taken = await ctx.to(Account, "a", { id: "first" }).withdraw.safe({ amount });
+      if (!taken.ok && taken.error.code === "insufficientFunds") throw ctx.fail("tooPoor", taken.error.data);
+      const rate = await ctx.step("rate", async () => ({ rate: 2 }));
+      expectTrue<Same<typeof rate, { rate: number }>>();
+      await ctx.step("told", () => {});
+      await ctx.to(Rates).correct(rate);
+      ctx.state.paid += amount;
+      return ctx.state.paid;
+    },
+    note: (ctx) => ctx.clear(),
+  },
+});
+
+export default defineSystem({ name: "bank", services: [rates, account, transfer, order] });

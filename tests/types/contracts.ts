@@ -33,3 +33,12 @@ export const Transfer = defineInterface("transfer", {
     legs: query({ input: z.object({ last: z.number() }).optional(), output: z.array(z.string()) }),
   },
 });
+
+/** A saga: accepted means done. */
+export const Order = defineInterface("order", {
+  key: z.string(),
+  operations: {
+    place: command({ durable: true, input: Amount, output: z.number(), errors: { tooPoor: Balance } }),
+    note: command({ durable: false, input: z.string() }),
+  },
+});

@@ -6,7 +6,7 @@ import type { Operations } from "synod";
 import { command, defineInterface, implement, query } from "synod";
 import { type Client, connect } from "synod/client";
 import { z } from "zod";
-import { Account, Rates } from "./contracts.ts";
+import { Account, Order, Rates } from "./contracts.ts";
 
 const state = { version: 1, initial: () => ({ balance: 0 }) };
 const fine = () => ({ balance: 0 });
@@ -107,6 +107,20 @@ export const commandFromKeyedCommand = implement(Audit, {
   },
 });
 
+export const stepInCommand = implement(Order, {
+  calls: [Account],
+  state,
+  operations: {
+    place: async (ctx, { amount }) => (await ctx.to(Account, "a").deposit({ amount })).balance,
+    note: async (ctx) => {
+      // @ts-expect-error Property 'step' does not exist on type 'CommandContext<
+      await ctx.step("told", () => {});
+      // @ts-expect-error Property 'deposit' does not exist on type
+      await ctx.to(Account, "a").deposit({ amount: 1 });
+    },
+  },
+});
+
 export const commandFromQuery = implement(Audit, {
   calls: [Account],
   state,
@@ -149,6 +163,40 @@ export const withoutCalls = implement(Rates, {
     quote: async (ctx) => (await ctx.to(Account, "a").balance()).balance,
     correct: () => {},
   },
+});
+
+export const sendingWrong = implement(Audit, {
+  sends: [Account, Audit],
+  state,
+  operations: {
+    note: (ctx) => {
+      // @ts-expect-error is not assignable to parameter of type '"rates is missing from the sends of this service"'
+      ctx.send(Rates).correct({ rate: 1 });
+      // @ts-expect-error Property 'balance' does not exist on type
+      ctx.send(Account, "a").balance();
+      // @ts-expect-error Type 'string' is not assignable to type 'number'
+      ctx.send(Account, "a").deposit({ amount: "1" });
+      // @ts-expect-error 'timeout' does not exist in type 'SendOptions'
+      ctx.send(Account, "a", { timeout: "5s" }).deposit({ amount: 1 });
+      // @ts-expect-error Property 'check' does not exist on type
+      ctx.timer("hold").set({ after: "5m" }).check();
+      // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
+      ctx.timer("hold").set({ after: "5m" }).note(5);
+      // @ts-expect-error Argument of type '{}' is not assignable to parameter of type 'TimerTime'
+      ctx.timer("hold").set({}).note("x");
+    },
+    check: (ctx) => {
+      // @ts-expect-error Property 'send' does not exist on type
+      ctx.send(Account, "a").deposit({ amount: 1 });
+      return true;
+    },
+  },
+});
+
+export const statelessWithOutbox = implement(Rates, {
+  // @ts-expect-error is not assignable to type
+  sends: [Account],
+  operations: { quote: () => 1, correct: () => {} },
 });
 
 export const missingKey = implement(Rates, {

@@ -102,9 +102,8 @@ function eventsOf({ trace, violations }: RunResult, laneOf: ReadonlyMap<string, 
   return events;
 }
 
-function textOf({ where, what, text, says }: TraceLine, kind: EventKind): string {
-  if (says !== undefined) return says;
-  if (kind === "client") return `${where} ${what} ${text}`;
+function textOf({ where, what, text }: TraceLine, kind: EventKind): string {
+  if (kind === "client") return `${where} ${what} ${text.replace(/ by client-\d+$/, "")}`;
   if (kind === "process") return `${where}: ${text.replace(/^(\d+) starts$/, "process $1 starts")}`;
   if (kind === "ran") return `${where} ran ${text}`;
   return kind === "log" ? `${where} logs: ${text}` : text;

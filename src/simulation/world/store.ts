@@ -144,7 +144,7 @@ export class SimulatedStore {
   #ask(process: Process, method: StoreMethod, request: unknown): Promise<never> {
     const { world, weather } = this;
     const prng = this.#prngOf(process);
-    const copy: unknown = structuredClone(request);
+    const copy = copyOf(request);
     const sent = method === "commit" ? this.#observer.commitSent(process, copy as CommitBatch) : undefined;
     if (method === "read") this.#observer.readSent(process, copy as readonly Read[]);
     const { trace } = world;
@@ -221,11 +221,10 @@ export class SimulatedStore {
   #apply(process: Process, method: StoreMethod, request: unknown, sent: unknown): unknown {
     if (method === "commit") this.#observer.deciding(this.database, request as CommitBatch);
     const answer = this.#answers[method](this.database, request as never);
-    const { trace } = this.world;
-    const says = trace.kept
-      ? `${process.name}: ${wordsOfRequest(method, request)} → ${wordsOfAnswer(method, answer)}`
-      : undefined;
-    trace.add("store", method, `for ${process.name}/${process.generation}: ${inWords(request, answer)}`, says);
+    const essence = `for ${process.name}/${process.generation}: ${essenceOf(method, request, answer)}`;
+    const words = (): string =>
+      `${process.name}: ${wordsOfRequest(method, request)} → ${wordsOfAnswer(method, answer)}`;
+    this.world.trace.add("store", method, essence, words);
     if (method === "commit") {
       this.#observer.committed(process, request as CommitBatch, answer as CommitResult, sent);
     }
@@ -252,11 +251,47 @@ export class SimulatedStore {
   }
 }
 
+/** A request as it travels: what its sender changes afterwards is not changed in it. Plain objects and arrays only. */
+function copyOf<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  // Spread keeps the shape, which is what makes this several times as fast as structuredClone.
+  const copy = { ...value } as Record<string, unknown>;
+  for (const name in copy) if (typeof copy[name] === "object") copy[name] = copyOf(copy[name]);
+  return copy as T;
+}
+
 function connectionLost(): SynodError {
   return new SynodError("unavailable", "the connection to the store was lost");
 }
 
-/** What was asked and answered, short enough for a line and long enough to tell two runs apart. */
+/** What tells two runs apart, without putting all of it into words. */
+function essenceOf(method: StoreMethod, request: unknown, answer: unknown): string {
+  switch (method) {
+    case "commit": {
+      const { status } = answer as CommitResult;
+      let text = status as string;
+      for (const { shard, epoch, entities, floors } of (request as CommitBatch).shards) {
+        text += `, ${shard.service}/${shard.number} epoch ${epoch} floors ${floors.length}`;
+        for (const { key, version, state, records } of entities) {
+          text += ` ${key}@${version} ${state}`;
+          for (const { id, reply } of records) text += ` ${id} ${reply}`;
+        }
+      }
+      return text;
+    }
+    case "read":
+      return `${(request as readonly unknown[]).length} rows`;
+    case "renew": {
+      const { status, revision } = answer as { readonly status: string; readonly revision?: number };
+      return `${status} at revision ${revision}`;
+    }
+    default:
+      return inWords(request, answer);
+  }
+}
+
+/** What was asked and answered, short enough for a line. */
 function inWords(request: unknown, answer: unknown): string {
   const asked = short(request);
   const { status, view: _view, ...rest } = (answer ?? {}) as Record<string, unknown>;

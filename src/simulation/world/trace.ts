@@ -1,6 +1,9 @@
 /**
  * The trace of a run: everything that happened in it, one line each, in order. Two runs of one seed give the same
  * lines, byte for byte; the hash over all lines is how that is shown without keeping them (guarantee G10).
+ *
+ * A run writes tens of thousands of lines, and hardly any is ever read: what is costly to put into words may have words
+ * of its own, which are made only where lines are kept; the hash has something shorter that says as much.
  */
 import { createHash, type Hash } from "node:crypto";
 
@@ -12,8 +15,6 @@ export interface TraceLine {
   /** `message`, `commit`, `fault`, `call`, `log`, … */
   readonly what: string;
   readonly text: string;
-  /** The same for people, where the text is made to tell two runs apart; not part of the hash. */
-  readonly says?: string | undefined;
 }
 
 /**
@@ -39,28 +40,30 @@ export interface Passage {
 const gatheredLinesMax = 512;
 
 export class Trace {
-  readonly #now: () => number;
+  readonly #nowUs: () => number;
   readonly #keep: boolean;
   readonly #hash: Hash = createHash("sha256");
-  #gathered: string[] = [];
+  #gathered = "";
   /** Empty unless the lines are kept. */
   readonly lines: TraceLine[] = [];
   /** In the order in which they were sent; empty unless the lines are kept. */
   readonly passages: Passage[] = [];
   length = 0;
 
-  /** `now` in milliseconds since the world began. */
-  constructor(now: () => number, keep: boolean) {
-    this.#now = now;
+  /** `nowUs` in microseconds since the world began. */
+  constructor(nowUs: () => number, keep: boolean) {
+    this.#nowUs = nowUs;
     this.#keep = keep;
   }
 
-  add(where: string, what: string, text: string, says?: string): void {
-    const line = { at: this.#now(), where, what, text, says };
+  /** `text` must tell two runs apart; `words`, if any, take its place in a line that is kept. */
+  add(where: string, what: string, text: string, words?: () => string): void {
+    const nowUs = this.#nowUs();
     this.length++;
-    this.#gathered.push(formatTraceLine(line));
-    if (this.#gathered.length >= gatheredLinesMax) this.#flush();
-    if (this.#keep) this.lines.push(line);
+    this.#gathered += `${nowUs} ${where} ${what} ${text}\n`;
+    if (this.length % gatheredLinesMax === 0) this.#flush();
+    if (!this.#keep) return;
+    this.lines.push({ at: nowUs / 1_000, where, what, text: words?.() ?? text });
   }
 
   /** Whether anybody will look at it. */
@@ -71,7 +74,7 @@ export class Trace {
   /** Something leaves; undefined when nobody will look. Whoever sees it arrive says so with {@link arrived}. */
   sent(from: string, to: string, says: readonly string[] = [], minor: boolean = false): Passage | undefined {
     if (!this.#keep) return undefined;
-    const sentAt = this.#now();
+    const sentAt = this.#nowUs() / 1_000;
     const sentAfter = this.length;
     const passage = { from, to, sentAt, arrivedAt: undefined, sentAfter, arrivedAfter: 0, says, minor };
     this.passages.push(passage);
@@ -80,7 +83,7 @@ export class Trace {
 
   arrived(passage: Passage | undefined): void {
     if (passage === undefined) return;
-    passage.arrivedAt = this.#now();
+    passage.arrivedAt = this.#nowUs() / 1_000;
     passage.arrivedAfter = this.length;
   }
 
@@ -91,9 +94,8 @@ export class Trace {
   }
 
   #flush(): void {
-    if (this.#gathered.length === 0) return;
-    this.#hash.update(`${this.#gathered.join("\n")}\n`);
-    this.#gathered = [];
+    this.#hash.update(this.#gathered);
+    this.#gathered = "";
   }
 }
 

@@ -47,7 +47,7 @@ export class World {
     this.#timing = timing;
     this.#ties = this.prng("ties");
     this.#onThrown = onThrown;
-    this.trace = new Trace(() => this.now, keepTrace);
+    this.trace = new Trace(() => this.#nowUs, keepTrace);
   }
 
   /** Milliseconds since the world began. */
