@@ -28,10 +28,11 @@ export type CaseOptions = Omit<RunOptions, "scenario">;
 /** A case as text grows to this at most, bytes. */
 const caseBytesMax = 64 * 1024 * 1024;
 
-/** The run that a seed has drawn, written out. */
-export function caseOf(result: RunResult, durationMs: number): Case {
+/** A run written out: what it was asked for with, and what was drawn. */
+export function caseOf(result: RunResult, what: CaseOptions, durationDefaultMs: number): Case {
   const { seed, plan, asked } = result;
-  return { seed, timing: 0, fairWeather: false, durationMs, plan, operations: asked };
+  const { timing = 0, fairWeather = false, durationMs = durationDefaultMs } = what;
+  return { seed, timing, fairWeather, durationMs, plan, operations: asked };
 }
 
 /** One word: it can be copied from a log into a shell. */

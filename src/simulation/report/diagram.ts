@@ -57,7 +57,7 @@ export interface Diagram {
 }
 
 /** Distances in pixels, and bounds. */
-export function diagramSizes(): {
+function diagramSizes(): {
   readonly left: number;
   readonly top: number;
   readonly gap: number;

@@ -48,7 +48,7 @@ interface PageState {
   selected: string | null;
 }
 
-export function startPage(document: PageDocument, window: PageWindow): void {
+function startPage(document: PageDocument, window: PageWindow): void {
   const story = JSON.parse(document.getElementById("story")?.textContent ?? "") as DiagramStory;
   const drawing = document.getElementById("diagram")!;
   const state: PageState = { document, story, drawing, from: 0, to: story.endsAt, minor: false, selected: null };

@@ -106,6 +106,7 @@ function textOf({ where, what, text }: TraceLine, kind: EventKind): string {
   if (kind === "client") return `${where} ${what} ${text.replace(/ by client-\d+$/, "")}`;
   if (kind === "process") return `${where}: ${text.replace(/^(\d+) starts$/, "process $1 starts")}`;
   if (kind === "ran") return `${where} ran ${text}`;
+  if (kind === "fault") return text.replace(/^(\w+) \1 /, "$1 ");
   return kind === "log" ? `${where} logs: ${text}` : text;
 }
 

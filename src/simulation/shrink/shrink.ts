@@ -60,7 +60,7 @@ export async function shrink(options: ShrinkOptions): Promise<ShrinkProgress> {
 }
 
 /** What a case is measured by: smaller is what has less to be understood. */
-export function sizeOf({ plan, operations }: Case): number {
+function sizeOf({ plan, operations }: Case): number {
   return plan.length + operations.length;
 }
 
