@@ -22,7 +22,7 @@ const story: DiagramStory = {
   ],
 };
 
-const whole = { from: 0, to: 1_000, width: 1_092, minor: false };
+const whole = { from: 0, to: 1_000, width: 1_116, minor: false };
 
 test("time goes right, one pixel a millisecond here, and every lane has a line of its own", () => {
   const { lanes, dots, arrows } = layOutDiagram(story, whole);
@@ -58,9 +58,9 @@ test("the step that broke the promise is marked, and out of view it is not drawn
 });
 
 test("a span is cut where the view ends", () => {
-  const [span, ...others] = layOutDiagram(story, { ...whole, from: 200, to: 300, width: 192 }).spans;
+  const [span, ...others] = layOutDiagram(story, { ...whole, from: 200, to: 300, width: 216 }).spans;
   assert.deepEqual(others, []);
-  assert.deepEqual([span!.x, span!.width], [92, 100]);
+  assert.deepEqual([span!.x, span!.width], [92, 124]);
 });
 
 test("ticks are at round instants, and no closer than their labels are wide", () => {

@@ -59,18 +59,19 @@ export interface Diagram {
 /** Distances in pixels, and bounds. */
 function diagramSizes(): {
   readonly left: number;
+  readonly right: number;
   readonly top: number;
   readonly gap: number;
   readonly band: number;
   readonly shapesMax: number;
   readonly tickWidth: number;
 } {
-  return { left: 92, top: 34, gap: 46, band: 26, shapesMax: 1_500, tickWidth: 110 };
+  return { left: 92, right: 24, top: 34, gap: 46, band: 26, shapesMax: 1_500, tickWidth: 110 };
 }
 
 export function layOutDiagram(story: DiagramStory, view: DiagramView): Diagram {
-  const { left, top, gap } = diagramSizes();
-  const pixelsPerMs = (view.width - left) / Math.max(0.001, view.to - view.from);
+  const { left, right, top, gap } = diagramSizes();
+  const pixelsPerMs = (view.width - left - right) / Math.max(0.001, view.to - view.from);
   const x = (at: number): number => left + (at - view.from) * pixelsPerMs;
   const y = (lane: number): number => top + gap * (lane + 0.5);
   const violation = story.events.find(({ violates }) => violates);

@@ -134,7 +134,7 @@ function stepPage(state: PageState, by: 1 | -1): void {
 
 function timeUnder(state: PageState, clientX: number): number {
   const { left } = state.drawing.getBoundingClientRect();
-  const share = (clientX - left - 92) / Math.max(1, state.drawing.clientWidth - 92);
+  const share = (clientX - left - 92) / Math.max(1, state.drawing.clientWidth - 92 - 24);
   return state.from + Math.min(1, Math.max(0, share)) * (state.to - state.from);
 }
 

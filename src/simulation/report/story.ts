@@ -107,7 +107,7 @@ function textOf({ where, what, text }: TraceLine, kind: EventKind): string {
   if (kind === "process") return `${where}: ${text.replace(/^(\d+) starts$/, "process $1 starts")}`;
   if (kind === "ran") return `${where} ran ${text}`;
   if (kind === "fault") return text.replace(/^(\w+) \1 /, "$1 ");
-  return kind === "log" ? `${where} logs: ${text}` : text;
+  return kind === "log" ? `${where} ${what === "prints" ? "prints" : "logs"}: ${text}` : text;
 }
 
 /** The last thing that happened before this line of the judge: it is what the judge speaks of. */
@@ -123,7 +123,8 @@ function kindOf({ where, what }: TraceLine): EventKind {
   if (where === "store") return "store";
   if (where.startsWith("client-")) return "client";
   if (logLevels.has(what)) return "log";
-  return what === "process" ? "process" : "ran";
+  if (what === "process" || what === "ran") return what;
+  return what === "prints" ? "log" : "ran";
 }
 
 function passageOf(passage: Passage, laneOf: ReadonlyMap<string, number>): StoryPassage[] {
