@@ -76,10 +76,22 @@ describe("the OpenAPI document", () => {
     assert.deepEqual(namesOf(paths["/account/{key}/deposit"].post), [
       "Idempotency-Key",
       "Request-Timeout",
+      "Synod-Priority",
       "traceparent",
     ]);
-    assert.deepEqual(namesOf(paths["/account/{key}/history"].post), ["Request-Timeout", "Synod-Priority", "traceparent"]);
-    assert.deepEqual(namesOf(paths["/account/{key}/history"].get), ["input", "Request-Timeout", "Synod-Priority", "traceparent"]);
+    assert.deepEqual(namesOf(paths["/account/{key}/history"].post), [
+      "Request-Timeout",
+      "Synod-Priority",
+      "Synod-Priority",
+      "traceparent",
+    ]);
+    assert.deepEqual(namesOf(paths["/account/{key}/history"].get), [
+      "input",
+      "Request-Timeout",
+      "Synod-Priority",
+      "Synod-Priority",
+      "traceparent",
+    ]);
     assert.deepEqual(namesOf(paths["/account/{key}/balance"]), ["key"]);
     assert.equal(paths["/account/{key}/history"].get.description, "What happened.");
     assert.equal(paths["/account/{key}/close"].post.requestBody, undefined);
