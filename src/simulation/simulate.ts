@@ -4,9 +4,7 @@
  * every machine.
  */
 import type { CommitBatch } from "../ports/store.ts";
-import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnyInterface } from "../service/model.ts";
-import { createPrng } from "../values/prng.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
@@ -14,11 +12,12 @@ import { type Fault, FaultInjector, planFaults } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
+import { drawLimits } from "./run-limits.ts";
 import type { CommittedState, Scenario } from "./scenario.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
 import type { TraceLine } from "./world/trace.ts";
-import { chance, pick, seedPrng } from "./world/world.ts";
+import { pick, seedPrng } from "./world/world.ts";
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -120,7 +119,8 @@ class Run {
     if (options.fairWeather !== true) setWeather(this.#weather, weather);
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
-    this.#plan = options.plan ?? planFaults(seedPrng(seed, "faults"), names, scenario.durationMs);
+    const drawPlan = mutation?.plan ?? planFaults;
+    this.#plan = options.plan ?? drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs);
     const clients = scenario.clients ?? 2 + prng.below(19);
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
@@ -200,7 +200,8 @@ class Run {
     };
     const settle = this.#clients.map(async (client, index) => {
       for (const operation of unknown) {
-        if (operation.client === client.name && !(await client.resolve(operation, calm))) this.#unanswered(operation);
+        if (operation.client !== client.name || (await client.resolve(operation, calm))) continue;
+        if (!isForgotten(operation) && !isOfTheCaller(operation)) this.#unanswered(operation);
       }
       await this.#asking?.calmWork(client, index, calm, calmWork);
     });
@@ -293,6 +294,11 @@ class Run {
   }
 }
 
+/** Its key is older than what is remembered: that nobody will ever know is the answer. */
+function isForgotten({ reply }: ClientOperation): boolean {
+  return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
+}
+
 /** Refused for what it is, by every system at any time. */
 function isOfTheCaller({
   reply,
@@ -300,14 +306,4 @@ function isOfTheCaller({
   readonly reply: { readonly ok: boolean; readonly error?: { readonly code: string } } | undefined;
 }): boolean {
   return reply?.ok === false && ["invalid_argument", "internal"].includes(reply.error?.code ?? "");
-}
-
-/** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
-function drawLimits(seed: number): Partial<NodeLimits> {
-  const prng = createPrng(seed ^ 0x5eed);
-  return {
-    ...(chance(prng, 0.3) && { entityMemoryBytesMax: 6_000 }),
-    ...(chance(prng, 0.5) && { trimIntervalMs: 2_000 }),
-    ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
-  };
 }

@@ -5,7 +5,7 @@
 import type { World } from "./world.ts";
 
 /** 2026-01-01T00:00:00Z, where every run begins. */
-const epochMs = 1_767_225_600_000;
+export const epochMs = 1_767_225_600_000;
 
 export class MachineClock {
   readonly #world: World;
