@@ -29,5 +29,6 @@ export {
   query,
   type Transformed,
 } from "./service/interface.ts";
+export type { Messages, NamedTimer, Sending, SendOptions, TimerTime } from "./service/sending.ts";
 export { defineSystem, replaceServices, type System } from "./service/system.ts";
 export type { Duration } from "./values/durations.ts";

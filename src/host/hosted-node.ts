@@ -5,7 +5,7 @@
 import { systemClock } from "../adapters/system/clock.ts";
 import { systemRandom } from "../adapters/system/random.ts";
 import type { SynodError } from "../errors.ts";
-import type { InboundAdapter, ListenTarget, RunningAdapter } from "../ports/gateway.ts";
+import type { ConnectionHandle, InboundAdapter, ListenTarget, PassOn, RunningAdapter } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
@@ -34,14 +34,19 @@ export interface HostedNodeOptions {
   readonly nameIsOwn?: boolean;
 }
 
+/** How idle connections of an adapter, by its index, are passed on. */
+export type PassOnOf = (adapter: number) => PassOn;
+
 export interface HostedNode {
   readonly node: RunningNode;
   /** Where the adapters answer, in the order of the adapters. */
   readonly urls: readonly string[];
   /** Takes no new calls from outside; resolves when those that came in are answered, or the time is over. */
   closeDoors(drainMs: number): Promise<void>;
+  /** Goes on with an idle connection that another node's adapter of that index passed on. */
+  adopt(adapter: number, connection: ConnectionHandle): void;
   /** Takes no new calls, finishes what it accepted (for `drainMs` at the most) and frees everything. */
-  stop(drainMs: number): Promise<void>;
+  stop(drainMs: number, passOnOf?: PassOnOf): Promise<void>;
   /** Resolves when the node has stopped: with the reason when it had to. */
   readonly stopped: Promise<SynodError | undefined>;
 }
@@ -57,7 +62,7 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
     throw error;
   });
   const adapters: RunningAdapter[] = [];
-  const stop = once((drainMs: number) => stopAll(store, node, adapters, drainMs));
+  const stop = once((drainMs, passOnOf) => stopAll({ store, node, adapters, drainMs, passOnOf }));
   try {
     for (const [index, adapter] of options.adapters.entries()) {
       const listen = options.listen?.[index];
@@ -70,7 +75,12 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
   const closeDoors = async (drainMs: number): Promise<void> => {
     await within(Promise.all(adapters.map((adapter) => adapter.drain())), drainMs);
   };
-  return { node, urls: adapters.map((adapter) => adapter.url), closeDoors, stop, stopped: node.stopped };
+  const adopt = (index: number, connection: ConnectionHandle): void => {
+    const adapter = adapters[index];
+    if (adapter?.adopt) adapter.adopt(connection);
+    else connection.close();
+  };
+  return { node, urls: adapters.map((adapter) => adapter.url), closeDoors, adopt, stop, stopped: node.stopped };
 }
 
 async function start(store: Store, options: HostedNodeOptions): Promise<RunningNode> {
@@ -89,27 +99,31 @@ async function start(store: Store, options: HostedNodeOptions): Promise<RunningN
   });
 }
 
+interface Stop {
+  readonly store: Store;
+  readonly node: RunningNode;
+  readonly adapters: readonly RunningAdapter[];
+  readonly drainMs: number;
+  readonly passOnOf: PassOnOf | undefined;
+}
+
 /**
  * The doors first: what is inside is answered while the node still serves. What is not answered in time is
  * abandoned by the node, which still answers it with a known outcome before the adapters cut the rest.
  */
-async function stopAll(
-  store: Store,
-  node: RunningNode,
-  adapters: readonly RunningAdapter[],
-  drainMs: number,
-): Promise<void> {
+async function stopAll({ store, node, adapters, drainMs, passOnOf }: Stop): Promise<void> {
   const started = performance.now();
   const doorsMs = drainMs * (1 - leavePart);
   // Shards move meanwhile: what is still inside finds them at their next owners.
-  await within(Promise.all([node.drain(doorsMs), ...adapters.map((adapter) => adapter.drain())]), doorsMs);
+  const doors = adapters.map((adapter, index) => adapter.drain(passOnOf?.(index)));
+  await within(Promise.all([node.drain(doorsMs), ...doors]), doorsMs);
   await node.stop(Math.max(0, drainMs - (performance.now() - started)));
   await Promise.all(adapters.map((adapter) => adapter.close()));
   await store.close();
 }
 
 /** A stop that is asked for again is the same stop. */
-function once(stop: (drainMs: number) => Promise<void>): (drainMs: number) => Promise<void> {
+function once(stop: HostedNode["stop"]): HostedNode["stop"] {
   let stopping: Promise<void> | undefined;
-  return (drainMs) => (stopping ??= stop(drainMs));
+  return (drainMs, passOnOf) => (stopping ??= stop(drainMs, passOnOf));
 }

@@ -58,7 +58,10 @@ export type ToNode =
   /** The membership has changed: look now. */
   | { readonly type: "refresh" }
   | { readonly type: "ask"; readonly id: number; readonly question: Question; readonly ask: unknown }
-  | { readonly type: "drain"; readonly drainMs: number };
+  /** Comes with an open connection that was idle at a node which leaves. */
+  | { readonly type: "connection"; readonly adapter: number }
+  /** `passOn`: idle connections are wanted elsewhere. */
+  | { readonly type: "drain"; readonly drainMs: number; readonly passOn: boolean };
 
 export type FromNode =
   | { readonly type: "loaded"; readonly system: SystemFacts }
@@ -67,5 +70,7 @@ export type FromNode =
   | { readonly type: "ready"; readonly urls: readonly string[]; readonly address: string | null }
   | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly type: "refusal"; readonly id: number; readonly error: ErrorFacts }
+  /** Comes with an open connection on which nothing is going on: another node should go on with it. */
+  | { readonly type: "connection"; readonly adapter: number }
   /** Why the process is about to end. */
   | { readonly type: "failed"; readonly error: ErrorFacts };

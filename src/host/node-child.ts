@@ -4,6 +4,7 @@ import { getCompileCacheDir } from "node:module";
 import type { Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { SynodError } from "../errors.ts";
+import type { ConnectionHandle } from "../ports/gateway.ts";
 import { fromErrorFacts } from "./error-facts.ts";
 import type { FromNode, Question, Questions, ToNode } from "./messages.ts";
 import type { NodeProcessArguments } from "./node-process.ts";
@@ -13,6 +14,8 @@ export interface NodeChildOptions {
   /** Sends what the user's code prints to standard error, so that standard output stays readable to machines. */
   readonly quietStdout: boolean;
   readonly onMessage: (message: FromNode) => void;
+  /** The node passes an idle connection of that adapter on. */
+  readonly onConnection: (adapter: number, connection: ConnectionHandle) => void;
   /** Called once, when the process is dead and everything that it said has been heard. */
   readonly onEnd: (end: string) => void;
 }
@@ -27,7 +30,7 @@ export class NodeChild {
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   #asked = 0;
 
-  constructor({ settings, quietStdout, onMessage, onEnd }: NodeChildOptions) {
+  constructor({ settings, quietStdout, onMessage, onConnection, onEnd }: NodeChildOptions) {
     const cache = getCompileCacheDir();
     const program = new URL(fromSource ? "./node-process.ts" : "./node-process.js", import.meta.url);
     this.#process = fork(fileURLToPath(program), [JSON.stringify(settings)], {
@@ -35,7 +38,10 @@ export class NodeChild {
       env: { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
       stdio: ["ignore", quietStdout ? 2 : "inherit", "inherit", "ipc"],
     });
-    this.#process.on("message", (message: FromNode) => this.#receive(message, onMessage));
+    this.#process.on("message", (message: FromNode, handle) => {
+      if (message.type === "connection") onConnection(message.adapter, handle as unknown as ConnectionHandle);
+      else this.#receive(message, onMessage);
+    });
     // Neither a message to a process that has just died nor a failed fork is news: both end in `close`.
     this.#process.on("error", () => {});
     this.#process.on("close", (code, signal) => {
@@ -51,6 +57,14 @@ export class NodeChild {
 
   tell(message: ToNode, handle?: Server): void {
     if (this.#process.connected) this.#process.send(message, handle, { keepOpen: true }, () => {});
+  }
+
+  /** Gives the node an open connection to go on with. */
+  takeOver(adapter: number, connection: ConnectionHandle): void {
+    // A copy has gone when the message has.
+    const close = (): void => connection.close();
+    if (!this.#process.connected) return close();
+    this.#process.send({ type: "connection", adapter } satisfies ToNode, connection as unknown as Server, {}, close);
   }
 
   /** Rejects when the node refuses, dies, or takes longer than `waitMs`. */

@@ -8,11 +8,11 @@ import type { Server } from "node:net";
 import { createLog, type LogOptions } from "../adapters/log/pino.ts";
 import { tcpNetwork } from "../adapters/tcp/network.ts";
 import { SynodError } from "../errors.ts";
-import type { ListenTarget } from "../ports/gateway.ts";
+import type { ConnectionHandle, ListenTarget } from "../ports/gateway.ts";
 import { describeService } from "../service/description.ts";
 import type { AnySystem } from "../service/model.ts";
 import { toErrorFacts } from "./error-facts.ts";
-import { type HostedNode, hostNode } from "./hosted-node.ts";
+import { type HostedNode, hostNode, type PassOnOf } from "./hosted-node.ts";
 import { holdSocket, listenAddress } from "./listening-socket.ts";
 import type { FromNode, Question, Questions, SystemFacts, ToNode } from "./messages.ts";
 import { parseStoreUrl } from "./store-location.ts";
@@ -74,8 +74,10 @@ async function receive(message: ToNode, handle: Server | undefined): Promise<voi
       return hosted?.node.refresh();
     case "ask":
       return await answer(message.id, message.question, message.ask);
+    case "connection":
+      return hosted?.adopt(message.adapter, handle as unknown as ConnectionHandle);
     case "drain":
-      return await stop(message.drainMs);
+      return await stop(message.drainMs, message.passOn ? passOn : undefined);
   }
 }
 
@@ -108,13 +110,27 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
 }
 
 /** Drains, then ends the process. A start is finished first, so that the node can leave the membership in order. */
-async function stop(drainMs: number): Promise<void> {
+async function stop(drainMs: number, passOnOf?: PassOnOf): Promise<void> {
   if (stopping) return;
   stopping = true;
   const asked = performance.now();
   if (starting) await within(starting, drainMs);
-  await hosted?.stop(Math.max(0, drainMs - (performance.now() - asked)));
+  await hosted?.stop(Math.max(0, drainMs - (performance.now() - asked)), passOnOf);
   process.exit(0);
+}
+
+/** Gives idle connections to the supervisor, which gives them to a node that stays. */
+function passOn(adapter: number): (connection: ConnectionHandle) => Promise<void> {
+  return (connection) =>
+    new Promise((resolve) => {
+      const gone = (): void => {
+        connection.close();
+        resolve();
+      };
+      const message: FromNode = { type: "connection", adapter };
+      if (process.connected) process.send!(message, connection as unknown as Server, {}, gone);
+      else gone();
+    });
 }
 
 async function answer(id: number, question: Question, ask: unknown): Promise<void> {

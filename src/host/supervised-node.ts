@@ -4,6 +4,7 @@
  * to watch the lease expire.
  */
 import { SynodError } from "../errors.ts";
+import type { ConnectionHandle } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
 import { fromErrorFacts } from "./error-facts.ts";
 import type { FromNode, SystemFacts } from "./messages.ts";
@@ -45,6 +46,8 @@ export interface SupervisedNodeOptions {
   readonly isStoreLocked: () => Promise<boolean>;
   readonly onLoaded: (node: SupervisedNode, system: SystemFacts) => void;
   readonly onReady: (node: SupervisedNode, urls: readonly string[]) => void;
+  /** A node that leaves passes an idle connection of that adapter on. */
+  readonly onConnection: (adapter: number, connection: ConnectionHandle) => void;
   /** Sees to the lease of a dead process; resolves also when that was not possible. */
   readonly endLease: (node: string, incarnation: number) => Promise<void>;
   /** The node will not be started again by itself, and why. */
@@ -159,7 +162,7 @@ export class SupervisedNode {
     this.#afterDrain = afterwards;
     this.#leaveReady("draining");
     const child = this.#child;
-    child.tell({ type: "drain", drainMs });
+    child.tell({ type: "drain", drainMs, passOn: afterwards !== "stopped" });
     const { promise } = this.#ended;
     if (
       await within(
@@ -183,6 +186,7 @@ export class SupervisedNode {
       settings: this.#options.settings,
       quietStdout: this.#options.quietStdout,
       onMessage: (message) => this.#receive(message),
+      onConnection: this.#options.onConnection,
       onEnd: (end) => void this.#bury(end),
     });
   }

@@ -17,6 +17,7 @@ import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
 import type { Question, Questions, SystemFacts } from "./messages.ts";
+import { PassedConnections } from "./passed-connections.ts";
 import { PlannedWork } from "./planned-work.ts";
 import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeUrl } from "./store-location.ts";
 import { type NodeState, SupervisedNode } from "./supervised-node.ts";
@@ -77,6 +78,9 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #nodes: SupervisedNode[] = [];
   readonly #plannedWork: PlannedWork;
+  readonly #connections = new PassedConnections(() =>
+    this.#nodes.filter(({ answers }) => answers).map(({ child }) => child),
+  );
   readonly #loaded = Promise.withResolvers<SystemFacts>();
   readonly #ready = Promise.withResolvers<readonly string[]>();
   readonly #ended = Promise.withResolvers<SynodError | undefined>();
@@ -205,6 +209,7 @@ export class Supervisor {
       isStoreLocked: () => this.#isStoreLocked(),
       onLoaded: (node, system) => (this.#started ? this.#startNode(node) : this.#loaded.resolve(system)),
       onReady: (node, urls) => this.#served(node, urls),
+      onConnection: (adapter, connection) => this.#connections.pass(adapter, connection),
       endLease: (node, incarnation) => this.#endLease(node, incarnation),
       onGivenUp: (node, error) => this.#gaveUp(node, error),
     });
@@ -219,6 +224,7 @@ export class Supervisor {
   }
 
   #served(node: SupervisedNode, urls: readonly string[]): void {
+    this.#connections.passWaiting();
     if (this.#isReady) this.#options.log.info(`${node.id} serves again`, { incarnation: node.incarnation });
     if (this.#isReady || this.#nodes.some(({ state }) => state !== "ready")) return;
     this.#isReady = true;
@@ -290,6 +296,7 @@ export class Supervisor {
     const stopped = new SynodError("cancelled", "the system was stopped before it served");
     this.#loaded.reject(stopped);
     this.#ready.reject(stopped);
+    this.#connections.close();
     const started = performance.now();
     const leftMs = (): number => Math.max(0, drainMs - (performance.now() - started));
     await this.#closeDoors(Math.max(0, drainMs - killReserveMs) * doorsPart);

@@ -6,6 +6,7 @@
  */
 import { SynodError } from "../errors.ts";
 import { isSessionName } from "../values/ids.ts";
+import { isCount, isText } from "./form.ts";
 import {
   type CallRecord,
   type CommitBatch,
@@ -14,6 +15,7 @@ import {
   type SessionFloor,
   type ShardChanges,
 } from "./store.ts";
+import { numbersFault, progressFault, workFault } from "./work-form.ts";
 
 /** Why no store takes this batch, now or later; undefined when its form is right. */
 export function batchFault(batch: CommitBatch): SynodError | undefined {
@@ -39,7 +41,7 @@ function shardFault(changes: ShardChanges): string | undefined {
   const ids = new Set<string>();
   let records = 0;
   for (const entity of changes.entities) {
-    const fault = entityFault(entity);
+    const fault = entityFault(entity) ?? (entity.work === null ? undefined : workFault(entity.key, entity.work));
     if (fault !== undefined) return `${fault}, key ${JSON.stringify(entity.key)}`;
     keys.add(entity.key);
     for (const record of entity.records) {
@@ -55,7 +57,8 @@ function shardFault(changes: ShardChanges): string | undefined {
   if (sessions.size !== changes.floors.length) return "names a session twice";
   if (keys.size !== changes.entities.length) return "names a key twice";
   if (ids.size !== records) return "records an id twice";
-  return undefined;
+  if (changes.sessionNext !== null && !isCount(changes.sessionNext)) return "has a sessionNext that is no count";
+  return (changes.progress === null ? undefined : progressFault(changes.progress)) ?? numbersFault(changes);
 }
 
 function entityFault({ key, expectedVersion, version, stateVersion, state }: EntityChange): string | undefined {
@@ -82,12 +85,4 @@ function floorFaultOf({ session, floor, open }: SessionFloor): string | undefine
   if (!isCount(floor) || !ascending || (open.at(-1) ?? -1) >= floor)
     return "has a floor with open numbers out of order";
   return undefined;
-}
-
-function isText(text: string): boolean {
-  return text.isWellFormed() && !text.includes("\0");
-}
-
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
 }

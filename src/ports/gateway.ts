@@ -102,12 +102,28 @@ export type ListenTarget =
   /** A raw handle of node:net, already bound, to be passed to `server.listen`. */
   { readonly handle: object; readonly url: string } | { readonly host: string; readonly port: number };
 
+/** An open connection below any socket: a raw handle of node:net, which can go to another process. */
+export interface ConnectionHandle {
+  close(): void;
+}
+
+/**
+ * Gives a connection on which nothing is going on to another node, so that its client notices nothing. The handle is
+ * whoever's it was passed to from the call on. Resolves when it has gone, or was closed because it could not go.
+ */
+export type PassOn = (connection: ConnectionHandle) => Promise<void>;
+
 /** A started inbound adapter. */
 export interface RunningAdapter {
   /** Where it answers, such as `http://127.0.0.1:8080`. */
   readonly url: string;
-  /** Takes no new connections, lets requests in progress finish, resolves when all are answered. */
-  drain(): Promise<void>;
+  /**
+   * Takes no new connections, lets requests in progress finish, resolves when all are answered. With `passOn` idle
+   * connections are not closed but passed on.
+   */
+  drain(passOn?: PassOn): Promise<void>;
+  /** Goes on with a connection that this adapter passed on in another node. Without it such connections are closed. */
+  adopt?(connection: ConnectionHandle): void;
   /** Cuts what is left and frees everything. */
   close(): Promise<void>;
 }

@@ -6,6 +6,16 @@
  * applied (rule S3). A method that answers has told the truth, durably (rule S6).
  */
 import type { SynodError } from "../errors.ts";
+import type {
+  EntityWork,
+  InboxItem,
+  JournaledItem,
+  OutboxMessage,
+  Page,
+  ShardProgress,
+  TimerPlace,
+  TimerRow,
+} from "./work.ts";
 
 /** The unit of ownership. */
 export interface ShardId {
@@ -98,6 +108,8 @@ export interface ClaimedShard {
   readonly watermark: number;
   /** What callers promised about their sessions. */
   readonly floors: readonly SessionFloor[];
+  /** The first number of the shard's own session that has never been given out; 1 in a new shard. */
+  readonly sessionNext: number;
 }
 
 export type ClaimResult =
@@ -114,7 +126,8 @@ export type ClaimResult =
 
 /**
  * What the caller of a session promised: no number below `floor` is ever repeated, except those in `open`. The
- * records of the others are removed in the transaction that stores the floor, and the calls are refused.
+ * records of the others are removed in the transaction that stores the floor, and the calls are refused. A number
+ * stands for all records of its range, those of `derivedRecordId` too.
  */
 export interface SessionFloor {
   readonly session: string;
@@ -127,7 +140,7 @@ export interface SessionFloor {
 export interface CallRecord {
   /**
    * Id of the call: a hash over principal, service, key, operation and the caller's key; or `sessionRecordId`
-   * of values/ids.ts for a call of a session.
+   * of values/ids.ts for a call of a session, `derivedRecordId` for one that a durable command makes.
    */
   readonly id: string;
   /** Hash of the input, so that the same id with another input can be told. */
@@ -155,6 +168,8 @@ export interface EntityChange {
   /** The state as JSON text; null exactly when the row is to be absent or is left as it is. */
   readonly state: string | null;
   readonly records: readonly CallRecord[];
+  /** What it does to the entity's pending work; null when nothing. */
+  readonly work: EntityWork | null;
 }
 
 export interface ShardChanges {
@@ -163,12 +178,19 @@ export interface ShardChanges {
   readonly entities: readonly EntityChange[];
   /** Floors that rose; each replaces the one that the store has for the session. */
   readonly floors: readonly SessionFloor[];
+  /**
+   * The next number of the shard's own session, when numbers were given out; never less than the store has. Numbers
+   * and generations in this batch are below it, or below the store's when it is null.
+   */
+  readonly sessionNext: number | null;
+  /** What happened to pending work besides; null when nothing. */
+  readonly progress: ShardProgress | null;
 }
 
 /**
- * All or nothing. Shards stand in ascending order of (service, number), each once; keys and the ids of records
- * once per shard; `batch.ts` says all of it as code. Checked in the order of {@link CommitResult}: form, lease,
- * epochs, watermarks, versions.
+ * All or nothing. Shards stand in ascending order of (service, number), each once; keys, the ids of records and the
+ * numbers of new items and messages once per shard; `batch.ts` says all of it as code. Checked in the order of
+ * {@link CommitResult}: form, lease, epochs, numbers and watermarks, versions.
  */
 export interface CommitBatch {
   readonly incarnation: number;
@@ -184,12 +206,14 @@ export type CommitResult =
   | { readonly status: "fenced"; readonly shards: readonly ShardId[] }
   /**
    * Nothing was written: these entities have another version in the store, or one of their records has an id
-   * that is already recorded there. Either way what the activation knew of the entity is stale.
+   * that is already recorded there, or a new item or message a number that is taken, or an item that they finish is
+   * not theirs or not there. Either way what the activation knew of the entity is stale.
    */
   | { readonly status: "conflict"; readonly entities: readonly { readonly shard: ShardId; readonly key: string }[] }
   /**
    * Nothing was written: the store does not take something in the batch, and would not take it later. A timed
-   * record at or below its shard's watermark is such a thing: that key has been forgotten.
+   * record at or below its shard's watermark is such a thing: that key has been forgotten. But the record of an item
+   * that its change finishes is kept then, as an opaque one: a repeat that comes so late is refused by the watermark.
    */
   | { readonly status: "refused"; readonly error: SynodError }
   /** Nothing was written: the store cannot write now (full, locked for too long). */
@@ -199,7 +223,23 @@ export type CommitResult =
 
 export type Read =
   | { readonly kind: "entity"; readonly shard: ShardId; readonly key: string }
-  | { readonly kind: "record"; readonly shard: ShardId; readonly id: string };
+  | { readonly kind: "record"; readonly shard: ShardId; readonly id: string }
+  | PageRead;
+
+/** `after` is the `next` of the page before, 0 or null for the first; at most `limit` rows, which is at least 1. */
+export type PageRead =
+  /** The items of one entity with their journals, ascending by number. */
+  | {
+      readonly kind: "inboxOf";
+      readonly shard: ShardId;
+      readonly key: string;
+      readonly after: number;
+      readonly limit: number;
+    }
+  /** Items without their journals, or messages, ascending by number. */
+  | { readonly kind: "inbox" | "outbox"; readonly shard: ShardId; readonly after: number; readonly limit: number }
+  /** Ascending by due time, then by the UTF-8 bytes of key and name. */
+  | { readonly kind: "timers"; readonly shard: ShardId; readonly after: TimerPlace | null; readonly limit: number };
 
 export interface EntityRow {
   readonly version: number;
@@ -210,7 +250,11 @@ export interface EntityRow {
 export type ReadResult =
   | { readonly kind: "entity"; readonly row: EntityRow | null }
   | { readonly kind: "record"; readonly record: CallRecord | null }
-  /** The row is there and does not match its checksum. */
+  | { readonly kind: "inboxOf"; readonly page: Page<JournaledItem, number> }
+  | { readonly kind: "inbox"; readonly page: Page<InboxItem, number> }
+  | { readonly kind: "outbox"; readonly page: Page<OutboxMessage, number> }
+  | { readonly kind: "timers"; readonly page: Page<TimerRow, TimerPlace> }
+  /** The row is there and does not match its checksum; of a page nothing can be read at all. */
   | { readonly kind: "corrupt"; readonly error: SynodError };
 
 /**

@@ -5,7 +5,7 @@
  * Durable before visible: queries see only the durable state, and an answer leaves when the mailbox says that
  * all it could have seen is durable, the lease is valid, and this activation has been continuous since.
  */
-import type { Change } from "../core/commits/commits.ts";
+import type { Change } from "../core/commits/load.ts";
 import {
   type FailReason,
   type LookupAnswer,
@@ -356,6 +356,7 @@ export class Activation implements Passivable {
       stateVersion: service.state!.version,
       state,
       record,
+      work: null,
       floors: shard.takeRisenFloors(),
     };
     const bytes = key.length + (state?.length ?? 0) + (record?.reply.length ?? 0);

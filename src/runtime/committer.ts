@@ -3,7 +3,9 @@
  * node's shards. Changes of one turn of the event loop travel together; the rest gathers while a commit is
  * under way.
  */
-import { type Change, Commits, type CommitsEffect } from "../core/commits/commits.ts";
+import { Commits, type CommitsEffect, type ProgressOutcome } from "../core/commits/commits.ts";
+import type { Change } from "../core/commits/load.ts";
+import type { Progress } from "../core/commits/work.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { CommitBatch, CommitResult, ShardId } from "../ports/store.ts";
 import type { Environment } from "./environment.ts";
@@ -20,6 +22,12 @@ export interface CommitterEvents {
   broken(error: SynodError): void;
 }
 
+/** What became of progress: see {@link ProgressOutcome}; `error` says why the store did not take it. */
+export interface ProgressReport {
+  readonly outcome: ProgressOutcome;
+  readonly error: SynodError | null;
+}
+
 export class Committer {
   readonly #environment: Environment;
   readonly #events: CommitterEvents;
@@ -27,6 +35,9 @@ export class Committer {
   #flushing = false;
   #closed = false;
   #waiters: (() => void)[] = [];
+  /** Who is told what became of progress, by its token. */
+  readonly #authors = new Map<number, (report: ProgressReport) => void>();
+  #lastToken = 0;
 
   /** One committer per incarnation. */
   constructor(environment: Environment, incarnation: number, events: CommitterEvents) {
@@ -38,6 +49,16 @@ export class Committer {
 
   add(change: Change): void {
     if (!this.#closed) this.#perform(this.#commits.step({ kind: "change", change }));
+  }
+
+  /** Commits what happened to pending work without a change of an entity, together with whatever else travels. */
+  progress(progress: Omit<Progress, "token">): Promise<ProgressReport> {
+    if (this.#closed) return Promise.resolve({ outcome: "dropped", error: null });
+    const token = ++this.#lastToken;
+    return new Promise((resolve) => {
+      this.#authors.set(token, resolve);
+      this.#perform(this.#commits.step({ kind: "progress", progress: { ...progress, token } }));
+    });
   }
 
   /** Drops the shard's entities; what was sent and not answered may still be written. */
@@ -56,6 +77,13 @@ export class Committer {
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters.splice(0)) waiter();
+    for (const token of [...this.#authors.keys()]) this.#report(token, "unknown", undefined);
+  }
+
+  #report(token: number, outcome: ProgressOutcome, error: unknown): void {
+    const author = this.#authors.get(token);
+    this.#authors.delete(token);
+    author?.({ outcome, error: error === undefined ? null : toSynodError(error, "not-happened") });
   }
 
   #perform(effects: readonly CommitsEffect[]): void {
@@ -88,6 +116,8 @@ export class Committer {
         const unknown = (key: string): number => effect.positions.get(key) ?? 0;
         return this.#lose(effect.shard, "the store did not say whether a commit took effect", unknown);
       }
+      case "progressed":
+        return this.#report(effect.token, effect.outcome, effect.error);
       case "ended":
         return this.#events.ended();
       case "broken":

@@ -29,6 +29,7 @@ export function foreignTarget(name: string, key: string | undefined, operation: 
   const service: AnyService = {
     interface: { name, key: keyed ? anyKey : undefined, operations: {} },
     calls: [],
+    sends: [],
     state: undefined,
     operations: {},
   };

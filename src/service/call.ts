@@ -43,8 +43,9 @@ export interface Call<Input, Output, Errors> {
   safe(...input: InputArguments<Input>): Promise<Result<Output, Errors>>;
 }
 
+/** What an operation is called with: its input, if it takes one. */
 // biome-ignore lint/suspicious/noConfusingVoidType: void is what an operation without input has in place of a type.
-type InputArguments<Input> = [Input] extends [void]
+export type InputArguments<Input> = [Input] extends [void]
   ? []
   : undefined extends Input
     ? [input?: Frozen<Input>]

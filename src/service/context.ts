@@ -12,7 +12,7 @@
  *
  * Their type parameters, for handlers that are written apart from `implement`: the type of the key, the type of the
  * state, the declared errors with their data, and the names of the interfaces in `calls` (`"account" | "rates"`;
- * `never` without any).
+ * `never` without any). If the service has `sends`, its commands have `Sending` besides: send() and timer().
  *
  * Types only; the runtime makes the values. A context is revoked when its handler has settled.
  */

@@ -20,12 +20,14 @@ describe("implement", () => {
   test("keeps the interface, its calls, its state and its handlers, and is known as a service", () => {
     const account = implement(Account, {
       calls: [Rates],
+      sends: [Account],
       state: { version: 2, initial: () => ({ balance: 0 }), migrate: { 1: (old: number) => ({ balance: old }) } },
       operations: { deposit: () => {}, balance: (ctx) => ctx.state.balance },
     });
     const erased: AnyService = account;
     assert.equal(account.interface, Account);
     assert.deepEqual(erased.calls, [Rates]);
+    assert.deepEqual(erased.sends, [Account]);
     assert.equal(erased.state?.version, 2);
     assert.deepEqual(erased.state?.initial("alice"), { balance: 0 });
     assert.deepEqual(erased.state?.migrate[1]?.(5), { balance: 5 });
@@ -81,6 +83,21 @@ describe("implement", () => {
       "calls of what is no interface",
       () => implementLoosely(Rates, { calls: [{}] }),
       /^calls\[0\] of service rates was not/,
+    ],
+    [
+      "sends to what is no interface",
+      () => implementLoosely(Account, { sends: [{}] }),
+      /^sends\[0\] of service account was not/,
+    ],
+    [
+      "sends listed twice",
+      () => implementLoosely(Account, { sends: [Rates, Rates] }),
+      /lists rates twice in its sends/,
+    ],
+    [
+      "sends of a stateless service",
+      () => implementLoosely(Rates, { sends: [Account] }),
+      /stateless and cannot send: it has no outbox/,
     ],
     [
       "calls listed twice",

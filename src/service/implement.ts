@@ -10,6 +10,7 @@ import { checkMembers, definitionError, quoted } from "./definition.ts";
 import type { Frozen } from "./frozen.ts";
 import { type Interface, isInterface, type Operation, type Returned, type Taken } from "./interface.ts";
 import type { AnyHandler, AnyInterface, AnyOperation, AnyService, OperationKind } from "./model.ts";
+import type { CommandInputs, Sending } from "./sending.ts";
 import { type StateDefinition, type StateIsJson, stateOf } from "./state.ts";
 
 const serviceMark: unique symbol = Symbol.for("synod.service");
@@ -34,23 +35,36 @@ export interface Service<I extends AnyInterface> extends AnyService {
 }
 
 /** `Calls` has the names of the interfaces that may be called: enough to tell them apart, and short in hovers. */
-interface Definition<Key, Operations, State, Calls extends string> {
+interface Definition<Name, Key, Operations, State, Calls extends string, Sends extends string> {
   /** The interfaces whose operations the handlers may call. No two services may wait for each other. */
   readonly calls?: readonly (AnyInterface & { readonly name: Calls })[];
+  /**
+   * The interfaces to which the commands may send; this service's own too, if it sets timers. Nobody waits for a
+   * message, so this may go round in circles.
+   */
+  readonly sends?: readonly (AnyInterface & { readonly name: Sends })[];
   /** The state of one entity. Keyed services have one, stateless ones do not. */
   readonly state?: StateDefinition<Returned<Key>, State>;
   /** One handler for each operation of the interface. */
-  readonly operations: Handlers<Key, Operations, State, Calls>;
+  readonly operations: Handlers<Name, Key, Operations, State, Calls, Sends>;
 }
 
 // The function type stands outside every condition: inside of one, the state's type would not be inferred yet
 // when a handler's context needs it.
-type Handlers<Key, Operations, State, Calls> = {
-  readonly [Name in keyof Operations]: (
-    ctx: ContextOf<Operations[Name], Key, State, Calls>,
-    input: InputOf<Operations[Name]>,
-  ) => ReplyOf<Operations[Name]> | Promise<ReplyOf<Operations[Name]>>;
+type Handlers<Name, Key, Operations, State, Calls, Sends> = {
+  readonly [Operation in keyof Operations]: (
+    ctx: ContextOf<Operations[Operation], Key, State, Calls> &
+      SendingOf<Operations[Operation], Sends, Name extends Sends ? CommandInputs<Operations> : unknown>,
+    input: InputOf<Operations[Operation]>,
+  ) => ReplyOf<Operations[Operation]> | Promise<ReplyOf<Operations[Operation]>>;
 };
+
+/** Nothing for a query, nor where nothing is sent: hovers stay short. */
+type SendingOf<O, Sends, Own> = [Sends] extends [never]
+  ? unknown
+  : O extends { readonly kind: "command" }
+    ? Sending<Sends, Own>
+    : unknown;
 
 type ContextOf<O, Key, State, Calls> =
   O extends Operation<infer Kind, unknown, unknown, infer Errors>
@@ -72,9 +86,9 @@ type KeyedContext<Kind, Key, State, Errors, Calls> = Kind extends "command"
 type InputOf<O> = O extends Operation<OperationKind, infer Input, unknown, unknown> ? Returned<Input> : never;
 type ReplyOf<O> = O extends Operation<OperationKind, unknown, infer Output, unknown> ? Frozen<Taken<Output>> : never;
 
-/** A keyed service must have a state, and a stateless one cannot. */
+/** A keyed service must have a state, and a stateless one has nowhere to keep it, nor its messages. */
 type StateIfKeyed<Key> = [Key] extends [undefined]
-  ? { readonly state?: "a stateless service has no state" }
+  ? { readonly state?: "a stateless service has no state"; readonly sends?: "a stateless service has no outbox" }
   : { readonly state: object };
 
 /**
@@ -124,27 +138,33 @@ export function implement<
   Operations extends Readonly<Record<string, AnyOperation>>,
   State,
   Calls extends string = never,
+  Sends extends string = never,
 >(
   implemented: Interface<Name, Key, Operations>,
-  definition: Definition<Key, Operations, State, Calls> & StateIfKeyed<Key> & StateIsJson<State>,
+  definition: Definition<Name, Key, Operations, State, Calls, Sends> & StateIfKeyed<Key> & StateIsJson<State>,
 ): Service<Interface<Name, Key, Operations>> {
   if (!isInterface(implemented)) {
     throw definitionError("implement() needs an interface made by defineInterface() first (is there an import cycle?)");
   }
   const subject = `service ${implemented.name}`;
-  checkMembers(definition, ["calls", "state", "operations"], subject);
-  const { calls = [], state, operations } = definition;
-  checkCalls(calls, subject);
+  checkMembers(definition, ["calls", "sends", "state", "operations"], subject);
+  const { calls = [], sends = [], state, operations } = definition;
+  checkListed("calls", calls, subject);
+  checkListed("sends", sends as readonly AnyInterface[], subject);
   if (implemented.key !== undefined && state === undefined) {
     throw definitionError(`${subject} is keyed and needs a state: { version: 1, initial: () => ({ … }) }`);
   }
   if (implemented.key === undefined && state !== undefined) {
     throw definitionError(`${subject} is stateless and cannot have a state; give its interface a key, or leave it out`);
   }
+  if (implemented.key === undefined && sends.length > 0) {
+    throw definitionError(`${subject} is stateless and cannot send: it has no outbox; give its interface a key`);
+  }
   return Object.freeze({
     [serviceMark]: true,
     interface: implemented,
     calls: Object.freeze([...calls]),
+    sends: Object.freeze([...(sends as readonly AnyInterface[])]),
     // Here the users' types end: the runtime calls handlers with what their types promise.
     state: state === undefined ? undefined : stateOf(state as Parameters<typeof stateOf>[0], subject),
     operations: handlersOf(implemented, operations as Readonly<Record<string, AnyHandler>>, subject),
@@ -156,16 +176,16 @@ export function isService(value: unknown): value is AnyService {
   return typeof value === "object" && value !== null && Object.hasOwn(value, serviceMark);
 }
 
-function checkCalls(calls: readonly AnyInterface[], subject: string): void {
+function checkListed(member: "calls" | "sends", listed: readonly AnyInterface[], subject: string): void {
   const names = new Set<string>();
-  for (const [index, called] of calls.entries()) {
-    if (!isInterface(called)) {
+  for (const [index, other] of listed.entries()) {
+    if (!isInterface(other)) {
       throw definitionError(
-        `calls[${index}] of ${subject} was not made by defineInterface() (is there an import cycle?)`,
+        `${member}[${index}] of ${subject} was not made by defineInterface() (is there an import cycle?)`,
       );
     }
-    if (names.has(called.name)) throw definitionError(`${subject} lists ${called.name} twice in its calls`);
-    names.add(called.name);
+    if (names.has(other.name)) throw definitionError(`${subject} lists ${other.name} twice in its ${member}`);
+    names.add(other.name);
   }
 }
 

@@ -44,6 +44,8 @@ export interface AnyService {
   readonly interface: AnyInterface;
   /** The interfaces that the service calls and waits for. */
   readonly calls: readonly AnyInterface[];
+  /** The interfaces that the service sends to, without waiting. */
+  readonly sends: readonly AnyInterface[];
   /** Present exactly for keyed services. */
   readonly state: AnyState | undefined;
   readonly operations: Readonly<Record<string, AnyHandler>>;

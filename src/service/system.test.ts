@@ -14,6 +14,10 @@ const C = interfaceOf("c");
 const serviceOf = (implemented: typeof A | typeof B | typeof C, ...calls: AnyInterface[]): AnyService =>
   implement(implemented as typeof A, { calls, operations: { ask: () => 1 } });
 
+const Sender = defineInterface("sender", { key: z.string(), operations: { ask: query({ output: z.number() }) } });
+const senderTo = (...sends: AnyInterface[]): AnyService =>
+  implement(Sender, { sends, state: { version: 1, initial: () => 0 }, operations: { ask: () => 1 } });
+
 /** Definitions as plain JavaScript would write them, past the compiler. */
 const define = defineSystem as (definition: unknown) => AnySystem;
 const systemOf = (...services: unknown[]) => define({ name: "bank", services });
@@ -37,6 +41,10 @@ describe("defineSystem", () => {
     assert.equal(systemOf(serviceOf(A, B, C), serviceOf(B, C), serviceOf(C)).services.length, 3);
   });
 
+  test("takes messages that go round in a circle", () => {
+    assert.equal(systemOf(senderTo(Sender, A), serviceOf(A)).services.length, 2);
+  });
+
   const cases: [string, () => unknown, RegExp][] = [
     [
       "a cycle of three",
@@ -53,6 +61,11 @@ describe("defineSystem", () => {
       "a call that nobody answers",
       () => systemOf(serviceOf(A, B)),
       /^service a calls b, which no service of system bank impl/,
+    ],
+    [
+      "a message that nobody takes",
+      () => systemOf(senderTo(A)),
+      /^service sender sends to a, which no service of system bank impl/,
     ],
     [
       "a call to a namesake",

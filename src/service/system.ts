@@ -110,31 +110,33 @@ function checkServices(services: readonly AnyService[], subject: string): void {
     byName.set(name, service);
   }
   for (const service of services) {
-    for (const called of service.calls) checkCall(service, called, byName, subject);
+    for (const called of service.calls) checkListed(service, "calls", called, byName, subject);
+    for (const receiving of service.sends) checkListed(service, "sends to", receiving, byName, subject);
   }
   const cycle = cycleIn(byName);
   if (cycle !== undefined) {
     throw definitionError(
-      `the services of ${subject} would wait for each other: ${cycle.join(" -> ")}; take one of these calls out`,
+      `the services of ${subject} would wait for each other: ${cycle.join(" -> ")}; take one of these calls out, or send instead`,
     );
   }
 }
 
-function checkCall(
+function checkListed(
   service: AnyService,
-  called: AnyInterface,
+  verb: "calls" | "sends to",
+  listed: AnyInterface,
   byName: ReadonlyMap<string, AnyService>,
   subject: string,
 ): void {
-  const answering = byName.get(called.name);
+  const answering = byName.get(listed.name);
   if (answering === undefined) {
     throw definitionError(
-      `service ${service.interface.name} calls ${called.name}, which no service of ${subject} implements`,
+      `service ${service.interface.name} ${verb} ${listed.name}, which no service of ${subject} implements`,
     );
   }
-  if (answering.interface !== called) {
+  if (answering.interface !== listed) {
     throw definitionError(
-      `service ${service.interface.name} calls another interface ${called.name} than the one that ${subject} implements`,
+      `service ${service.interface.name} ${verb} another interface ${listed.name} than the one that ${subject} implements`,
     );
   }
 }

@@ -8,19 +8,21 @@ import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnySystem } from "../service/model.ts";
 import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
-import { type CrashOptions, Machine } from "./machine.ts";
+import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
 import { type ClientOperation, type HandlerRun, nameOfEntity } from "./operation.ts";
+import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
-import { seededRandom } from "./world/process.ts";
+import { type Process, seededRandom } from "./world/process.ts";
 import { type Answers, SimulatedStore } from "./world/store.ts";
 import { seedPrng, World } from "./world/world.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
   readonly timing?: number | undefined;
-  /** The system for the n-th process of a machine. */
-  readonly system: (machine: string, generation: number) => AnySystem;
+  readonly system: AnySystem;
+  /** What a process of a machine runs; the same system when absent, in the modules of whoever made it. */
+  readonly code?: ((process: Process, judge: Judge) => ProcessCode) | undefined;
   readonly nodes: number;
   readonly weather: Weather;
   readonly shardsPerService: number;
@@ -55,7 +57,8 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     const { seed, timing, nodes, weather, limits, keepTrace } = options;
-    const system = options.system("world", 1);
+    const { system } = options;
+    const code = options.code ?? ((process, judge) => ({ place: nodePlace(process, judge), system }));
     this.world = new World({
       seed,
       timing,
@@ -82,7 +85,7 @@ export class Cluster {
         network: this.network,
         store: this.store,
         judge: this.judge,
-        system: (generation) => options.system(name, generation),
+        code: (process) => code(process, this.judge),
         limits,
         machines: nodes,
       });

@@ -15,4 +15,5 @@ export {
   type ScenarioDefinition,
   type Workload,
 } from "./scenario.ts";
+export { loadScenario } from "./scenario-file.ts";
 export { type RunOptions, type RunResult, simulate } from "./simulate.ts";

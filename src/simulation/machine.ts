@@ -9,11 +9,20 @@ import type { AnySystem } from "../service/model.ts";
 import type { Prng } from "../values/prng.ts";
 import { observedSystem } from "./handler-runs.ts";
 import type { Judge } from "./judge.ts";
+import { doorOf, type Place } from "./user-code/place.ts";
 import { MachineClock } from "./world/machine-clock.ts";
 import type { SimulatedNetwork } from "./world/network.ts";
 import { Process, seededRandom } from "./world/process.ts";
 import type { SimulatedStore } from "./world/store.ts";
 import { between, type World } from "./world/world.ts";
+
+/** What a process runs. */
+export interface ProcessCode {
+  /** What is different for user code that runs there. */
+  readonly place: Place;
+  /** A promise while the modules are loaded; the world waits. */
+  readonly system: AnySystem | Promise<AnySystem>;
+}
 
 export interface MachineOptions {
   readonly name: string;
@@ -21,8 +30,7 @@ export interface MachineOptions {
   readonly network: SimulatedNetwork;
   readonly store: SimulatedStore;
   readonly judge: Judge;
-  /** The system as it is loaded for the n-th process of this machine. */
-  readonly system: (generation: number) => AnySystem;
+  readonly code: (process: Process) => ProcessCode;
   readonly limits: Partial<NodeLimits>;
   readonly machines: number;
 }
@@ -69,19 +77,31 @@ export class Machine {
 
   start(): void {
     if (this.process?.alive) return;
-    const { world, network, store, judge, system, limits, machines } = this.#options;
+    const { world, network } = this.#options;
     network.powerOn(this.name);
     this.#generation += 1;
     const process = new Process(world, this.name, this.#generation, this.clock);
     this.process = process;
     this.running = null;
     world.trace.add(this.name, "process", `${this.#generation} starts`);
+    const { place, system } = this.#options.code(process);
+    process.enter = doorOf(place);
+    if (!(system instanceof Promise)) return process.enter(() => this.#startNode(process, system));
+    const started = system.then(
+      (loaded) => process.enter(() => this.#startNode(process, loaded)),
+      (error: unknown) => this.#ended(process, `could not load its modules: ${wordsOf(error)}`),
+    );
+    this.#options.world.hold(started);
+  }
+
+  #startNode(process: Process, system: AnySystem): void {
+    const { world, network, store, judge, limits, machines } = this.#options;
     const started = startNode({
       node: this.name,
-      system: observedSystem(system(this.#generation), process, judge),
+      system: observedSystem(system, process, judge),
       store: store.portOf(process),
       clock: process.clock(),
-      random: seededRandom(world.prng(`random/${this.name}/${this.#generation}`)),
+      random: seededRandom(world.prng(`random/${this.name}/${process.generation}`)),
       log: this.#log(process),
       limits,
       network: { network: network.portOf(process), listen: `${this.name}:${port}` },

@@ -10,7 +10,7 @@ import { generatedWorkload } from "./workload.ts";
 /** The committed state of a whole system at one instant. */
 export interface CommittedState {
   /** The state of every entity of a service that has one, by key. */
-  all(service: AnyInterface): ReadonlyMap<string, unknown>;
+  all<State = unknown>(service: AnyInterface): ReadonlyMap<string, State>;
 }
 
 /** Something that must hold whenever anything has been committed, and at the end. */
@@ -46,6 +46,8 @@ export interface Scenario {
   readonly workload: Workload;
   readonly invariants: readonly Invariant[];
   readonly durationMs: number;
+  /** Where it was loaded from by `loadScenario`: every node then has modules of its own. */
+  readonly file?: string;
 }
 
 const scenarioMark: unique symbol = Symbol.for("synod.scenario");

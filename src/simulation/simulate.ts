@@ -13,7 +13,11 @@ import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
 import { drawLimits } from "./run-limits.ts";
-import type { CommittedState, Scenario } from "./scenario.ts";
+import type { CommittedState, Scenario, Workload } from "./scenario.ts";
+import { type RunCode, runCode } from "./scenario-file.ts";
+import { replaceSurroundings } from "./user-code/install.ts";
+import { type Place, runAt } from "./user-code/place.ts";
+import { scenarioPlace } from "./user-code/places.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
 import type { TraceLine } from "./world/trace.ts";
@@ -69,17 +73,30 @@ const stopMs = 5_000;
 
 /** Whoever has started a run; unhandled rejections belong to it. One run at a time. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
+  const giveBack = replaceSurroundings();
+  try {
+    const { scenario, code } = await runCode(options.scenario);
+    return await simulateWith({ ...options, scenario }, code);
+  } finally {
+    giveBack();
+  }
+}
+
+async function simulateWith(options: RunOptions, code: RunCode["code"]): Promise<RunResult> {
   const undo = options.mutation?.install?.();
   // Where an error was made is of interest to whoever looks at one run, and costs a tenth of every run.
   const { stackTraceLimit } = Error;
   if (options.keepTrace !== true) Error.stackTraceLimit = 0;
-  const run = new Run(options);
+  const run = new Run(options, code);
   const onRejection = (reason: unknown): void => run.rejected(reason);
   process.on("unhandledRejection", onRejection);
+  const captures = !process.hasUncaughtExceptionCaptureCallback();
+  if (captures) process.setUncaughtExceptionCaptureCallback((error) => run.thrown(error));
   try {
     return await run.run();
   } finally {
     process.off("unhandledRejection", onRejection);
+    if (captures) process.setUncaughtExceptionCaptureCallback(null);
     Error.stackTraceLimit = stackTraceLimit;
     undo?.();
   }
@@ -88,6 +105,8 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
 class Run {
   readonly #options: RunOptions;
   readonly #cluster: Cluster;
+  /** Where the scenario's own code runs. */
+  readonly #place: Place;
   readonly #weather = fairWeather();
   readonly #durationMs: number;
   readonly #injector: FaultInjector;
@@ -98,7 +117,7 @@ class Run {
   /** The safety phase is over: clients finish what they began. */
   #finishing = false;
 
-  constructor(options: RunOptions) {
+  constructor(options: RunOptions, code: RunCode["code"]) {
     const { scenario, seed, mutation } = options;
     this.#options = options;
     const nodes = scenario.nodes ?? 3 + (seed % 3);
@@ -106,7 +125,8 @@ class Run {
     this.#cluster = new Cluster({
       seed,
       timing: options.timing,
-      system: () => scenario.system,
+      system: scenario.system,
+      code,
       nodes,
       weather: this.#weather,
       shardsPerService: 4,
@@ -114,6 +134,7 @@ class Run {
       keepTrace: options.keepTrace ?? false,
       answers: { ...honestAnswers, ...mutation?.answers?.() },
     });
+    this.#place = scenarioPlace(this.#cluster.world, this.#cluster.judge);
     const prng = seedPrng(seed, "run");
     const weather = drawWeather(prng);
     if (options.fairWeather !== true) setWeather(this.#weather, weather);
@@ -131,8 +152,11 @@ class Run {
   }
 
   rejected(reason: unknown): void {
-    const words = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
-    this.#cluster.judge.report("no defect", `a promise was rejected and nobody cared: ${words}`);
+    this.#cluster.judge.report("no defect", `a promise was rejected and nobody cared: ${inWords(reason)}`);
+  }
+
+  thrown(error: unknown): void {
+    this.#cluster.judge.report("no defect", `thrown where nobody can catch it: ${inWords(error)}`);
   }
 
   async run(): Promise<RunResult> {
@@ -147,7 +171,8 @@ class Run {
     const { scenario, operations } = this.#options;
     const { world } = this.#cluster;
     this.#injector.schedule(this.#plan);
-    const asking = operations ? new ListedAsking(world, operations) : new DrawnAsking(world, scenario.workload);
+    const workload: Workload = (prng, client) => runAt(this.#place, () => scenario.workload(prng, client));
+    const asking = operations ? new ListedAsking(world, operations) : new DrawnAsking(world, workload);
     this.#asking = asking;
     const over = (): boolean => this.#finishing || this.#broken;
     const work = this.#clients.map((client, index) => asking.work(client, index, this.#behaviour, over));
@@ -254,7 +279,7 @@ class Run {
     if (invariants.length === 0) return;
     const state = this.#committed();
     for (const { name, holds } of invariants) {
-      const said = holds(state);
+      const said = runAt(this.#place, () => holds(state));
       if (said === true) continue;
       this.#cluster.judge.report("invariant", `${name}${typeof said === "string" ? `: ${said}` : ""}`);
     }
@@ -263,8 +288,8 @@ class Run {
   #committed(): CommittedState {
     const { services } = this.#cluster.database;
     return {
-      all: ({ name }: AnyInterface) => {
-        const states = new Map<string, unknown>();
+      all: <State>({ name }: AnyInterface) => {
+        const states = new Map<string, State>();
         for (const { entities } of services.get(name) ?? []) {
           for (const [key, { state }] of entities) states.set(key, JSON.parse(state));
         }
@@ -297,6 +322,10 @@ class Run {
 /** Its key is older than what is remembered: that nobody will ever know is the answer. */
 function isForgotten({ reply }: ClientOperation): boolean {
   return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
+}
+
+function inWords(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }
 
 /** Refused for what it is, by every system at any time. */

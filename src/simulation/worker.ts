@@ -4,12 +4,16 @@ import { invariant } from "../errors.ts";
 import { mutations } from "./mutations.ts";
 import { loadScenario } from "./scenario-file.ts";
 import { simulate } from "./simulate.ts";
+import { replaceSurroundings } from "./user-code/install.ts";
 
 /** What a worker is started with. */
 export interface WorkerTask {
   readonly file: string;
   readonly mutation: string | undefined;
 }
+
+// Before any package of the user is loaded, and for good: some keep the functions that they find.
+replaceSurroundings();
 
 const { file, mutation: name } = workerData as WorkerTask;
 const port = parentPort;

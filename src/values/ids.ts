@@ -45,6 +45,14 @@ export function sessionRecordId(session: string, number: number): string {
 }
 
 /**
+ * The id of the record of a call that a durable command makes: `hash` tells it from the other calls of that command,
+ * whose number in its shard's session they share. It stands in the number's range.
+ */
+export function derivedRecordId(session: string, number: number, hash: string): string {
+  return `${sessionRecordId(session, number)}/${hash}`;
+}
+
+/**
  * Where the records of a session's calls stand, in the order of characters: `from` and what follows, up to
  * before `to`. With a number only the calls below it.
  */

@@ -258,7 +258,7 @@ async function changeOf(known: Known, pair: Pair, shard: ShardId, { key: at, kin
   });
   const after = { put: version + 1, clear: 0, note: version }[kind];
   const state = kind === "put" ? JSON.stringify([version, key]) : null;
-  return { key, expectedVersion: version, version: after, stateVersion: rest.stateVersion, state, records };
+  return { key, expectedVersion: version, version: after, stateVersion: rest.stateVersion, state, records, work: null };
 }
 
 function idOf(session: string | null, number: number): string {
@@ -284,7 +284,7 @@ const commits = fc
         const changes: EntityChange[] = [];
         for (const entity of entities) changes.push(await changeOf(known, pair, shard, entity));
         const risen = floors.map((floor) => floorOf(known, floor));
-        batch.push({ shard, epoch: epoch + off, entities: changes, floors: risen });
+        batch.push({ shard, epoch: epoch + off, entities: changes, floors: risen, sessionNext: null, progress: null });
       }
       batch.sort((a, b) => compareShards(a.shard, b.shard));
       await both(pair, (store) => store.commit({ incarnation, shards: batch }));

@@ -23,9 +23,12 @@ export function crashBatch(version: number): CommitBatch {
           { id: `${key}-${version}`, inputHash: "", reply: "{}", finishedAt: 1, keyTime: version },
           { id: crashCall(version, at), inputHash: "", reply: "{}", finishedAt: null, keyTime: null },
         ],
+        work: null,
       })),
       // The calls of the version before are settled.
       floors: [{ session: crashSession, floor: version * crashKeys.length, open: [] }],
+      sessionNext: null,
+      progress: null,
     })),
   };
 }

@@ -17,11 +17,11 @@ const shard = { service: "account", number: 0 };
 function change(key: string, version: number): EntityChange {
   const state = JSON.stringify({ key, version, padding: "x".repeat(200) });
   const record = { id: `${key}-${version}`, inputHash: "h", reply: state, finishedAt: 1, keyTime: null };
-  return { key, expectedVersion: version - 1, version, stateVersion: 1, state, records: [record] };
+  return { key, expectedVersion: version - 1, version, stateVersion: 1, state, records: [record], work: null };
 }
 
 function batch(...entities: EntityChange[]): CommitBatch {
-  return { incarnation: 1, shards: [{ shard, epoch: 1, entities, floors: [] }] };
+  return { incarnation: 1, shards: [{ shard, epoch: 1, entities, floors: [], sessionNext: null, progress: null }] };
 }
 
 /** A store with rows of version 1, whose first member owns the shard; closed. */

@@ -11,8 +11,9 @@ await store.join({ node: "node", address: null, hosts: [{ service: shard.service
 await store.claim({ incarnation: 1, shards: [shard], expired: [] });
 
 const commit = (key: string): Promise<CommitResult> => {
-  const entity = { key, expectedVersion: 0, version: 1, stateVersion: 1, state, records: [] };
-  return store.commit({ incarnation: 1, shards: [{ shard, epoch: 1, entities: [entity], floors: [] }] });
+  const entity = { key, expectedVersion: 0, version: 1, stateVersion: 1, state, records: [], work: null };
+  const changes = { shard, epoch: 1, entities: [entity], floors: [], sessionNext: null, progress: null };
+  return store.commit({ incarnation: 1, shards: [changes] });
 };
 const facts = ({ code, outcome, message }: SynodError) => ({ code, outcome, message });
 const failure = async (attempt: Promise<unknown>) => {

@@ -47,9 +47,19 @@ for (const kind of storeKinds) {
             shard: { service: "counter", number },
             epoch,
             entities: [
-              { key: "a", expectedVersion: version, version: 9, stateVersion: 1, state: '{"value":50}', records: [] },
+              {
+                key: "a",
+                expectedVersion: version,
+                version: 9,
+                stateVersion: 1,
+                state: '{"value":50}',
+                records: [],
+                work: null,
+              },
             ],
             floors: [],
+            sessionNext: null,
+            progress: null,
           },
         ],
       });

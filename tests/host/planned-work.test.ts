@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { counterThat, project } from "./project.ts";
@@ -127,6 +128,41 @@ test("a rolling restart replaces every process under load without a failed reque
   assert.ok(nodes.every(({ pid, restarts }) => !former.includes(pid!) && restarts === 0));
   await load.stop(t);
 });
+
+/** One request on a connection of the agent's: which connection that was, and whether it stays. */
+async function onKept(agent: Agent, url: string) {
+  const call = request(new URL("/account/kept/deposit", url), {
+    method: "POST",
+    agent,
+    headers: { "content-type": "application/json" },
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  call.on("response", resolve).on("error", reject).end('{"amount":1}');
+  const response = await promise;
+  const { localPort } = response.socket;
+  for await (const _ of response);
+  return { status: response.statusCode, connection: response.headers.connection, localPort };
+}
+
+for (const nodes of [3, 1]) {
+  test(`an idle connection outlives the node that answers on it, for good (${nodes} nodes)`, async () => {
+    using folder = temporaryFolder();
+    await using up = await startUp(folder.path, [bank, "--nodes", String(nodes)]);
+    const agents = Array.from({ length: 12 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+    const ask = () => Promise.all(agents.map((agent) => onKept(agent, up.ready.http)));
+    const before = await ask();
+    const { code, stderr } = await synod(folder.path, ["restart", "--rolling"], 60_000);
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.deepEqual(await ask(), before);
+    assert.ok(before.every(({ status, connection }) => status === 200 && connection === "keep-alive"));
+    // The end of everything is not held up by connections.
+    const started = performance.now();
+    up.signal("SIGTERM");
+    assert.equal((await up.ended).code, 0);
+    assert.ok(performance.now() - started < 5_000);
+    for (const agent of agents) agent.destroy();
+  });
+}
 
 test("a drained node stays down in a rolling restart, and the last node is not drained", async () => {
   using folder = temporaryFolder();

@@ -1,9 +1,16 @@
 /** Prints the hash of the trace of each seed that it is asked for: run twice, in two processes, it must say the same. */
-import { defineScenario, simulate } from "../../src/simulation/index.ts";
+import { defineScenario, loadScenario, simulate } from "../../src/simulation/index.ts";
 import { workshop } from "./workshop-system.ts";
 
-const scenario = defineScenario({ system: workshop, durationMs: 8_000 });
+const reading = await loadScenario(new URL("surroundings/system.ts", import.meta.url));
+const scenarios = {
+  shared: defineScenario({ system: workshop, durationMs: 8_000 }),
+  // Each process with modules of its own, and handlers that read time and chance from everywhere.
+  own: { ...reading, durationMs: 4_000 },
+};
 for (const seed of process.argv.slice(2).map(Number)) {
-  const { digest, events, violations } = await simulate({ scenario, seed });
-  console.log(seed, digest, events, violations.length);
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    const { digest, events, violations } = await simulate({ scenario, seed });
+    console.log(name, seed, digest, events, violations.length);
+  }
 }

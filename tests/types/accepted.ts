@@ -131,6 +131,31 @@ export async function clients(): Promise<number> {
   return balance * quoted;
 }
 
+/** A command leaves messages and timers behind, also for its own service and in a circle. */
+export const sending = implement(Account, {
+  sends: [Transfer, Account, Rates],
+  state: { version: 1, initial: () => ({ balance: 0 }) },
+  operations: {
+    deposit: (ctx, { amount: sum }) => {
+      const amount = sum;
+      const sent = ctx.send(Account, "bob").withdraw({ amount });
+      expectTrue<Same<typeof sent, void>>();
+      ctx.send(Rates, { after: "5m" }).correct({ rate: 1 });
+      // What the schema fills in may be left out.
+      ctx.send(Transfer, "t", { after: 250 }).start({ amount });
+      ctx.timer("hold").set({ after: "15m" }).withdraw({ amount });
+      ctx
+        .timer("expire")
+        .set({ at: ctx.now + 1 })
+        .deposit({ amount });
+      ctx.timer("hold").cancel();
+      return ctx.state;
+    },
+    withdraw: (ctx) => ctx.state,
+    balance: (ctx) => ctx.state,
+  },
+});
+
 /** A stateless command may call commands too. */
 export const desk = implement(Rates, {
   calls: [Account, Transfer],

@@ -76,6 +76,18 @@ describe("hovers", () => {
     ],
     [
       "accepted.ts",
+      "deposit: (ctx, { amount: sum })",
+      "ctx",
+      '(parameter) ctx: CommandContext<string, { balance: number; }, {}, never> & Sending<"account" | "rates" | "transfer", { deposit: { amount: number; }; withdraw: { amount: number; }; }>',
+    ],
+    [
+      "accepted.ts",
+      'ctx.timer("hold").set({ after: "15m" }).withdraw',
+      "withdraw",
+      "(property) withdraw: (input: { readonly amount: number; }) => void",
+    ],
+    [
+      "accepted.ts",
       "place: async (ctx, { amount })",
       "ctx",
       '(parameter) ctx: DurableContext<string, { paid: number; }, { tooPoor: { balance: number; }; }, "account" | "rates">',
@@ -118,11 +130,13 @@ describe("hovers", () => {
     ["accepted.ts", "ctx.to(Rates, { timeout", "to"],
     ["accepted.ts", "toAccount.withdraw.safe", "safe"],
     ["accepted.ts", "toTransfer.start({", "start"],
+    ["accepted.ts", "ctx.send(Rates, {", "send"],
+    ["accepted.ts", 'ctx.timer("hold").cancel', "timer"],
     ["accepted.ts", "const account", "account"],
     ["accepted.ts", "const transfer", "transfer"],
   ];
   const internal =
-    /\b(Definition|Handlers|ContextOf|KeyedContext|ErrorTypes|TypeOf|OneOrBoth|Taken|Returned|Listed|Address|KeyOf|CallOf|InputArguments|AsJson|Zod\w+)\b|\.\.\./;
+    /\b(Definition|Handlers|ContextOf|KeyedContext|ErrorTypes|CommandInputs|SendingOf|Receiving|SendAddress|TypeOf|OneOrBoth|Taken|Returned|Listed|Address|KeyOf|CallOf|InputArguments|AsJson|Zod\w+)\b|\.\.\./;
   for (const [file, within, over] of known) {
     test(`over ${over} in "${within}" stands no name that only Synod knows`, async () => {
       const type = await server.hover(file, within, over);

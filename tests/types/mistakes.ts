@@ -165,6 +165,40 @@ export const withoutCalls = implement(Rates, {
   },
 });
 
+export const sendingWrong = implement(Audit, {
+  sends: [Account, Audit],
+  state,
+  operations: {
+    note: (ctx) => {
+      // @ts-expect-error is not assignable to parameter of type '"rates is missing from the sends of this service"'
+      ctx.send(Rates).correct({ rate: 1 });
+      // @ts-expect-error Property 'balance' does not exist on type
+      ctx.send(Account, "a").balance();
+      // @ts-expect-error Type 'string' is not assignable to type 'number'
+      ctx.send(Account, "a").deposit({ amount: "1" });
+      // @ts-expect-error 'timeout' does not exist in type 'SendOptions'
+      ctx.send(Account, "a", { timeout: "5s" }).deposit({ amount: 1 });
+      // @ts-expect-error Property 'check' does not exist on type
+      ctx.timer("hold").set({ after: "5m" }).check();
+      // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
+      ctx.timer("hold").set({ after: "5m" }).note(5);
+      // @ts-expect-error Argument of type '{}' is not assignable to parameter of type 'TimerTime'
+      ctx.timer("hold").set({}).note("x");
+    },
+    check: (ctx) => {
+      // @ts-expect-error Property 'send' does not exist on type
+      ctx.send(Account, "a").deposit({ amount: 1 });
+      return true;
+    },
+  },
+});
+
+export const statelessWithOutbox = implement(Rates, {
+  // @ts-expect-error is not assignable to type
+  sends: [Account],
+  operations: { quote: () => 1, correct: () => {} },
+});
+
 export const missingKey = implement(Rates, {
   calls: [Account],
   operations: {

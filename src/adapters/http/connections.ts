@@ -1,34 +1,57 @@
 /**
  * Connections: who is connected, and which requests are in progress on each connection.
  *
- * Node closes idle connections the instant that a server closes, and resets whatever was on its way on
- * them. A drain has to fail no request (guarantee G8), so it goes in three steps: no new connections; a
- * short grace in which every answer says `Connection: close`; then the connections that stayed silent are
- * closed. The drain is over when the last connection has gone.
+ * A drain has to fail no request (guarantee G8), and a connection without a request is the hard part of it: closed by
+ * whomever, it fails the request that sets out on it at the same instant, and the client may not repeat that (RFC 9112,
+ * section 9.3.1). So a drain closes no such connection as long as somebody takes it: new connections are not accepted
+ * any more, answers say `Connection: close`, and what is idle goes to another node as it is, at once. Where nobody
+ * takes connections, or over TLS, whose keys stay with the process, idle ones get a short grace, in which what arrives
+ * is still answered, and are closed then. docs/decisions/0005 says why. The drain is over when the last connection has
+ * gone.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
+import type { ConnectionHandle, PassOn } from "../../ports/gateway.ts";
+import { ParkedConnections, takeHandle } from "./parked-connections.ts";
+
+export interface ConnectionsOptions {
+  readonly secure: boolean;
+  readonly drainGraceMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+/** The requests of one connection. */
+interface Exchange {
+  readonly inProgress: Set<IncomingMessage>;
+  /** Bytes that were read when the last answer was complete: with more than these another request has begun. */
+  answeredBytes: number;
+  /** False once a request came before the one before it was answered: where it began cannot be told any more. */
+  isClear: boolean;
+}
 
 export class Connections {
   readonly #server: Server;
-  readonly #drainGraceMs: number;
-  /** Every connection with its requests in progress. Over TLS: from the end of the handshake. */
-  readonly #inProgress = new Map<Socket, Set<IncomingMessage>>();
+  readonly #options: ConnectionsOptions;
+  /** Over TLS: from the end of the handshake. */
+  readonly #exchanges = new Map<Socket, Exchange>();
   /** Every connection as it was accepted; over TLS also those in their handshake. */
   readonly #accepted = new Set<Socket>();
+  readonly #parked: ParkedConnections;
+  readonly #passing = new Set<Promise<void>>();
+  #passOn: PassOn | undefined;
   #graceIsOver = false;
   #drained: Promise<void> | undefined;
+  #whenEmpty: () => void = () => {};
 
-  constructor(server: Server, options: { readonly secure: boolean; readonly drainGraceMs: number }) {
+  constructor(server: Server, options: ConnectionsOptions) {
     this.#server = server;
-    this.#drainGraceMs = options.drainGraceMs;
-    server.on("connection", (socket) => {
-      this.#accepted.add(socket);
-      socket.once("close", () => this.#accepted.delete(socket));
-    });
+    this.#options = options;
+    this.#parked = new ParkedConnections(server, options.keepAliveTimeoutMs);
+    server.on("connection", (socket) => this.#count(socket));
     server.on(options.secure ? "secureConnection" : "connection", (socket) => {
-      this.#inProgress.set(socket, new Set());
-      socket.once("close", () => this.#inProgress.delete(socket));
+      this.#exchanges.set(socket, { inProgress: new Set(), answeredBytes: 0, isClear: true });
+      socket.once("close", () => this.#exchanges.delete(socket));
     });
     server.on("request", (request, response) => this.#begin(request, response));
   }
@@ -42,12 +65,20 @@ export class Connections {
    * connection must not be answered as if nothing had happened (guarantee G7).
    */
   mayHaveCalled(socket: Socket): boolean {
-    for (const request of this.#inProgress.get(socket) ?? []) if (request.complete) return true;
+    for (const request of this.#exchanges.get(socket)?.inProgress ?? []) if (request.complete) return true;
     return false;
   }
 
-  /** Takes no new connections, and resolves when the last one has gone. */
-  drain(): Promise<void> {
+  /** Goes on with a connection that another node passed on. */
+  adopt(handle: ConnectionHandle): void {
+    const { secure, connectionsMax } = this.#options;
+    if (secure || this.draining || this.#accepted.size >= connectionsMax) return handle.close();
+    this.#count(this.#parked.park(handle));
+  }
+
+  /** Takes no new connections, gives idle ones to `passOn`, and resolves when the last one has gone. */
+  drain(passOn?: PassOn): Promise<void> {
+    if (!this.#options.secure) this.#passOn ??= passOn;
     this.#drained ??= this.#drain();
     return this.#drained;
   }
@@ -61,27 +92,66 @@ export class Connections {
 
   async #drain(): Promise<void> {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
+    const { promise: empty, resolve: whenEmpty } = Promise.withResolvers<void>();
+    this.#whenEmpty = whenEmpty;
     // The HTTP server's own close would cut idle connections at once and stop watching for slow requests.
     NetServer.prototype.close.call(this.#server, () => resolve());
+    if (this.#accepted.size === 0) whenEmpty();
+    for (const socket of [...this.#parked.sockets, ...this.#exchanges.keys()]) this.#giveAway(socket);
     // What has arrived when the grace is over, on a busy machine perhaps long ago, is read before it ends.
-    const grace = setTimeout(() => setImmediate(() => this.#endGrace()), this.#drainGraceMs);
-    await closed;
+    const grace = setTimeout(() => setImmediate(() => this.#endGrace()), this.#options.drainGraceMs);
+    await Promise.all([closed, empty]);
     clearTimeout(grace);
+    await Promise.all(this.#passing);
     this.#server.close();
   }
 
   #endGrace(): void {
     this.#graceIsOver = true;
-    for (const [socket, requests] of this.#inProgress) if (requests.size === 0) socket.destroy();
+    for (const socket of this.#parked.sockets) socket.destroy();
+    for (const [socket, { inProgress }] of this.#exchanges) if (inProgress.size === 0) socket.destroy();
+  }
+
+  #count(socket: Socket): void {
+    if (this.#accepted.has(socket)) return;
+    this.#accepted.add(socket);
+    socket.once("close", () => {
+      this.#accepted.delete(socket);
+      if (this.#accepted.size === 0) this.#whenEmpty();
+    });
   }
 
   #begin(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    const requests = this.#inProgress.get(socket);
-    requests?.add(request);
+    const exchange = this.#exchanges.get(socket);
+    if (exchange === undefined) return;
+    const { inProgress } = exchange;
+    if (inProgress.size > 0) exchange.isClear = false;
+    inProgress.add(request);
     response.once("close", () => {
-      requests?.delete(request);
-      if (this.#graceIsOver && requests?.size === 0) socket.destroySoon();
+      inProgress.delete(request);
+      if (!request.complete) exchange.isClear = false;
+      if (inProgress.size > 0) return;
+      exchange.answeredBytes = socket.bytesRead;
+      if (this.#giveAway(socket)) return;
+      if (this.#graceIsOver) socket.destroySoon();
     });
+  }
+
+  /** Gives a connection to another node, if one takes connections and nothing of a request has come on it. */
+  #giveAway(socket: Socket): boolean {
+    const passOn = this.#passOn;
+    if (passOn === undefined || !this.#isIdle(socket)) return false;
+    const passing = passOn(takeHandle(socket)).finally(() => this.#passing.delete(passing));
+    this.#passing.add(passing);
+    return true;
+  }
+
+  #isIdle(socket: Socket): boolean {
+    if (!socket.writable || socket.writableLength > 0 || socket.readableLength > 0) return false;
+    const exchange = this.#exchanges.get(socket);
+    if (exchange === undefined) return this.#parked.has(socket);
+    const { inProgress, answeredBytes, isClear } = exchange;
+    return isClear && inProgress.size === 0 && socket.bytesRead === answeredBytes;
   }
 }

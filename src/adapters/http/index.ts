@@ -36,7 +36,7 @@ async function start(environment: AdapterEnvironment, settings: HttpSettings): P
   const { gateway, log, listen: target = { host: settings.host, port: settings.port } } = environment;
   const { tls, limits } = settings;
   const server = createHttpServer(settings, gateway.timeoutMaxMs);
-  const connections = new Connections(server, { secure: tls !== undefined, drainGraceMs: limits.drainGraceMs });
+  const connections = new Connections(server, { ...limits, secure: tls !== undefined });
   reportDrops(server, limits.connectionsMax, log);
   const app = await createApp({
     environment,
@@ -51,7 +51,7 @@ async function start(environment: AdapterEnvironment, settings: HttpSettings): P
   };
   try {
     const url = await listen(server, target, settings);
-    return { url, drain: () => connections.drain(), close };
+    return { url, drain: (passOn) => connections.drain(passOn), adopt: (handle) => connections.adopt(handle), close };
   } catch (error) {
     await close();
     throw error;

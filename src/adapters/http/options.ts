@@ -18,7 +18,7 @@ export interface HttpLimits {
   readonly keepAliveTimeoutMs: number;
   /** Open connections; more are closed as soon as they come. */
   readonly connectionsMax: number;
-  /** How long a drain leaves idle connections open, so that a request under way on one is still answered. */
+  /** How long a drain that passes no connections on leaves idle ones open, so that what is under way is still answered. */
   readonly drainGraceMs: number;
 }
 

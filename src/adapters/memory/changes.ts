@@ -17,9 +17,11 @@ import type {
   TrimRequest,
   TrimResult,
 } from "../../ports/store.ts";
+import { ungivenNumber } from "../../ports/work-form.ts";
 import { sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
 import type { MemoryDatabase, ShardRow } from "./database.ts";
 import { copyOfFloor, shardRow } from "./membership.ts";
+import { applyProgress, applyWork, conflictsWith, itemId, readPage, takenNumber } from "./work.ts";
 
 type Target = { readonly changes: ShardChanges; readonly row: ShardRow };
 
@@ -41,8 +43,8 @@ export function commit(database: MemoryDatabase, batch: CommitBatch): CommitResu
   }
   if (fenced.length > 0) return { status: "fenced", shards: fenced };
 
-  const forgotten = targets.find(hasForgottenKey);
-  if (forgotten !== undefined) return { status: "refused", error: forgottenKey(forgotten) };
+  const refusal = targets.map(refusalOf).find((error) => error !== undefined);
+  if (refusal !== undefined) return { status: "refused", error: refusal };
   const conflicts = targets.flatMap(conflictsOf);
   if (conflicts.length > 0) return { status: "conflict", entities: conflicts };
 
@@ -51,52 +53,87 @@ export function commit(database: MemoryDatabase, batch: CommitBatch): CommitResu
   return { status: "committed", renewed: true };
 }
 
-function hasForgottenKey({ changes, row }: Target): boolean {
-  const forgotten = ({ keyTime }: CallRecord): boolean => keyTime !== null && keyTime <= row.watermark;
-  return changes.entities.some(({ records }) => records.some(forgotten));
+function refusalOf(target: Target): SynodError | undefined {
+  const { changes, row } = target;
+  const number = ungivenNumber(changes, row.sessionNext) ?? takenNumber(row.pending, changes);
+  if (number !== undefined) return wrongNumber(changes.shard, number);
+  return changes.entities.some((entity) => hasForgottenKey(row, entity)) ? forgottenKey(changes.shard) : undefined;
 }
 
-function forgottenKey({ changes: { shard } }: Target): SynodError {
-  const message = `${shard.service}/${shard.number} has forgotten timed keys as old as one in this batch`;
+function wrongNumber({ service, number }: ShardId, wrong: number): SynodError {
+  return new SynodError("invalid_argument", `${wrong} is not for a commit of ${service}/${number} to use`);
+}
+
+function hasForgottenKey(row: ShardRow, entity: EntityChange): boolean {
+  return entity.records.some((record) => isForgotten(row, record) && !isOfFinishedItem(row, entity, record));
+}
+
+function isForgotten({ watermark }: ShardRow, { keyTime }: CallRecord): boolean {
+  return keyTime !== null && keyTime <= watermark;
+}
+
+function isOfFinishedItem({ pending }: ShardRow, { key, work }: EntityChange, { id }: CallRecord): boolean {
+  return work?.finished.some((number) => itemId(pending, key, number) === id) ?? false;
+}
+
+function forgottenKey({ service, number }: ShardId): SynodError {
+  const message = `${service}/${number} has forgotten timed keys as old as one in this batch`;
   return new SynodError("failed_precondition", message);
 }
 
 function conflictsOf({ changes, row }: Target): { shard: ShardId; key: string }[] {
-  const conflicts = ({ key, expectedVersion, records }: EntityChange): boolean =>
-    (row.entities.get(key)?.version ?? 0) !== expectedVersion || records.some(({ id }) => row.records.has(id));
+  const conflicts = ({ key, expectedVersion, records, work }: EntityChange): boolean =>
+    (row.entities.get(key)?.version ?? 0) !== expectedVersion ||
+    records.some(({ id }) => row.records.has(id)) ||
+    (work !== null && conflictsWith(row.pending, key, work));
   return changes.entities.filter(conflicts).map(({ key }) => ({ shard: { ...changes.shard }, key }));
 }
 
 function write(database: MemoryDatabase, { changes, row }: Target): void {
   let { stateVersion: highest } = row;
-  for (const { key, version, stateVersion, state, records } of changes.entities) {
+  for (const { key, version, stateVersion, state, records, work } of changes.entities) {
     if (state !== null) {
       row.entities.set(key, { version, stateVersion, state });
       highest = Math.max(highest, stateVersion);
     } else if (version === 0) row.entities.delete(key);
-    for (const record of records) row.records.set(record.id, copyOf(record));
+    for (const record of records) row.records.set(record.id, kept(row, record));
+    if (work !== null) applyWork(row.pending, key, work);
   }
+  if (changes.progress !== null) applyProgress(row.pending, changes.progress);
   for (const floor of changes.floors) raise(row, floor);
+  row.sessionNext = changes.sessionNext ?? row.sessionNext;
   if (highest === row.stateVersion) return;
   row.stateVersion = highest;
   database.revision++;
+}
+
+/** A timed key that is forgotten already belongs to an item that was open for so long: its record becomes opaque. */
+function kept(row: ShardRow, record: CallRecord): CallRecord {
+  return isForgotten(row, record) ? { ...copyOf(record), keyTime: null } : copyOf(record);
 }
 
 /** The floor and the removal of what it settles belong together: what is gone is refused from then on. */
 function raise(row: ShardRow, floor: SessionFloor): void {
   row.floors.set(floor.session, copyOfFloor(floor));
   const open = new Set(floor.open.map((number) => sessionRecordId(floor.session, number)));
-  settle(row, sessionRecordRange(floor.session, floor.floor), open);
+  settle(row, floor.session, sessionRecordRange(floor.session, floor.floor), open);
 }
 
 function endSession(row: ShardRow, session: string): void {
   row.floors.delete(session);
-  settle(row, sessionRecordRange(session), new Set());
+  settle(row, session, sessionRecordRange(session), new Set());
 }
 
-function settle(row: ShardRow, { from, to }: { from: string; to: string }, open: ReadonlySet<string>): void {
+/** An open number protects all records of its range: those of the calls that were derived from it, too. */
+function settle(
+  row: ShardRow,
+  session: string,
+  { from, to }: { from: string; to: string },
+  open: ReadonlySet<string>,
+): void {
+  const { length } = sessionRecordId(session, 0);
   for (const [id, { finishedAt }] of row.records) {
-    if (finishedAt === null && id >= from && id < to && !open.has(id)) row.records.delete(id);
+    if (finishedAt === null && id >= from && id < to && !open.has(id.slice(0, length))) row.records.delete(id);
   }
 }
 
@@ -107,6 +144,7 @@ export function read(database: MemoryDatabase, reads: readonly Read[]): ReadResu
       const entity = row?.entities.get(wanted.key);
       return { kind: "entity", row: entity === undefined ? null : { ...entity } };
     }
+    if (wanted.kind !== "record") return readPage(row?.pending, wanted);
     const record = row?.records.get(wanted.id);
     return { kind: "record", record: record === undefined ? null : copyOf(record) };
   });

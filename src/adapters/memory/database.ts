@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { Random } from "../../ports/random.ts";
 import type { CallRecord, EntityRow, HostedService, SessionFloor, StoreIdentity } from "../../ports/store.ts";
+import type { PendingWork } from "./work.ts";
 
 export interface MemberRow {
   readonly node: string;
@@ -25,6 +26,8 @@ export interface ShardRow {
   readonly records: Map<string, CallRecord>;
   /** By session. */
   readonly floors: Map<string, SessionFloor>;
+  sessionNext: number;
+  readonly pending: PendingWork;
 }
 
 export interface MemoryDatabase {

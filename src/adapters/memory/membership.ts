@@ -16,6 +16,7 @@ import {
   type View,
 } from "../../ports/store.ts";
 import type { MemberRow, MemoryDatabase, ShardRow } from "./database.ts";
+import { noWork } from "./work.ts";
 
 export function join(database: MemoryDatabase, request: JoinRequest): Awaited<ReturnType<Store["join"]>> {
   const { node, address } = request;
@@ -39,6 +40,8 @@ function newShard(): ShardRow {
     entities: new Map(),
     records: new Map(),
     floors: new Map(),
+    sessionNext: 1,
+    pending: noWork(),
   };
 }
 
@@ -74,8 +77,9 @@ export function claim(database: MemoryDatabase, { incarnation, shards, expired }
     if (row === undefined || !mayClaim(member, shard, row)) continue;
     row.owner = incarnation;
     row.epoch++;
-    const { epoch, stateVersion, watermark } = row;
-    claimed.push({ shard, epoch, stateVersion, watermark, floors: Array.from(row.floors.values(), copyOfFloor) });
+    const { epoch, stateVersion, watermark, sessionNext } = row;
+    const floors = Array.from(row.floors.values(), copyOfFloor);
+    claimed.push({ shard, epoch, stateVersion, watermark, floors, sessionNext });
   }
   if (claimed.length > 0) database.revision++;
   return { status: "claimed", claimed, view: view(database) };

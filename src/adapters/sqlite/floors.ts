@@ -17,9 +17,10 @@ export function floorsOf(database: DatabaseSync): Floors {
     `INSERT INTO floors VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (service, shard, session) DO UPDATE SET floor = excluded.floor, open = excluded.open`,
   );
+  // Ids of one session begin with as many characters; what follows them tells calls apart that share a number.
   const settle = database.prepare(
     `DELETE FROM records WHERE service = ? AND shard = ? AND id >= ? AND id < ? AND finished_at IS NULL
-     AND id NOT IN (SELECT value FROM json_each(?))`,
+     AND substr(id, 1, length(?)) NOT IN (SELECT value FROM json_each(?))`,
   );
   const list = database.prepare("SELECT session, floor, open FROM floors WHERE service = ? AND shard = ?");
   const remove = database.prepare("DELETE FROM floors WHERE service = ? AND shard = ? AND session = ?");
@@ -28,7 +29,8 @@ export function floorsOf(database: DatabaseSync): Floors {
     raise: ({ service, number }, { session, floor, open }) => {
       put.run(service, number, session, floor, JSON.stringify(open));
       const { from, to } = sessionRecordRange(session, floor);
-      settle.run(service, number, from, to, JSON.stringify(open.map((one) => sessionRecordId(session, one))));
+      const openIds = JSON.stringify(open.map((one) => sessionRecordId(session, one)));
+      settle.run(service, number, from, to, sessionRecordId(session, 0), openIds);
     },
     ofShard: ({ service, number }) => {
       const rows = list.all(service, number) as { session: string; floor: number; open: string }[];
@@ -36,7 +38,7 @@ export function floorsOf(database: DatabaseSync): Floors {
     },
     end: ({ service, number }, session) => {
       const { from, to } = sessionRecordRange(session);
-      settle.run(service, number, from, to, "[]");
+      settle.run(service, number, from, to, sessionRecordId(session, 0), "[]");
       remove.run(service, number, session);
     },
   };

@@ -23,7 +23,7 @@ export function ownershipOf(database: DatabaseSync, leases: Leases): Ownership {
   const claimShard = database.prepare(
     `UPDATE shards SET owner = ?1, epoch = epoch + 1
      WHERE service = ?2 AND number = ?3 AND (owner IS NULL OR owner = ?1) AND state_version <= ?4
-     RETURNING epoch, state_version AS stateVersion, watermark`,
+     RETURNING epoch, state_version AS stateVersion, watermark, session_next AS sessionNext`,
   );
   const releaseShard = database.prepare(
     "UPDATE shards SET owner = NULL WHERE service = ? AND number = ? AND owner = ? AND epoch = ?",

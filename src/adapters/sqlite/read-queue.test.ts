@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Read, ReadResult } from "../../ports/store.ts";
-import { type PackedReads, packReadResults, unpackReads } from "./messages.ts";
+import { type PackedReads, packReadResults, unpackReads } from "./packed-reads.ts";
 import { readQueueOf } from "./read-queue.ts";
 
 const shard = { service: "account", number: 0 };

@@ -4,7 +4,7 @@
  */
 import { SynodError } from "../../errors.ts";
 import type { ReadResult, Store } from "../../ports/store.ts";
-import { type PackedReadResults, type PackedReads, packReads, unpackReadResults } from "./messages.ts";
+import { type PackedReadResults, type PackedReads, packReads, unpackReadResults } from "./packed-reads.ts";
 
 /** Reads in one batch. */
 const batchReadsMax = 1_000;

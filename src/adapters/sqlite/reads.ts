@@ -4,6 +4,7 @@ import { SynodError } from "../../errors.ts";
 import type { CallRecord, EntityRow, Read, ReadResult, ShardId } from "../../ports/store.ts";
 import { entityChecksum, recordChecksum } from "./checksums.ts";
 import { damaged, sqliteCode, sqliteCodes } from "./failures.ts";
+import { pagesOf } from "./work-reads.ts";
 
 /** Prepares reads; to be run in a transaction when several belong together. */
 export function readsOf(database: DatabaseSync, path: string): (read: Read) => ReadResult {
@@ -15,6 +16,8 @@ export function readsOf(database: DatabaseSync, path: string): (read: Read) => R
     `SELECT id, input_hash AS inputHash, reply, finished_at AS finishedAt, key_time AS keyTime, checksum FROM records
      WHERE service = ? AND shard = ? AND id = ?`,
   );
+
+  const readPage = pagesOf(database, path);
 
   const readEntity = ({ service, number }: ShardId, key: string): ReadResult => {
     const found = entity.get(service, number, key) as (EntityRow & { checksum: number }) | undefined;
@@ -34,7 +37,8 @@ export function readsOf(database: DatabaseSync, path: string): (read: Read) => R
 
   return (read) => {
     try {
-      return read.kind === "entity" ? readEntity(read.shard, read.key) : readRecord(read.shard, read.id);
+      if (read.kind === "entity") return readEntity(read.shard, read.key);
+      return read.kind === "record" ? readRecord(read.shard, read.id) : readPage(read);
     } catch (error) {
       // A page that SQLite cannot make sense of, or a number that no writer of ours has written.
       if (sqliteCode(error) === sqliteCodes.corrupt || isOutOfRange(error)) {

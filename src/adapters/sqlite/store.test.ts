@@ -26,8 +26,19 @@ async function openOwning(path: string): Promise<SqliteStore> {
 }
 
 function batch(key: string): CommitBatch {
-  const entity = { key, expectedVersion: 0, version: 1, stateVersion: 1, state: '{"balance":1}', records: [] };
-  return { incarnation: 1, shards: [{ shard, epoch: 1, entities: [entity], floors: [] }] };
+  const entity = {
+    key,
+    expectedVersion: 0,
+    version: 1,
+    stateVersion: 1,
+    state: '{"balance":1}',
+    records: [],
+    work: null,
+  };
+  return {
+    incarnation: 1,
+    shards: [{ shard, epoch: 1, entities: [entity], floors: [], sessionNext: null, progress: null }],
+  };
 }
 
 test("a heartbeat goes before every batch that is not under way yet, and upkeep after all of them", async (t) => {

@@ -11,13 +11,8 @@ import type { Log } from "../../ports/log.ts";
 import type { CommitResult, Store, StoreIdentity } from "../../ports/store.ts";
 import { Lane } from "./lane.ts";
 import { type LogReport, logReportOf } from "./log-report.ts";
-import {
-  packBatch,
-  type ReaderOperations,
-  unpackCommitAnswer,
-  unpackRenewAnswer,
-  type WriterOperations,
-} from "./messages.ts";
+import { type ReaderOperations, unpackCommitAnswer, unpackRenewAnswer, type WriterOperations } from "./messages.ts";
+import { packBatch } from "./packed-batches.ts";
 import { type ReadQueue, readQueueOf } from "./read-queue.ts";
 
 export interface SqliteStoreOptions {

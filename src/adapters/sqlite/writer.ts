@@ -11,16 +11,10 @@ import { openConnection, orClose, setting } from "./connection.ts";
 import { type Failure, failureOf, messageOf } from "./failures.ts";
 import { preparePlace } from "./file-system.ts";
 import { leasesOf } from "./leases.ts";
-import {
-  type CommitAnswer,
-  type LogMessage,
-  type PackedBatch,
-  packError,
-  unpackBatch,
-  type WriterOperations,
-} from "./messages.ts";
+import { type CommitAnswer, type LogMessage, packError, type WriterOperations } from "./messages.ts";
 import { openFailure } from "./opening.ts";
 import { ownershipOf } from "./ownership.ts";
+import { type PackedBatch, unpackBatch } from "./packed-batches.ts";
 import { prepareStore } from "./schema.ts";
 import { openLockWaitMaxMs, transactionsOf, withLock } from "./transaction.ts";
 import { trimsOf } from "./trims.ts";

@@ -31,7 +31,7 @@ function epochTests(fixture: () => Fixture): void {
     const shard = { service: name, number: 0 };
     const result = await store.claim({ incarnation, shards: [shard], expired: [] });
     assert.ok(result.status === "claimed");
-    assert.deepEqual(result.claimed, [{ shard, epoch: 1, stateVersion: 0, watermark: 0, floors: [] }]);
+    assert.deepEqual(result.claimed, [{ shard, epoch: 1, stateVersion: 0, watermark: 0, floors: [], sessionNext: 1 }]);
     assert.deepEqual(result.view, await other.view());
     assert.deepEqual(await ownershipOf(other, shard), [incarnation, 1]);
   });

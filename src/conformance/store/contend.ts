@@ -75,8 +75,9 @@ async function append(
   const before = (await readRow(store, shard, key))?.version ?? 0;
   const version = before + 1;
   const state = JSON.stringify({ epoch, incarnation });
-  const entity = { key, expectedVersion: before, version, stateVersion: 1, state, records: [] };
-  const result = await store.commit({ incarnation, shards: [{ shard, epoch, entities: [entity], floors: [] }] });
+  const entity = { key, expectedVersion: before, version, stateVersion: 1, state, records: [], work: null };
+  const changes = { shard, epoch, entities: [entity], floors: [], sessionNext: null, progress: null };
+  const result = await store.commit({ incarnation, shards: [changes] });
   assert.ok(["committed", "fenced", "conflict", "ended"].includes(result.status), JSON.stringify(result));
   return result.status === "committed" ? version : undefined;
 }

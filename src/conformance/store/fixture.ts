@@ -115,7 +115,7 @@ export async function claim(store: Store, incarnation: number, shard: ShardId): 
 
 /** A row from one version to a higher one. */
 export function put(key: string, from: number, to: number, records: readonly CallRecord[] = []): EntityChange {
-  return { key, expectedVersion: from, version: to, stateVersion: 1, state: stateAt(to), records };
+  return { key, expectedVersion: from, version: to, stateVersion: 1, state: stateAt(to), records, work: null };
 }
 
 /** The state that {@link put} writes. */
@@ -125,12 +125,12 @@ function stateAt(version: number): string {
 
 /** Records, and the row left as it is. */
 export function note(key: string, version: number, records: readonly CallRecord[]): EntityChange {
-  return { key, expectedVersion: version, version, stateVersion: 1, state: null, records };
+  return { key, expectedVersion: version, version, stateVersion: 1, state: null, records, work: null };
 }
 
 /** The row removed. */
 export function clear(key: string, from: number, records: readonly CallRecord[] = []): EntityChange {
-  return { key, expectedVersion: from, version: 0, stateVersion: 1, state: null, records };
+  return { key, expectedVersion: from, version: 0, stateVersion: 1, state: null, records, work: null };
 }
 
 /** A record of an opaque key, or of a timed one. */
@@ -147,7 +147,7 @@ export function batch(owner: Owner, ...entities: EntityChange[]): CommitBatch {
 }
 
 export function changes({ shard, epoch }: Owner, ...entities: EntityChange[]): ShardChanges {
-  return { shard, epoch, entities, floors: [] };
+  return { shard, epoch, entities, floors: [], sessionNext: null, progress: null };
 }
 
 /** A batch that raises floors in the owner's one shard and changes its entities. */

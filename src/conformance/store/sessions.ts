@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClaimedShard, SessionFloor, Store } from "../../ports/store.ts";
+import { derivedRecordId } from "../../values/ids.ts";
 import {
   batch,
   callOf,
@@ -77,6 +78,27 @@ function raisingTests(fixture: () => Fixture): void {
     await raise(store, owner, { session, floor: 1_000_000_000_000, open: [9, 999_999_999_999] });
     assert.deepEqual(await left(other, owner, records), without(session, [0, 1, 2, 3, 4, 5, 6, 7, 8]));
     assert.deepEqual(await readRow(store, owner.shard, "alice"), rowAt(1));
+  });
+
+  test("an open number protects every record of its range, and a floor removes all of a settled one", async () => {
+    const { store, other, service } = fixture();
+    for (const name of [session, "\u{1F600}/7"]) {
+      const owner = await own(store, service());
+      const derived = (number: number, hash: string) => {
+        return { ...callOf(name, number), id: derivedRecordId(name, number, hash) };
+      };
+      const numbers = [1, 2, 3, 4];
+      const records = numbers.flatMap((number) => [callOf(name, number), derived(number, "a"), derived(number, "b")]);
+      await commit(store, owner, put("alice", 0, 1, records));
+      const of = (...kept: number[]) => records.filter((_, at) => kept.includes(numbers[Math.floor(at / 3)]!));
+      const ids = (...kept: number[]) => of(...kept).map(({ id }) => id);
+      await raise(store, owner, { session: name, floor: 4, open: [2] });
+      assert.deepEqual(await left(other, owner, records), ids(2, 4));
+      await raise(store, owner, { session: name, floor: 4, open: [] });
+      assert.deepEqual(await left(other, owner, records), ids(4));
+      await trim(store, owner, { endedSessions: [name] });
+      assert.deepEqual(await left(other, owner, records), []);
+    }
   });
 
   test("several floors rise in one batch, each for its own session", async () => {

@@ -175,7 +175,8 @@ function watermarkTests(fixture: () => Fixture): void {
     const { incarnation, shard } = heir;
     const result = await other.claim({ incarnation, shards: [shard], expired: [] });
     assert.ok(result.status === "claimed");
-    assert.deepEqual(result.claimed, [{ shard, epoch: heir.epoch + 1, stateVersion: 1, watermark: 10, floors: [] }]);
+    const claimed = { shard, epoch: heir.epoch + 1, stateVersion: 1, watermark: 10, floors: [], sessionNext: 1 };
+    assert.deepEqual(result.claimed, [claimed]);
     const late = batch({ ...heir, epoch: heir.epoch + 1 }, note("alice", 1, timed([10, 60])));
     assert.equal((await other.commit(late)).status, "refused");
   });

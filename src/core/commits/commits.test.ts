@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SynodError } from "../../errors.ts";
 import type { CommitBatch, SessionFloor } from "../../ports/store.ts";
-import { type Change, Commits, type CommitsEffect, type CommitsOptions } from "./commits.ts";
+import { Commits, type CommitsEffect, type CommitsOptions } from "./commits.ts";
+import type { Change } from "./load.ts";
 
 function committer(options: Partial<CommitsOptions> = {}): Commits {
   return new Commits({ incarnation: 3, batchCommandsMax: 1_000, batchBytesMax: 1_000_000, ...options });
@@ -13,7 +14,18 @@ function committer(options: Partial<CommitsOptions> = {}): Commits {
 function change(number: number, key: string, position: number, rest: Partial<Change> = {}): Change {
   const shard = { service: "account", number };
   const versions = { expectedVersion: position - 1, version: position, stateVersion: 1 };
-  return { shard, epoch: 1, key, position, ...versions, state: `"${position}"`, record: null, floors: [], ...rest };
+  return {
+    shard,
+    epoch: 1,
+    key,
+    position,
+    ...versions,
+    state: `"${position}"`,
+    record: null,
+    work: null,
+    floors: [],
+    ...rest,
+  };
 }
 
 function board(commits: Commits, ...changes: Change[]): void {
@@ -34,6 +46,7 @@ const record = (id: string): NonNullable<Change["record"]> => {
   return { id, inputHash: "in", reply: "{}", finishedAt: 0, keyTime: null };
 };
 const error = new SynodError("invalid_argument", "not this");
+const nothing = { sessionNext: null, progress: null };
 const keysOf = (batch: CommitBatch): string[] => batch.shards.flatMap(({ entities }) => entities.map(({ key }) => key));
 const kinds = (effects: readonly CommitsEffect[]): string[] => effects.map(({ kind }) => kind);
 
@@ -61,7 +74,9 @@ test("changes of one entity share a seat: the first expectation, the last state,
     change(2, "alice", 3, { expectedVersion: 8, version: 9, stateVersion: 2 }),
   );
   const seat = { key: "alice", expectedVersion: 7, version: 9, stateVersion: 2, state: '"3"' };
-  const shards = [{ ...only, entities: [{ ...seat, records: [record("a"), record("b")] }], floors: [] }];
+  const shards = [
+    { ...only, entities: [{ ...seat, records: [record("a"), record("b")], work: null }], floors: [], ...nothing },
+  ];
   assert.deepEqual(flush(commits), { incarnation: 3, shards });
   const { shard } = only;
   assert.deepEqual(committed(commits), [{ kind: "durable", shard, key: "alice", position: 3 }]);
@@ -77,8 +92,8 @@ test("a record alone leaves the row as it is, and a cleared state removes it", (
   );
   const [shard] = flush(commits).shards;
   assert.deepEqual(shard?.entities, [
-    { key: "alice", expectedVersion: 7, version: 7, stateVersion: 1, state: null, records: [record("a")] },
-    { key: "bob", expectedVersion: 4, version: 0, stateVersion: 1, state: null, records: [record("b")] },
+    { key: "alice", expectedVersion: 7, version: 7, stateVersion: 1, state: null, records: [record("a")], work: null },
+    { key: "bob", expectedVersion: 4, version: 0, stateVersion: 1, state: null, records: [record("b")], work: null },
   ]);
 });
 

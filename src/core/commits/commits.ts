@@ -10,38 +10,28 @@
  * It never talks to a store and never decides what to do with a call: it returns effects.
  */
 import { invariant } from "../../errors.ts";
+import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
 import {
-  type CallRecord,
-  type CommitBatch,
-  type CommitResult,
-  compareShards,
-  type EntityChange,
-  type SessionFloor,
-  type ShardChanges,
-  type ShardId,
-} from "../../ports/store.ts";
-
-/** One finished command that changed something. */
-export interface Change {
-  readonly shard: ShardId;
-  /** The epoch of the activation that ran the command. */
-  readonly epoch: number;
-  readonly key: string;
-  /** The entity's own number of this change, growing by one. */
-  readonly position: number;
-  /** The version of the state that the command ran on, and of the one that it left (0: no row). */
-  readonly expectedVersion: number;
-  readonly version: number;
-  readonly stateVersion: number;
-  /** The new state; null when the row goes away, undefined when the state is as it was. */
-  readonly state: string | null | undefined;
-  readonly record: CallRecord | null;
-  /** Floors of sessions that rose in the shard since its last change. */
-  readonly floors: readonly SessionFloor[];
-}
+  addChange,
+  addProgress,
+  type Change,
+  type Load,
+  type Loads,
+  loadOf,
+  nameOf,
+  partsLength,
+  progressOf,
+  type Seat,
+  seatsOf,
+  sizeOf,
+  split,
+  toBatch,
+} from "./load.ts";
+import { bytesOfProgress, overtakes, type Progress } from "./work.ts";
 
 export type CommitsInput =
   | { kind: "change"; change: Change }
+  | { kind: "progress"; progress: Progress }
   /** Time to send what has gathered, unless a commit is under way. */
   | { kind: "flush" }
   /** The store answered the commit under way; `unknown`: it did not, or the answer was lost. */
@@ -64,30 +54,18 @@ export type CommitsEffect =
   | { kind: "stale"; shard: ShardId; key: string }
   /** May have been written: drop the shard, claim it with a new epoch, reload, only then serve. */
   | { kind: "unknown"; shard: ShardId; positions: ReadonlyMap<string, number> }
+  /** What became of progress, once for each; `error` says why it was refused or failed. */
+  | { kind: "progressed"; token: number; outcome: ProgressOutcome; error: unknown }
   /** The lease has ended: drop everything. */
   | { kind: "ended" }
   /** The store must not be used again: nothing is sent any more, and what was under way stays unknown. */
   | { kind: "broken"; error: unknown };
 
-interface Seat {
-  readonly key: string;
-  readonly expectedVersion: number;
-  version: number;
-  stateVersion: number;
-  state: string | null | undefined;
-  readonly records: CallRecord[];
-  position: number;
-}
-
-interface Load {
-  readonly shard: ShardId;
-  readonly epoch: number;
-  readonly seats: Map<string, Seat>;
-  /** The newest floor of each session. */
-  readonly floors: Map<string, SessionFloor>;
-}
-
-type Loads = Map<string, Load>;
+/**
+ * `refused`: not written, and the store would not take it later. `failed`: not written, because the store cannot write
+ * now. `dropped`: not written, because the shard was dropped before. `unknown`: it may be written, the shard was dropped.
+ */
+export type ProgressOutcome = "durable" | "refused" | "failed" | "dropped" | "unknown";
 
 export interface CommitsOptions {
   readonly incarnation: number;
@@ -101,11 +79,11 @@ export class Commits {
   #queue: Loads[] = [];
   /** The load that changes board now. */
   #boarding: Loads = new Map();
-  #boardingCommands = 0;
+  #boardingLength = 0;
   #boardingBytes = 0;
   #underWay: Loads | null = null;
-  /** Seats in the commit under way when it was sent: those of shards that were dropped since are no more in it. */
-  #seatsSent = 0;
+  /** Parts of the commit under way when it was sent: those of shards that were dropped since are no more in it. */
+  #partsSent = 0;
   #broken = false;
 
   constructor(options: CommitsOptions) {
@@ -130,6 +108,8 @@ export class Commits {
     switch (input.kind) {
       case "change":
         return this.#board(input.change);
+      case "progress":
+        return this.#boardProgress(input.progress);
       case "flush":
         return this.#send();
       case "answered":
@@ -140,51 +120,33 @@ export class Commits {
   }
 
   #board(change: Change): readonly CommitsEffect[] {
-    const bytes = sizeOf(change);
-    const { batchCommandsMax, batchBytesMax } = this.#options;
-    const full = this.#boardingCommands >= batchCommandsMax || this.#boardingBytes + bytes > batchBytesMax;
-    if (full && this.#boardingCommands > 0) this.#departBoarding();
-    const name = nameOf(change.shard);
-    let load = this.#boarding.get(name);
-    if (load === undefined) {
-      load = { shard: change.shard, epoch: change.epoch, seats: new Map(), floors: new Map() };
-      this.#boarding.set(name, load);
-    }
-    invariant(load.epoch === change.epoch, "a dropped shard leaves nothing behind in the committer");
-    for (const floor of change.floors) load.floors.set(floor.session, floor);
-    this.#seat(load, change);
-    this.#boardingCommands += 1;
-    this.#boardingBytes += bytes;
+    const { shard, key, work } = change;
+    const aboard = this.#boarding.get(nameOf(shard))?.progress ?? [];
+    if (work !== null && overtakes(key, work, aboard)) this.#departBoarding();
+    this.#makeRoom(sizeOf(change));
+    addChange(loadOf(this.#boarding, change), change);
     return this.#underWay === null ? [{ kind: "wake" }] : [];
   }
 
-  #seat(load: Load, change: Change): void {
-    const seat = load.seats.get(change.key);
-    const records = change.record === null ? [] : [change.record];
-    if (seat === undefined) {
-      load.seats.set(change.key, {
-        key: change.key,
-        expectedVersion: change.expectedVersion,
-        version: change.version,
-        stateVersion: change.stateVersion,
-        state: change.state,
-        records,
-        position: change.position,
-      });
-      return;
-    }
-    invariant(seat.version === change.expectedVersion, "changes of one entity build on each other");
-    seat.version = change.version;
-    seat.stateVersion = change.stateVersion;
-    if (change.state !== undefined) seat.state = change.state;
-    seat.records.push(...records);
-    seat.position = change.position;
+  #boardProgress(progress: Progress): readonly CommitsEffect[] {
+    this.#makeRoom(bytesOfProgress(progress));
+    addProgress(loadOf(this.#boarding, progress), progress);
+    return this.#underWay === null ? [{ kind: "wake" }] : [];
+  }
+
+  /** Counts what is about to board; what is full already departs before it. */
+  #makeRoom(bytes: number): void {
+    const { batchCommandsMax, batchBytesMax } = this.#options;
+    const full = this.#boardingLength >= batchCommandsMax || this.#boardingBytes + bytes > batchBytesMax;
+    if (full && this.#boardingLength > 0) this.#departBoarding();
+    this.#boardingLength += 1;
+    this.#boardingBytes += bytes;
   }
 
   #departBoarding(): void {
     if (this.#boarding.size > 0) this.#queue.push(this.#boarding);
     this.#boarding = new Map();
-    this.#boardingCommands = 0;
+    this.#boardingLength = 0;
     this.#boardingBytes = 0;
   }
 
@@ -194,7 +156,7 @@ export class Commits {
     const loads = this.#queue.shift();
     if (loads === undefined) return [];
     this.#underWay = loads;
-    this.#seatsSent = [...seatsOf(loads)].length;
+    this.#partsSent = partsLength(loads);
     return [{ kind: "commit", batch: toBatch(this.#options.incarnation, loads) }];
   }
 
@@ -208,6 +170,7 @@ export class Commits {
         for (const { load, seat } of seatsOf(loads)) {
           effects.push({ kind: "durable", shard: load.shard, key: seat.key, position: seat.position });
         }
+        report(progressOf(loads), "durable", effects);
         break;
       case "fenced":
         this.#withdraw(loads, result.shards, [], effects);
@@ -220,14 +183,17 @@ export class Commits {
         break;
       case "failed":
         for (const { load, seat } of seatsOf(loads)) this.#rollBack(load, seat, false, result.error, effects);
+        report(progressOf(loads), "failed", effects, result.error);
         break;
       case "unknown":
         for (const load of loads.values()) {
           const positions = new Map([...load.seats.values()].map((seat) => [seat.key, seat.position]));
+          report(load.progress, "unknown", effects);
           effects.push({ kind: "unknown", shard: load.shard, positions });
         }
         break;
       case "ended":
+        report(progressOf(loads), "dropped", effects);
         effects.push({ kind: "ended" });
         break;
       case "broken":
@@ -251,36 +217,30 @@ export class Commits {
     effects: CommitsEffect[],
   ): void {
     for (const shard of shards) {
-      if (loads.delete(nameOf(shard))) effects.push({ kind: "fenced", shard });
+      const load = loads.get(nameOf(shard));
+      if (load === undefined) continue;
+      loads.delete(nameOf(shard));
+      report(load.progress, "dropped", effects);
+      effects.push({ kind: "fenced", shard });
     }
     for (const { shard, key } of entities) {
       const load = loads.get(nameOf(shard));
       if (load?.seats.delete(key) !== true) continue;
-      if (load.seats.size === 0) loads.delete(nameOf(shard));
+      if (isEmpty(load)) loads.delete(nameOf(shard));
       this.#forget(shard, key);
       effects.push({ kind: "stale", shard, key });
     }
     if (loads.size > 0) this.#queue.unshift(loads);
   }
 
-  /** Split by shard, then by entity; a refused entity that stands alone is the culprit. */
+  /** Split until what is refused stands alone: an entity, which is the culprit, or what one author said. */
   #refused(loads: Loads, error: unknown, effects: CommitsEffect[]): void {
-    const all = [...loads.values()];
-    const only = all[0];
-    invariant(only !== undefined, "no load travels empty");
     // What was refused may have been dropped meanwhile: the rest is not to blame before it travelled alone.
-    if ([...seatsOf(loads)].length < this.#seatsSent) return void this.#queue.unshift(loads);
-    if (all.length > 1) {
-      this.#queue.unshift(...halves(all).map((half) => new Map(half.map((load) => [nameOf(load.shard), load]))));
-    } else if (only.seats.size > 1) {
-      const parts = halves([...only.seats.values()]).map((half) => ({
-        ...only,
-        seats: new Map(half.map((seat) => [seat.key, seat])),
-      }));
-      this.#queue.unshift(...parts.map((part) => new Map([[nameOf(part.shard), part]])));
-    } else {
-      for (const seat of only.seats.values()) this.#rollBack(only, seat, true, error, effects);
-    }
+    if (partsLength(loads) < this.#partsSent) return void this.#queue.unshift(loads);
+    const parts = split(loads);
+    if (parts.length > 0) return void this.#queue.unshift(...parts);
+    for (const { load, seat } of seatsOf(loads)) this.#rollBack(load, seat, true, error, effects);
+    report(progressOf(loads), "refused", effects, error);
   }
 
   #rollBack(load: Load, seat: Seat, culprit: boolean, error: unknown, effects: CommitsEffect[]): void {
@@ -294,48 +254,32 @@ export class Commits {
     const name = nameOf(shard);
     for (const loads of [...this.#queue, this.#boarding]) {
       const load = loads.get(name);
-      load?.seats.delete(key);
-      if (load?.seats.size === 0) loads.delete(name);
+      if (load?.seats.delete(key) === true && isEmpty(load)) loads.delete(name);
     }
     this.#queue = this.#queue.filter((loads) => loads.size > 0);
   }
 
   #drop(shard: ShardId): readonly CommitsEffect[] {
     const name = nameOf(shard);
+    const effects: CommitsEffect[] = [];
+    for (const loads of [...this.#queue, this.#boarding]) report(loads.get(name)?.progress ?? [], "dropped", effects);
+    report(this.#underWay?.get(name)?.progress ?? [], "unknown", effects);
     // The answer to the commit under way will not concern this shard's next activation either.
     for (const loads of [...this.#queue, this.#boarding, this.#underWay]) loads?.delete(name);
     this.#queue = this.#queue.filter((loads) => loads.size > 0);
-    return [];
+    return effects;
   }
 }
 
-function toBatch(incarnation: number, loads: Loads): CommitBatch {
-  const shards: ShardChanges[] = [];
-  for (const { shard, epoch, seats, floors } of loads.values()) {
-    shards.push({ shard, epoch, entities: [...seats.values()].map(toEntityChange), floors: [...floors.values()] });
-  }
-  shards.sort((a, b) => compareShards(a.shard, b.shard));
-  return { incarnation, shards };
+function isEmpty({ seats, progress }: Load): boolean {
+  return seats.size === 0 && progress.length === 0;
 }
 
-function toEntityChange(seat: Seat): EntityChange {
-  const { key, expectedVersion, version, stateVersion, records } = seat;
-  return { key, expectedVersion, version, stateVersion, state: seat.state ?? null, records };
-}
-
-function* seatsOf(loads: Loads): Iterable<{ load: Load; seat: Seat }> {
-  for (const load of loads.values()) for (const seat of load.seats.values()) yield { load, seat };
-}
-
-function halves<T>(items: readonly T[]): readonly (readonly T[])[] {
-  const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)];
-}
-
-function nameOf(shard: ShardId): string {
-  return `${shard.service}/${shard.number}`;
-}
-
-function sizeOf(change: Change): number {
-  return change.key.length + (change.state?.length ?? 0) + (change.record?.reply.length ?? 0);
+function report(
+  all: Iterable<Progress>,
+  outcome: ProgressOutcome,
+  effects: CommitsEffect[],
+  error: unknown = undefined,
+): void {
+  for (const { token } of all) effects.push({ kind: "progressed", token, outcome, error });
 }

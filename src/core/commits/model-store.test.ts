@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { SynodError } from "../../errors.ts";
 import { batchFault } from "../../ports/batch.ts";
 import type { CommitBatch, CommitResult, SessionFloor, ShardId } from "../../ports/store.ts";
-import type { Change } from "./commits.ts";
+import type { Change } from "./load.ts";
 
 export interface Row {
   readonly version: number;

@@ -9,7 +9,8 @@ import fc from "fast-check";
 import { SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
 import { type FailReason, Mailbox, type MailboxEffect, type MailboxInput } from "../mailbox/mailbox.ts";
-import { type Change, Commits, type CommitsEffect } from "./commits.ts";
+import { Commits, type CommitsEffect } from "./commits.ts";
+import type { Change } from "./load.ts";
 import { badReply, ModelStore } from "./model-store.test.ts";
 
 /** A command: its id is what it appends. A bad one is refused by the store; one that only looks leaves nothing. */
@@ -219,7 +220,7 @@ class World {
     const version = ++this.#lastVersion;
     const record = { id, inputHash: "", reply: bad ? badReply : "ok", finishedAt: 0, keyTime: null };
     const versions = { expectedVersion: memory.version, version, stateVersion: 1 };
-    const change: Change = { shard, key, epoch, position, ...versions, state: left, record, floors: [] };
+    const change: Change = { shard, key, epoch, position, ...versions, state: left, record, work: null, floors: [] };
     this.#changes.set(id, change);
     entity.ahead.push({ position, version, state: left });
     this.#perform(this.#commits.step({ kind: "change", change }));

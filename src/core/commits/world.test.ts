@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, SessionFloor, ShardId } from "../../ports/store.ts";
-import { type Change, Commits, type CommitsEffect, type CommitsInput } from "./commits.ts";
+import { Commits, type CommitsEffect, type CommitsInput } from "./commits.ts";
+import type { Change } from "./load.ts";
 import { badReply, ModelStore } from "./model-store.test.ts";
 
 /** What became of a change. `again`: it was built on a lost one, and its command runs again. */
@@ -89,6 +90,7 @@ export class World {
       stateVersion: 1,
       state,
       record: { id: name, inputHash: "", reply, finishedAt: 0, keyTime: null },
+      work: null,
       floors: floors.map((session) => this.#floorOf(session)),
     };
     const made: Made = { change, bytes: key.length + (state?.length ?? 0) + reply.length, report: null };

@@ -31,6 +31,8 @@ export class Process {
   state: "running" | "paused" | "dead" = "running";
   /** How long everything takes that this process does, ms. */
   costMs = 0;
+  /** Through this everything goes that runs on this process: whoever runs knows by it where he is. */
+  enter: (run: () => void) => void = (run) => run();
   #waiting: Waiting[] = [];
   #serving = false;
   #lastSoonUs = 0;
@@ -49,7 +51,7 @@ export class Process {
   /** Something comes in: runs now, later, or never. */
   deliver(run: () => void, source: Source = "io"): void {
     if (this.state === "dead") return;
-    if (this.state === "running" && this.costMs === 0 && this.#waiting.length === 0) return run();
+    if (this.state === "running" && this.costMs === 0 && this.#waiting.length === 0) return this.enter(run);
     this.#waiting.push({ source, run });
     this.#serve();
   }
@@ -118,7 +120,7 @@ export class Process {
       if (this.state !== "running") return;
       const next = this.#waiting.shift();
       this.#serve();
-      next?.run();
+      if (next !== undefined) this.enter(next.run);
     });
   }
 }

@@ -45,6 +45,12 @@ export class Trace {
     this.lines.push({ at: nowUs / 1_000, where, what, text: words?.() ?? text });
   }
 
+  /** A line that may differ from machine to machine, such as what user code prints: kept, and not hashed. */
+  aside(where: string, what: string, text: string): void {
+    this.length++;
+    if (this.#keep) this.lines.push({ at: this.#nowUs() / 1_000, where, what, text });
+  }
+
   /** The hash over all lines so far, in hexadecimal digits. */
   digest(): string {
     this.#flush();

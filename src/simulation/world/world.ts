@@ -40,6 +40,9 @@ export class World {
   readonly #ties: Prng;
   readonly #onThrown: (error: unknown) => void;
   #scheduled = 0;
+  #held = 0;
+  /** Goes on once nothing holds the world. */
+  #goOn = (): void => {};
   #nowUs = 0;
 
   constructor({ seed, timing = 0, keepTrace = false, onThrown }: WorldOptions) {
@@ -87,20 +90,34 @@ export class World {
     event.run = null;
   }
 
+  /** Nothing happens until this has settled: work of the real machine, of which the world knows only the result. */
+  hold(work: Promise<unknown>): void {
+    this.#held++;
+    const release = (): void => {
+      if (--this.#held === 0) nextTurn(() => this.#goOn());
+    };
+    work.then(release, release);
+  }
+
   /** Lets events happen until `done` says so (asked before each one) or the instant `untilMs` has come. */
   run(untilMs: number, done: () => boolean = () => false): Promise<void> {
     const untilUs = Math.ceil(untilMs * 1_000);
     return new Promise((resolve) => {
       let over = false;
       const step = (): void => {
-        if (over) return;
+        if (over || this.#held > 0) return;
         over = done() || !this.#step(untilUs);
         if (over) resolve();
       };
+      let waits = false;
       const turn = (): void => {
-        if (over) return;
+        waits = this.#held > 0;
+        if (over || waits) return;
         for (let count = 0; count < eventsPerTurn; count++) nextTurn(step);
         nextTurn(turn);
+      };
+      this.#goOn = () => {
+        if (waits) turn();
       };
       turn();
     });

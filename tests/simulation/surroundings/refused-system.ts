@@ -1,0 +1,78 @@
+/** A handler that reaches for the outside world in every way that is asked of it, and hides that it was refused. */
+import { spawn } from "node:child_process";
+import * as nodeCrypto from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { existsSync, readFileSync, writeSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { get } from "node:https";
+import { connect, createServer } from "node:net";
+import { freemem } from "node:os";
+import { DatabaseSync } from "node:sqlite";
+import { Worker } from "node:worker_threads";
+import { createGzip } from "node:zlib";
+import { z } from "zod";
+import { command, defineInterface, defineSystem, implement, type System } from "../../../src/index.ts";
+
+const here = new URL(import.meta.url);
+/** While it is loaded a module may read files. */
+const ownText = readFileSync(here, "utf8");
+
+const ways: Readonly<Record<string, () => unknown>> = {
+  "fetch()": () => fetch("http://127.0.0.1:9/"),
+  WebSocket: () => new WebSocket("ws://127.0.0.1:9/"),
+  MessageChannel: () => new MessageChannel(),
+  "fs.readFileSync()": () => readFileSync(here),
+  "fs.existsSync()": () => existsSync(here),
+  "fs.writeSync()": () => writeSync(17, "text"),
+  "fs.promises.readFile()": () => readFile(here),
+  "fs.promises.writeFile()": () => writeFile("/nowhere/at/all", ""),
+  "net.connect()": () => connect(9, "127.0.0.1"),
+  "Server.listen()": () => createServer().listen(0, "127.0.0.1"),
+  "https.get()": () => get("https://127.0.0.1:9/"),
+  "dns.promises.lookup()": () => lookup("localhost"),
+  "child_process.spawn()": () => spawn("true"),
+  "worker_threads.Worker": () => new Worker(here),
+  "DatabaseSync.exec()": () => new DatabaseSync(":memory:").exec("SELECT 1"),
+  "zlib.createGzip()": () => createGzip(),
+  "crypto.generateKeyPairSync()": () => nodeCrypto.generateKeyPairSync("ed25519"),
+  "crypto.subtle.generateKey()": () => crypto.subtle.generateKey("Ed25519", true, ["sign"]),
+  "process.exit()": () => process.exit(1),
+  "process.memoryUsage()": () => process.memoryUsage(),
+  "os.freemem()": () => freemem(),
+  "Atomics.wait()": () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1),
+};
+
+/** What is refused otherwise, by the words of the refusal. */
+const otherWays: Readonly<Record<string, () => unknown>> = {
+  "waits in a loop for time to pass": () => {
+    for (const until = Date.now() + 5; Date.now() < until; );
+  },
+};
+
+const Reacher = defineInterface("reacher", {
+  key: z.string(),
+  operations: { reach: command({ input: z.string(), output: z.boolean() }), load: command({ output: z.int() }) },
+});
+
+const reacher = implement(Reacher, {
+  state: { version: 1, initial: () => ({ reached: "" }) },
+  operations: {
+    reach: async (ctx, name) => {
+      ctx.state.reached = name;
+      try {
+        await (ways[name] ?? otherWays[name])?.();
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    load: async () => {
+      const { lazily } = (await import("./lazily.ts")) as { lazily: () => number };
+      return lazily() + Math.sign(ownText.length);
+    },
+  },
+});
+
+export const names: readonly string[] = [...Object.keys(ways), ...Object.keys(otherWays)];
+const system: System = defineSystem({ name: "reaching", services: [reacher] });
+export default system;
