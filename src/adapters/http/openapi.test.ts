@@ -82,13 +82,11 @@ describe("the OpenAPI document", () => {
     assert.deepEqual(namesOf(paths["/account/{key}/history"].post), [
       "Request-Timeout",
       "Synod-Priority",
-      "Synod-Priority",
       "traceparent",
     ]);
     assert.deepEqual(namesOf(paths["/account/{key}/history"].get), [
       "input",
       "Request-Timeout",
-      "Synod-Priority",
       "Synod-Priority",
       "traceparent",
     ]);
