@@ -4,16 +4,15 @@
  * every machine.
  */
 import type { CommitBatch } from "../ports/store.ts";
-import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnyInterface } from "../service/model.ts";
-import { createPrng } from "../values/prng.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
-import { type Fault, FaultInjector, planFaults } from "./faults.ts";
+import { type Fault, FaultInjector, type InjectedFault, planFaults } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
+import { drawLimits } from "./run-limits.ts";
 import type { CommittedState, Scenario, Workload } from "./scenario.ts";
 import { type RunCode, runCode } from "./scenario-file.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
@@ -21,8 +20,8 @@ import { type Place, runAt } from "./user-code/place.ts";
 import { scenarioPlace } from "./user-code/places.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
-import type { TraceLine } from "./world/trace.ts";
-import { chance, pick, seedPrng } from "./world/world.ts";
+import type { Passage, TraceLine } from "./world/trace.ts";
+import { pick, seedPrng } from "./world/world.ts";
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -52,9 +51,17 @@ export interface RunResult {
   /** Hash over the whole trace. */
   readonly digest: string;
   readonly trace: readonly TraceLine[];
+  /** What went from one place to another, for pictures; empty unless the trace was kept. */
+  readonly passages: readonly Passage[];
+  /** The faults that happened, and when. */
+  readonly injected: readonly InjectedFault[];
+  /** The machines, by name. */
+  readonly nodes: readonly string[];
   readonly plan: readonly Fault[];
   /** What clients asked for; empty unless something was found or the trace was kept. */
   readonly asked: readonly PlannedOperation[];
+  /** When all nodes first served, ms since the world began. */
+  readonly servedAt: number;
   readonly simulatedMs: number;
   readonly events: number;
   readonly operations: { readonly ok: number; readonly fail: number; readonly info: number };
@@ -115,6 +122,7 @@ class Run {
   readonly #clients: readonly Client[];
   readonly #behaviour: Behaviour;
   #asking: Asking | undefined;
+  #servedAt = 0;
   /** The safety phase is over: clients finish what they began. */
   #finishing = false;
 
@@ -141,7 +149,8 @@ class Run {
     if (options.fairWeather !== true) setWeather(this.#weather, weather);
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
-    this.#plan = options.plan ?? planFaults(seedPrng(seed, "faults"), names, scenario.durationMs);
+    const drawPlan = mutation?.plan ?? planFaults;
+    this.#plan = options.plan ?? drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs);
     const clients = scenario.clients ?? 2 + prng.below(19);
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
@@ -170,6 +179,7 @@ class Run {
   async #phases(): Promise<void> {
     const { scenario, operations } = this.#options;
     const { world } = this.#cluster;
+    this.#servedAt = world.now;
     this.#injector.schedule(this.#plan);
     const workload: Workload = (prng, client) => runAt(this.#place, () => scenario.workload(prng, client));
     const asking = operations ? new ListedAsking(world, operations) : new DrawnAsking(world, workload);
@@ -225,7 +235,8 @@ class Run {
     };
     const settle = this.#clients.map(async (client, index) => {
       for (const operation of unknown) {
-        if (operation.client === client.name && !(await client.resolve(operation, calm))) this.#unanswered(operation);
+        if (operation.client !== client.name || (await client.resolve(operation, calm))) continue;
+        if (!isForgotten(operation) && !isOfTheCaller(operation)) this.#unanswered(operation);
       }
       await this.#asking?.calmWork(client, index, calm, calmWork);
     });
@@ -306,8 +317,12 @@ class Run {
       violations: judge.violations,
       digest: world.trace.digest(),
       trace: world.trace.lines,
+      passages: world.trace.passages,
+      injected: this.#injector.injected,
+      nodes: this.#cluster.machines.map(({ name }) => name),
       plan: this.#plan,
       asked: judge.violations.length > 0 || this.#options.keepTrace === true ? (this.#asking?.asked ?? []) : [],
+      servedAt: this.#servedAt,
       simulatedMs: world.now,
       events: world.events,
       operations: { ok: count("ok"), fail: count("fail"), info: count("info") },
@@ -316,6 +331,11 @@ class Run {
       faults: { ...this.#injector.counts },
     };
   }
+}
+
+/** Its key is older than what is remembered: that nobody will ever know is the answer. */
+function isForgotten({ reply }: ClientOperation): boolean {
+  return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
 }
 
 function inWords(thrown: unknown): string {
@@ -329,14 +349,4 @@ function isOfTheCaller({
   readonly reply: { readonly ok: boolean; readonly error?: { readonly code: string } } | undefined;
 }): boolean {
   return reply?.ok === false && ["invalid_argument", "internal"].includes(reply.error?.code ?? "");
-}
-
-/** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
-function drawLimits(seed: number): Partial<NodeLimits> {
-  const prng = createPrng(seed ^ 0x5eed);
-  return {
-    ...(chance(prng, 0.3) && { entityMemoryBytesMax: 6_000 }),
-    ...(chance(prng, 0.5) && { trimIntervalMs: 2_000 }),
-    ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
-  };
 }

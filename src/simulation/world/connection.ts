@@ -5,7 +5,9 @@
  */
 import type { CloseReason, Connection, ConnectionEvents } from "../../ports/network.ts";
 import type { SimulatedNetwork } from "./network.ts";
+import type { Ear } from "./overheard.ts";
 import type { Process } from "./process.ts";
+import type { Passage } from "./trace.ts";
 import { between, chance } from "./world.ts";
 
 /** Bytes that a kernel takes over; what is beyond them counts as buffered. */
@@ -16,8 +18,14 @@ const bufferedBytesMax = 16 * 1024;
 const resendFirstMs = 200;
 const resendMaxMs = 5_000;
 const lingerMs = 10_000;
+/** After bytes that came late: until the end that got them learns that its connection is no more, ms. */
+const lateResetMs = 1_000;
 
-type Segment = { readonly number: number; readonly bytes: Uint8Array | null };
+type Segment = {
+  readonly number: number;
+  readonly bytes: Uint8Array | null;
+  readonly passage: Passage | undefined;
+};
 
 export class SimulatedConnection implements Connection {
   readonly remote: string;
@@ -26,6 +34,8 @@ export class SimulatedConnection implements Connection {
   /** For the trace: `#7`. */
   readonly name: string;
   other!: SimulatedConnection;
+  /** Hears what this end is told, when somebody looks at the run. */
+  ear: Ear | undefined;
   readonly #network: SimulatedNetwork;
   #events: ConnectionEvents | undefined;
   #closed: CloseReason | undefined;
@@ -37,6 +47,9 @@ export class SimulatedConnection implements Connection {
   #ended = false;
   #waitsForDrain = false;
   #lastNumber = Number.POSITIVE_INFINITY;
+  /** What something on the way keeps back, once it does. */
+  #held: Segment[] | null = null;
+  #stranded = false;
   // What this end gets.
   readonly #early = new Map<number, Segment>();
   #expected = 0;
@@ -108,6 +121,25 @@ export class SimulatedConnection implements Connection {
     this.#lastNumber = this.#sent - 1 - unsent;
   }
 
+  /** From now on something on the way (a proxy, a full receive buffer) keeps what this end sends. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /**
+   * This end loses the connection, and the other end is not told. Returns what lets the kept bytes arrive there: by
+   * then their sender has long tried again on another connection.
+   */
+  strand(): () => void {
+    this.#stranded = true;
+    this.lose("the network cut the connection");
+    return () => {
+      const { other } = this;
+      for (const segment of this.#held?.splice(0) ?? []) if (other.process.alive && other.open) other.#receive(segment);
+      this.#network.world.after(lateResetMs, () => other.lose("the other side knows nothing of this connection"));
+    };
+  }
+
   #cut(bytes: Uint8Array): Uint8Array[] {
     const { cutProbability } = this.#network;
     const prng = this.#network.prngOf(this.host, this.other.host);
@@ -123,14 +155,16 @@ export class SimulatedConnection implements Connection {
 
   /** Null: the end of this half. */
   #transmit(bytes: Uint8Array | null): void {
-    this.#launch({ number: this.#sent++, bytes }, resendFirstMs);
+    const passage = this.#network.world.trace.sent(this.host, this.other.host);
+    this.#launch({ number: this.#sent++, bytes, passage }, resendFirstMs);
   }
 
   #launch(segment: Segment, resendMs: number): void {
     const network = this.#network;
     const { world } = network;
     world.after(network.delayMs(this.host, this.other.host), () => {
-      if (this.#cutOff(segment)) return;
+      if (this.#held !== null) return void this.#held.push(segment);
+      if (this.#cutOff(segment) || this.other.#stranded) return;
       if (!network.passes(this.host, this.other.host) || !network.isUp(this.other.host)) {
         // A kernel goes on for a while with what a process that closed the connection has left to it.
         if (!this.open && world.now - this.#closedAt > lingerMs) return;
@@ -171,7 +205,7 @@ export class SimulatedConnection implements Connection {
     if (events === undefined || this.#paused || !this.open) return;
     const segment = this.#arrived.shift();
     if (segment === undefined) return;
-    this.#network.traceSegment(this, segment.bytes);
+    this.#network.traceSegment(this, segment.bytes, segment.passage);
     if (segment.bytes === null) {
       this.#endDelivered = true;
       events.onEnd();

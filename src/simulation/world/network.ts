@@ -8,7 +8,9 @@ import { SynodError } from "../../errors.ts";
 import type { Connection, Listener, Network } from "../../ports/network.ts";
 import type { Prng } from "../../values/prng.ts";
 import { SimulatedConnection } from "./connection.ts";
+import { Ear } from "./overheard.ts";
 import type { Process } from "./process.ts";
+import type { Passage } from "./trace.ts";
 import { between, skewed, type World } from "./world.ts";
 
 interface Listening {
@@ -110,6 +112,22 @@ export class SimulatedNetwork {
     }
   }
 
+  /**
+   * What `from` sends to `to` on the connections of now stays on the way; then `from` loses them. Returns what lets
+   * those bytes arrive at last.
+   */
+  delayUntilLost(from: string, to: string, lostAfterMs: number): () => void {
+    const connections = [...this.#connections].filter(({ host, other }) => host === from && other.host === to);
+    for (const connection of connections) connection.hold();
+    const arrivals: (() => void)[] = [];
+    this.world.after(lostAfterMs, () => {
+      for (const connection of connections) if (connection.open) arrivals.push(connection.strand());
+    });
+    return () => {
+      for (const arrive of arrivals) arrive();
+    };
+  }
+
   /** The process is no more; its machine tells the others, unless the machine itself is gone (`powerLost`). */
   processEnded(process: Process, powerLost: boolean): void {
     for (const [address, listening] of [...this.#listeners]) {
@@ -140,9 +158,14 @@ export class SimulatedNetwork {
     this.#connections.delete(connection);
   }
 
-  traceSegment(to: SimulatedConnection, bytes: Uint8Array | null): void {
+  traceSegment(to: SimulatedConnection, bytes: Uint8Array | null, passage: Passage | undefined): void {
     const what = bytes === null ? "end" : `${bytes.length} bytes ${crc32(bytes).toString(16)}`;
     this.world.trace.add(to.host, "message", `from ${to.other.host} ${to.name}: ${what}`);
+    if (passage === undefined) return;
+    this.world.trace.arrived(passage);
+    const heard = bytes === null ? [{ says: "end of the connection", minor: true }] : (to.ear?.hear(bytes) ?? []);
+    passage.says = heard.map(({ says }) => says);
+    passage.minor = heard.every(({ minor }) => minor);
   }
 
   #listen(process: Process, address: string, onConnection: (connection: Connection) => void): Listener {
@@ -200,6 +223,7 @@ export class SimulatedNetwork {
     const name = `#${++this.#numbers}`;
     const dialled = new SimulatedConnection(this, dialler, name, address);
     const accepted = new SimulatedConnection(this, acceptor, name, `${dialler.name}:0`);
+    if (this.world.trace.kept) [dialled.ear, accepted.ear] = Ear.pair();
     dialled.other = accepted;
     accepted.other = dialled;
     this.#connections.add(dialled);
