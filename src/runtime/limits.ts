@@ -1,5 +1,7 @@
 /** Every bound of a node, with its unit last (guarantee G6). */
 
+import type { LoadLimits } from "../core/load/limits.ts";
+
 export interface NodeLimits {
   /** How long a lease lasts after a renewal. */
   readonly leaseTtlMs: number;
@@ -53,6 +55,8 @@ export interface NodeLimits {
   readonly cutsMax: number;
   /** Calls that one handler may have waiting at once. */
   readonly callsPerHandlerMax: number;
+  /** Those of load control that are not as they are by default. */
+  readonly load: Partial<LoadLimits>;
 }
 
 export const defaultLimits: NodeLimits = {
@@ -82,4 +86,5 @@ export const defaultLimits: NodeLimits = {
   expectedMembersWaitMs: 1_000,
   cutsMax: 2,
   callsPerHandlerMax: 1_000,
+  load: {},
 };
