@@ -27,7 +27,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   host: ["runtime", "adapters", "admin", "service", "ports", "values", "errors.ts"],
   admin: ["ports", "runtime", "values", "errors.ts"],
   conformance: ["ports", "values", "errors.ts"],
-  simulation: ["runtime", "core", "ports", "adapters/memory", "service", "values", "errors.ts"],
+  simulation: ["runtime", "core", "wire", "ports", "adapters/memory", "service", "values", "errors.ts"],
   cli: ["index.ts", "simulation", "host", "admin", "service", "adapters", "values", "ports", "errors.ts"],
   client: ["service", "values", "errors.ts"],
   "browser.ts": ["service", "errors.ts"],

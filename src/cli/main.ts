@@ -7,7 +7,7 @@ import { inspect, status } from "./look.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
 import { openapi } from "./openapi.ts";
 import { drain, restart } from "./planned-work.ts";
-import { type SimOptions, sim } from "./sim.ts";
+import { type SimOptions, sim } from "./sim/sim.ts";
 import { type UpOptions, up } from "./up.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -130,10 +130,25 @@ function addSim(synod: Command): void {
     .option("--seed <seed>", "one seed: the same run, byte for byte", readSeed)
     .option("--minutes <minutes>", "begin no further seed after this time", readMinutes)
     .option("--workers <count>", "how many runs at a time (default: one for each core)", readCount)
-    .option("--trace", "with --seed: print everything that happens", false)
+    .option("--only <case>", "one case: a file that --save wrote, or the word in the line that replays it")
+    .option(
+      "--trace [what]",
+      "print what led to the failure; full: all that happened; lines: as it is compared",
+      readTrace,
+    )
+    .option("--html <file>", "write a page with the run as a space-time diagram")
+    .option("--shrink <seconds>", "how long to make a failure small; 0: not at all (default: 60)", readSeconds)
+    .option("--save <file>", "keep the small failure: as a test (.test.ts), or as a case for --only (.json)")
     .option("--json", "print the report as JSON", false)
     .addOption(new Option("--mutation <name>", "put a defect into the runtime, to see that it is found").hideHelp())
-    .addHelpText("after", examples("synod sim system.ts --seeds 1000", "synod sim system.ts --seed 42 --trace"))
+    .addHelpText(
+      "after",
+      examples(
+        "synod sim system.ts --seeds 1000",
+        "synod sim system.ts --seed 42 --trace --html run.html",
+        "synod sim system.ts --seed 42 --save overbooked.test.ts",
+      ),
+    )
     .action(ending(sim as (file: string, options: SimOptions) => Promise<unknown>));
 }
 
@@ -197,6 +212,11 @@ function readSeed(text: string): number {
   if (!Number.isInteger(seed) || seed < 1 || seed > 2 ** 31)
     throw new InvalidArgumentError("Give a whole number from 1.");
   return seed;
+}
+
+function readTrace(text: string): string {
+  if (!["part", "full", "lines"].includes(text)) throw new InvalidArgumentError("Give full or lines, or nothing.");
+  return text;
 }
 
 function readMinutes(text: string): number {

@@ -2,10 +2,9 @@
  * A campaign: many seeds of one scenario on several workers, until all are done, the time is up or one has failed.
  * Which worker runs a seed makes no difference to its result.
  */
-import { Worker } from "node:worker_threads";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { RunResult } from "./simulate.ts";
-import type { WorkerTask } from "./worker.ts";
+import { startWorker } from "./worker-thread.ts";
 
 export interface CampaignOptions {
   readonly file: string;
@@ -79,12 +78,7 @@ function runWorker(
   nextSeed: () => number | undefined,
   onResult: (result: RunResult) => void,
 ): Promise<boolean> {
-  const task: WorkerTask = { file, mutation };
-  const fromSource = import.meta.url.endsWith(".ts");
-  const worker = new Worker(new URL(fromSource ? "./worker.ts" : "./worker.js", import.meta.url), {
-    workerData: task,
-    execArgv: [...process.execArgv, ...(fromSource ? ["--conditions=synod-source"] : [])],
-  });
+  const worker = startWorker({ file, mutation });
   let runs = 0;
   return new Promise((resolve, reject) => {
     // Ending it on purpose looks like any other end to whoever hears of it.
@@ -99,7 +93,7 @@ function runWorker(
       const seed = nextSeed();
       if (seed === undefined) end(false);
       else if (runs++ >= runsPerWorkerMax) end(true);
-      else worker.postMessage(seed);
+      else worker.postMessage({ seed });
     });
   });
 }

@@ -79,7 +79,7 @@ export class Client {
     });
     world.trace.add(this.name, "asks", describeOperation(operation));
     await this.#attempts(operation, behaviour, world.prng(`client/${this.name}/${turn}`));
-    world.trace.add(this.name, "hears", `${operation.outcome} ${describeReply(operation.reply)}`);
+    world.trace.add(this.name, "hears", heardWords(operation));
     return operation;
   }
 
@@ -117,7 +117,9 @@ export class Client {
     const losesAnswer = chance(prng, answerLost);
     const abort = new AbortController();
     const name = nameOfCall(operation);
-    world.trace.add(this.name, "calls", `${machine.name} for ${name}`);
+    const { trace } = world;
+    trace.add(this.name, "calls", `${machine.name} for ${name}`);
+    const there = trace.sent(this.name, machine.name, [`ask ${name}`]);
     return new Promise((resolve) => {
       let settled = false;
       const settle = (heard: Heard): void => {
@@ -144,13 +146,18 @@ export class Client {
         if (process === null || running === null || !process.alive) {
           return void world.after(delayMs(prng), () => settle({ kind: "refused" }));
         }
+        trace.arrived(there);
         machine.waiting.add(onGone);
         process.deliver(() => {
           void running.gateway.call(this.#call(operation, timeoutMs, abort.signal)).then((reply) => {
-            world.trace.add(machine.name, "answers", `${describeReply(reply)} to ${name}`);
+            trace.add(machine.name, "answers", `${describeReply(reply)} to ${name}`);
+            const back = trace.sent(machine.name, this.name, [`answer ${describeReply(reply)} to ${name}`]);
             judge.left(operation, reply);
             if (losesAnswer) return;
-            world.after(delayMs(prng), () => settle({ kind: "reply", reply }));
+            world.after(delayMs(prng), () => {
+              trace.arrived(back);
+              settle({ kind: "reply", reply });
+            });
           });
         });
       });
@@ -170,6 +177,11 @@ export class Client {
       signal,
     };
   }
+}
+
+/** `ok {"balance":5}`, `fail: unavailable (not-happened)`. */
+function heardWords({ outcome, reply }: ClientOperation): string {
+  return outcome === "ok" ? describeReply(reply) : `${outcome}: ${describeReply(reply)}`;
 }
 
 function delayMs(prng: Prng): number {

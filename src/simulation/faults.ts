@@ -128,7 +128,7 @@ function shuffled<T>(prng: Prng, list: readonly T[]): T[] {
 }
 
 /** `pause node-3 for 4200 ms`. */
-function describeFault({ kind, at, lastsMs, nodes, amount }: Fault): string {
+export function describeFault({ kind, at, lastsMs, nodes, amount }: Fault): string {
   const many =
     kind === "halves"
       ? nodes.slice(0, amount).join(" ")
@@ -138,9 +138,18 @@ function describeFault({ kind, at, lastsMs, nodes, amount }: Fault): string {
   return `${kind} ${many}${amount === 0 ? "" : ` (${Math.round(amount * 1_000) / 1_000})`} at ${at} ms for ${lastsMs} ms`;
 }
 
+/** A fault that happened, from when to when, ms since the world began. */
+export interface InjectedFault {
+  readonly fault: Fault;
+  readonly from: number;
+  to: number;
+}
+
 /** Injects the faults of a plan into a cluster, and takes back what is left of them. */
 export class FaultInjector {
   readonly counts: Partial<Record<FaultKind, number>> = {};
+  /** When each was really there. */
+  readonly injected: InjectedFault[] = [];
   readonly #cluster: Cluster;
   readonly #open = new Set<() => void>();
   #over = false;
@@ -167,10 +176,13 @@ export class FaultInjector {
     const { world } = this.#cluster;
     this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
     this.#cluster.note(fault.kind, describeFault(fault));
+    const injected = { fault, from: world.now, to: world.now + fault.lastsMs };
+    this.injected.push(injected);
     const take = effects[fault.kind](this.#cluster, fault);
     const undo = (): void => {
       if (!this.#open.delete(undo)) return;
       this.#cluster.note(fault.kind, "ends");
+      injected.to = world.now;
       take();
     };
     this.#open.add(undo);

@@ -4,7 +4,9 @@
  *
  * @module
  */
-export type { FaultKind } from "./faults.ts";
+export type { PlannedOperation } from "./asking.ts";
+export type { Case as SimulatedCase } from "./case.ts";
+export type { Fault, FaultKind } from "./faults.ts";
 export type { Violation } from "./judge.ts";
 export type { Request } from "./operation.ts";
 export {

@@ -10,7 +10,7 @@ import { createPrng } from "../values/prng.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
-import { type Fault, FaultInjector, planFaults } from "./faults.ts";
+import { type Fault, FaultInjector, type InjectedFault, planFaults } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
@@ -21,7 +21,7 @@ import { type Place, runAt } from "./user-code/place.ts";
 import { scenarioPlace } from "./user-code/places.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
-import type { TraceLine } from "./world/trace.ts";
+import type { Passage, TraceLine } from "./world/trace.ts";
 import { chance, pick, seedPrng } from "./world/world.ts";
 
 export interface RunOptions {
@@ -52,9 +52,17 @@ export interface RunResult {
   /** Hash over the whole trace. */
   readonly digest: string;
   readonly trace: readonly TraceLine[];
+  /** What went from one place to another, for pictures; empty unless the trace was kept. */
+  readonly passages: readonly Passage[];
+  /** The faults that happened, and when. */
+  readonly injected: readonly InjectedFault[];
+  /** The machines, by name. */
+  readonly nodes: readonly string[];
   readonly plan: readonly Fault[];
   /** What clients asked for; empty unless something was found or the trace was kept. */
   readonly asked: readonly PlannedOperation[];
+  /** When all nodes first served, ms since the world began. */
+  readonly servedAt: number;
   readonly simulatedMs: number;
   readonly events: number;
   readonly operations: { readonly ok: number; readonly fail: number; readonly info: number };
@@ -115,6 +123,7 @@ class Run {
   readonly #clients: readonly Client[];
   readonly #behaviour: Behaviour;
   #asking: Asking | undefined;
+  #servedAt = 0;
   /** The safety phase is over: clients finish what they began. */
   #finishing = false;
 
@@ -170,6 +179,7 @@ class Run {
   async #phases(): Promise<void> {
     const { scenario, operations } = this.#options;
     const { world } = this.#cluster;
+    this.#servedAt = world.now;
     this.#injector.schedule(this.#plan);
     const workload: Workload = (prng, client) => runAt(this.#place, () => scenario.workload(prng, client));
     const asking = operations ? new ListedAsking(world, operations) : new DrawnAsking(world, workload);
@@ -306,8 +316,12 @@ class Run {
       violations: judge.violations,
       digest: world.trace.digest(),
       trace: world.trace.lines,
+      passages: world.trace.passages,
+      injected: this.#injector.injected,
+      nodes: this.#cluster.machines.map(({ name }) => name),
       plan: this.#plan,
       asked: judge.violations.length > 0 || this.#options.keepTrace === true ? (this.#asking?.asked ?? []) : [],
+      servedAt: this.#servedAt,
       simulatedMs: world.now,
       events: world.events,
       operations: { ok: count("ok"), fail: count("fail"), info: count("info") },

@@ -1,6 +1,7 @@
-/** A worker of a campaign: a thread that runs seeds of one scenario, one after the other, and sends the results. */
+/** A worker of a campaign: a thread that runs seeds, or cases, of one scenario, one after the other, and sends the results. */
 import { parentPort, workerData } from "node:worker_threads";
 import { invariant } from "../errors.ts";
+import type { CaseOptions } from "./case.ts";
 import { mutations } from "./mutations.ts";
 import { loadScenario } from "./scenario-file.ts";
 import { simulate } from "./simulate.ts";
@@ -22,7 +23,7 @@ invariant(port !== null, "a worker has a parent");
 const scenario = await loadScenario(file);
 const mutation = mutations.find((one) => one.name === name);
 
-port.on("message", (seed: number) => {
-  void simulate({ scenario, seed, ...(mutation && { mutation }) }).then((result) => port.postMessage(result));
+port.on("message", (options: CaseOptions) => {
+  void simulate({ ...options, scenario, ...(mutation && { mutation }) }).then((result) => port.postMessage(result));
 });
 port.postMessage("ready");

@@ -35,7 +35,7 @@ test("a defect is found, exits with 1, and the printed line replays it", async (
   assert.equal(text.code, 1);
   const lines = text.output.split("\n");
   assert.ok(
-    lines.some((line) => />>> .* violation one owner/.test(line)),
+    lines.some((line) => />>> .*one owner: /.test(line)),
     "the violating step is marked",
   );
   const replay = `replay it: synod sim ${bank} --seed ${failure.seed} --mutation no-epoch-check --trace`;

@@ -5,8 +5,11 @@
 import assert from "node:assert/strict";
 import { SynodError } from "../../errors.ts";
 import { batchFault } from "../../ports/batch.ts";
-import type { CommitBatch, CommitResult, SessionFloor, ShardId } from "../../ports/store.ts";
+import type { CommitBatch, CommitResult, SessionFloor, ShardChanges, ShardId } from "../../ports/store.ts";
+import { ungivenNumber } from "../../ports/work-form.ts";
 import type { Change } from "./load.ts";
+import { badReply, marksIn, PendingModel, PendingModels } from "./pending.test.ts";
+import type { Progress } from "./work.ts";
 
 export interface Row {
   readonly version: number;
@@ -15,8 +18,22 @@ export interface Row {
 
 const noRow: Row = { version: 0, state: null };
 
-/** The reply of a change that the store does not take. */
-export const badReply = "bad";
+/** `at`: when it was said to the committer. Later things have higher numbers. */
+interface SaidChange {
+  readonly change: Change;
+  readonly at: number;
+}
+
+interface SaidProgress {
+  readonly progress: Progress;
+  readonly at: number;
+}
+
+export interface Said {
+  /** A change is named by its record's id. */
+  change(name: string): SaidChange;
+  progress(token: number): SaidProgress;
+}
 
 export class ModelStore {
   readonly epochs = new Map<number, number>();
@@ -24,17 +41,24 @@ export class ModelStore {
   /** Applied one by one. */
   readonly #expected = new Map<string, Row>();
   readonly #floors = new Map<string, SessionFloor>();
-  /** Names of the changes that were written. */
-  readonly applied = new Set<string>();
-  readonly #changeOf: (name: string) => Change;
+  /** Names of the changes, and tokens of the progress, that were written. */
+  readonly applied = new Set<string | number>();
+  readonly pending = new PendingModels();
+  /** Changes and progress that were written, by shard. */
+  readonly #written = new Map<number, (SaidChange | SaidProgress)[]>();
+  readonly #sessionNext = new Map<number, number>();
+  readonly #said: Said;
 
-  /** A change is named by its record's id. */
-  constructor(changeOf: (name: string) => Change) {
-    this.#changeOf = changeOf;
+  constructor(said: Said) {
+    this.#said = said;
   }
 
   row(shard: ShardId, key: string): Row {
     return this.#rows.get(`${shard.number}/${key}`) ?? noRow;
+  }
+
+  sessionNext({ number }: ShardId): number {
+    return this.#sessionNext.get(number) ?? 1;
   }
 
   floor(shard: ShardId, session: string): SessionFloor | null {
@@ -63,6 +87,11 @@ export class ModelStore {
     if (all.some(({ records }) => records.some(({ reply }) => reply === badReply))) {
       return { status: "refused", error: new SynodError("invalid_argument", "bad data") };
     }
+    const entries = batch.shards.flatMap(({ progress }) => progress?.items.flatMap(({ journal }) => journal) ?? []);
+    if (entries.some(({ outcome }) => outcome === badReply)) {
+      return { status: "refused", error: new SynodError("invalid_argument", "a bad outcome") };
+    }
+    for (const changes of batch.shards) this.#assertGiven(changes);
     const stale = all.filter(({ shard, key, expectedVersion }) => this.row(shard, key).version !== expectedVersion);
     if (stale.length > 0) {
       return { status: "conflict", entities: stale.map(({ shard, key }) => ({ shard: { ...shard }, key })) };
@@ -73,8 +102,40 @@ export class ModelStore {
       for (const { id } of records) this.#apply(name, id);
     }
     for (const { shard, floors } of batch.shards) for (const floor of floors) this.#raise(shard, floor);
+    for (const changes of batch.shards) this.#applyPending(changes);
     assert.deepEqual(this.#rows, this.#expected, "a batch leaves what its changes leave one by one");
     return { status: "committed", renewed: false };
+  }
+
+  /** No number is used twice, and none that was not given out. */
+  #assertGiven(changes: ShardChanges): void {
+    const before = this.#sessionNext.get(changes.shard.number) ?? 1;
+    assert.equal(ungivenNumber(changes, before), undefined);
+    this.#sessionNext.set(changes.shard.number, changes.sessionNext ?? before);
+  }
+
+  #applyPending({ shard, entities, progress }: ShardChanges): void {
+    const actual = this.pending.of(shard);
+    for (const { key, work } of entities) {
+      if (work !== null) assert.ok(actual.apply(key, work), "an owner who makes no mistakes meets no conflict");
+    }
+    if (progress !== null) actual.advance(progress);
+    const changes = entities.flatMap(({ records }) => records.map(({ id }) => this.#said.change(id)));
+    const tokens = marksIn(progress?.messagesSettled ?? []);
+    for (const token of tokens) this.applied.add(token);
+    const all = this.#written.get(shard.number) ?? [];
+    all.push(...changes, ...tokens.map((token) => this.#said.progress(token)));
+    this.#written.set(shard.number, all);
+    const expected = new PendingModel();
+    for (const said of all.toSorted((a, b) => a.at - b.at)) {
+      if ("progress" in said) expected.advance(said.progress);
+      else if (said.change.work !== null) expected.apply(said.change.key, said.change.work);
+    }
+    assert.deepEqual(
+      actual,
+      expected,
+      "pending work is as if all that was written had been applied in the order in which it was said",
+    );
   }
 
   #raise(shard: ShardId, floor: SessionFloor): void {
@@ -84,7 +145,7 @@ export class ModelStore {
   }
 
   #apply(name: string, id: string): void {
-    const { expectedVersion, version, state } = this.#changeOf(id);
+    const { expectedVersion, version, state } = this.#said.change(id).change;
     const row = this.#expected.get(name) ?? noRow;
     assert.equal(row.version, expectedVersion, "changes are applied in the order in which they were made");
     assert.ok(!this.applied.has(id), "no change is applied twice");

@@ -11,7 +11,8 @@ import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
 import { type FailReason, Mailbox, type MailboxEffect, type MailboxInput } from "../mailbox/mailbox.ts";
 import { Commits, type CommitsEffect } from "./commits.ts";
 import type { Change } from "./load.ts";
-import { badReply, ModelStore } from "./model-store.test.ts";
+import { ModelStore } from "./model-store.test.ts";
+import { badReply } from "./pending.test.ts";
 
 /** A command: its id is what it appends. A bad one is refused by the store; one that only looks leaves nothing. */
 interface Pending {
@@ -69,7 +70,10 @@ class Entity {
 
 class World {
   readonly #changes = new Map<string, Change>();
-  readonly #store = new ModelStore((name) => this.#changes.get(name)!);
+  readonly #store = new ModelStore({
+    change: (name) => ({ change: this.#changes.get(name)!, at: 0 }),
+    progress: () => assert.fail("nothing is said besides changes"),
+  });
   readonly #commits = new Commits({ incarnation: 1, batchCommandsMax: 3, batchBytesMax: 1_000 });
   readonly #entities = new Map<string, Entity>();
   readonly #epochs = new Map<number, number>();
@@ -254,6 +258,7 @@ class World {
       case "wake":
         return;
       case "stale":
+      case "progressed":
       case "ended":
       case "broken":
         assert.fail(`${effect.kind}: nothing of the kind happens here`);

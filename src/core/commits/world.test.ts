@@ -5,17 +5,41 @@
 import assert from "node:assert/strict";
 import { SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, SessionFloor, ShardId } from "../../ports/store.ts";
-import { Commits, type CommitsEffect, type CommitsInput } from "./commits.ts";
+import {
+  Commits,
+  type CommitsEffect,
+  type CommitsInput,
+  type CommitsOptions,
+  type ProgressOutcome,
+} from "./commits.ts";
 import type { Change } from "./load.ts";
-import { badReply, ModelStore } from "./model-store.test.ts";
+import { ModelStore } from "./model-store.test.ts";
+import {
+  badReply,
+  markOf,
+  marksIn,
+  type PendingModel,
+  type ProgressForm,
+  progressOf,
+  type WorkForm,
+  workOf,
+} from "./pending.test.ts";
+import { bytesOfProgress, bytesOfWork, type Progress } from "./work.ts";
 
 /** What became of a change. `again`: it was built on a lost one, and its command runs again. */
 export type Report = "durable" | "rolledBack" | "again" | "fenced" | "stale" | "unknown" | "dropped";
 
 interface Made {
   readonly change: Change;
+  readonly at: number;
   readonly bytes: number;
   report: Report | null;
+}
+
+interface Told {
+  readonly progress: Progress;
+  readonly at: number;
+  report: ProgressOutcome | null;
 }
 
 interface Entity {
@@ -31,6 +55,7 @@ interface Entity {
 interface UnderWay {
   readonly batch: CommitBatch;
   readonly names: ReadonlySet<string>;
+  readonly tokens: ReadonlySet<number>;
   /** What the store answered already; it is on its way. */
   result: CommitResult | null;
   /** Shards that were dropped since the batch was sent. */
@@ -44,6 +69,7 @@ export interface ChangeForm {
   readonly form: "set" | "clear" | "record";
   readonly bad: boolean;
   readonly size: number;
+  readonly work: WorkForm;
   /** Sessions whose floor rose. */
   readonly floors: readonly string[];
 }
@@ -52,11 +78,15 @@ const service = "account";
 
 export class World {
   readonly commits: Commits;
-  readonly store = new ModelStore((name) => this.made.get(name)!.change);
+  readonly store = new ModelStore({
+    change: (name) => this.made.get(name)!,
+    progress: (token) => this.told.get(token)!,
+  });
   readonly made = new Map<string, Made>();
+  readonly told = new Map<number, Told>();
   underWay: UnderWay | null = null;
   over = false;
-  readonly #options = { incarnation: 1, batchCommandsMax: 4, batchBytesMax: 100 };
+  readonly #options: CommitsOptions;
   /** Epoch of the activation of each shard that is owned. */
   readonly #epochs = new Map<number, number>();
   readonly #entities = new Map<string, Entity>();
@@ -64,18 +94,27 @@ export class World {
   #answer: Answered | null = null;
   #lastVersion = 0;
   #lastFloor = 0;
+  /** Counts what is said to the committer. */
+  #said = 0;
+  /** Progress that was under way when the store broke. */
+  #sentToBroken: ReadonlySet<number> = new Set();
+  /** The next number of each shard that is owned. */
+  readonly #nextNumbers = new Map<number, number>();
 
-  constructor() {
+  constructor(bounds: Omit<CommitsOptions, "incarnation"> = { batchCommandsMax: 4, batchBytesMax: 300 }) {
+    this.#options = { incarnation: 1, ...bounds };
     this.commits = new Commits(this.#options);
   }
 
   get pending(): number {
-    return [...this.made.values()].filter(({ report }) => report === null).length;
+    return [...this.made.values(), ...this.told.values()].filter(({ report }) => report === null).length;
   }
 
   /** A command of this entity finished; the shard is claimed first when it is not owned. */
-  change(number: number, key: string, { form, bad, size, floors }: ChangeForm): void {
-    const entity = this.#entity({ service, number }, key);
+  change(number: number, key: string, { form, bad, size, floors, work: workForm }: ChangeForm): void {
+    const shard = { service, number };
+    const entity = this.#entity(shard, key);
+    const work = workOf(workForm, key, this.#known(shard), () => this.#nextNumber(shard));
     const state = form === "set" ? "s".repeat(size) : form === "clear" ? null : undefined;
     const version = form === "set" ? this.#nextVersion() : form === "clear" ? 0 : entity.version;
     const name = `change ${this.made.size + 1}`;
@@ -90,15 +129,31 @@ export class World {
       stateVersion: 1,
       state,
       record: { id: name, inputHash: "", reply, finishedAt: 0, keyTime: null },
-      work: null,
+      work,
       floors: floors.map((session) => this.#floorOf(session)),
     };
-    const made: Made = { change, bytes: key.length + (state?.length ?? 0) + reply.length, report: null };
+    const bytes = key.length + (state?.length ?? 0) + reply.length + (work === null ? 0 : bytesOfWork(work));
+    const made: Made = { change, at: ++this.#said, bytes, report: null };
     this.made.set(name, made);
     entity.pending.push(made);
     entity.position += 1;
     entity.version = version;
     this.#step({ kind: "change", change });
+  }
+
+  /** Something happened to pending work of the shard, if there is any and it is owned. */
+  progress(number: number, form: ProgressForm, pick: number): void {
+    const shard = { service, number };
+    const epoch = this.#epochs.get(number);
+    if (epoch === undefined) return;
+    const known = { known: this.#known(shard), durable: this.store.pending.of(shard) };
+    const said = progressOf(form, pick, known, () => this.#nextNumber(shard));
+    if (said === null) return;
+    const token = ++this.#said;
+    const messagesSettled = [...(said.messagesSettled ?? []), markOf(token)];
+    const progress = { ...said, messagesSettled, shard, epoch, token };
+    this.told.set(token, { progress, at: token, report: null });
+    this.#step({ kind: "progress", progress });
   }
 
   flush(): void {
@@ -120,6 +175,7 @@ export class World {
     if (acted === null && kind === "ended") underWay.result = { status: "ended" };
     if (kind === "truth") this.act();
     const lost = kind === "broken" ? ({ status: "broken", error: broken } as const) : ({ status: "unknown" } as const);
+    if (kind === "broken") this.#sentToBroken = underWay.tokens;
     this.#answer = kind === "unknown" || kind === "broken" ? lost : underWay.result;
     this.#step({ kind: "answered", result: this.#answer! });
     this.#answer = null;
@@ -135,7 +191,23 @@ export class World {
     }
     this.#forget(shard);
     this.underWay?.dropped.add(number);
-    assert.deepEqual(this.commits.step({ kind: "drop", shard }), []);
+    this.#dropProgress(shard);
+  }
+
+  /** What the committer says to the drop of a shard: the last word on all of its progress. */
+  #dropProgress(shard: ShardId): void {
+    const effects = this.commits.step({ kind: "drop", shard });
+    const open = [...this.told.values()].filter(({ report, progress }) => {
+      return report === null && progress.shard.number === shard.number;
+    });
+    for (const effect of effects) {
+      assert.ok(effect.kind === "progressed");
+      const sent = this.underWay?.tokens ?? this.#sentToBroken;
+      const outcome = sent.has(effect.token) ? "unknown" : "dropped";
+      assert.deepEqual(effect, { kind: "progressed", token: effect.token, outcome, error: undefined });
+      this.told.get(effect.token)!.report = outcome;
+    }
+    for (const { report } of open) assert.ok(report !== null, "the progress of a dropped shard is reported");
   }
 
   /** Another node takes the shard. */
@@ -155,7 +227,7 @@ export class World {
       else if (this.#woken) this.flush();
       else assert.fail("something waits, and nobody was woken");
     }
-    for (const [name, { report }] of this.made) {
+    for (const [name, { report }] of [...this.made, ...this.told]) {
       assert.ok(report !== null, `${name} is reported`);
       if (report !== "unknown") assert.equal(this.store.applied.has(name), report === "durable", `${name}: ${report}`);
     }
@@ -165,13 +237,37 @@ export class World {
     return ++this.#lastVersion;
   }
 
+  #nextNumber({ number }: ShardId): number {
+    const next = this.#nextNumbers.get(number)!;
+    this.#nextNumbers.set(number, next + 1);
+    return next;
+  }
+
+  /** The shard's pending work once all that was said is done. */
+  #known(shard: ShardId): PendingModel {
+    const known = this.store.pending.of(shard).copy();
+    const isOpen = ({ report }: Made | Told): boolean => report === null;
+    const said = [...this.made.values(), ...this.told.values()].filter(isOpen).sort((a, b) => a.at - b.at);
+    for (const each of said) {
+      if ("progress" in each) {
+        if (each.progress.shard.number === shard.number) known.advance(each.progress);
+      } else if (each.change.shard.number === shard.number && each.change.work !== null) {
+        known.apply(each.change.key, each.change.work);
+      }
+    }
+    return known;
+  }
+
   #floorOf(session: string): SessionFloor {
     const floor = ++this.#lastFloor;
     return { session, floor, open: [floor - 1] };
   }
 
   #entity(shard: ShardId, key: string): Entity {
-    if (!this.#epochs.has(shard.number)) this.#epochs.set(shard.number, this.store.claim(shard));
+    if (!this.#epochs.has(shard.number)) {
+      this.#epochs.set(shard.number, this.store.claim(shard));
+      this.#nextNumbers.set(shard.number, this.store.sessionNext(shard));
+    }
     const name = `${shard.number}/${key}`;
     let entity = this.#entities.get(name);
     if (entity === undefined) {
@@ -228,6 +324,8 @@ export class World {
         this.#report(entity, Number.POSITIVE_INFINITY, "stale", "stale");
         return void this.#entities.delete(`${effect.shard.number}/${effect.key}`);
       }
+      case "progressed":
+        return this.#progressed(effect, answered!);
       case "fenced":
         assert.equal(this.#answer?.status, "fenced");
         return this.#lose(effect.shard, () => [Number.POSITIVE_INFINITY, "fenced"]);
@@ -245,13 +343,18 @@ export class World {
     const names = batch.shards.flatMap(({ entities }) =>
       entities.flatMap(({ records }) => records.map(({ id }) => id)),
     );
-    const bytes = names.reduce((sum, name) => sum + this.made.get(name)!.bytes, 0);
+    const tokens = batch.shards.flatMap(({ progress }) => marksIn(progress?.messagesSettled ?? []));
+    const bytes =
+      names.reduce((sum, name) => sum + this.made.get(name)!.bytes, 0) +
+      tokens.reduce((sum, token) => sum + bytesOfProgress(this.told.get(token)!.progress), 0);
+    const length = names.length + tokens.length;
     const { batchCommandsMax, batchBytesMax, incarnation } = this.#options;
-    assert.ok(names.length > 0 && names.length <= batchCommandsMax, "a batch keeps its bound of commands");
-    assert.ok(bytes <= batchBytesMax || names.length === 1, "a batch keeps its bound of bytes");
+    assert.ok(length > 0 && length <= batchCommandsMax, "a batch keeps its bound of commands");
+    assert.ok(bytes <= batchBytesMax || length === 1, "a batch keeps its bound of bytes");
     assert.equal(batch.incarnation, incarnation);
     for (const name of names) assert.equal(this.made.get(name)!.report, null, "what was reported is not sent again");
-    this.underWay = { batch, names: new Set(names), result: null, dropped: new Set() };
+    for (const token of tokens) assert.equal(this.told.get(token)!.report, null, "nor is progress");
+    this.underWay = { batch, names: new Set(names), tokens: new Set(tokens), result: null, dropped: new Set() };
   }
 
   #durable({ shard, key, position }: Kind<"durable">, { names }: UnderWay): void {
@@ -269,6 +372,18 @@ export class World {
       entity.durable = { version: made.change.version, position: made.change.position };
     }
     assert.equal(entity.durable.position, position);
+  }
+
+  #progressed({ token, outcome }: Kind<"progressed">, { tokens }: UnderWay): void {
+    const told = this.told.get(token)!;
+    assert.ok(tokens.has(token), "only what was in the batch is reported by its answer");
+    assert.equal(told.report, null, "progress is reported once");
+    const statuses = { durable: ["committed"], failed: ["failed"], refused: ["refused"], unknown: ["unknown"] };
+    const expected = outcome === "dropped" ? ["fenced", "ended"] : statuses[outcome];
+    assert.ok(expected.includes(this.#answer!.status), `${outcome} after ${this.#answer!.status}`);
+    const outcomes = told.progress.items?.flatMap(({ journal }) => journal.map((entry) => entry.outcome)) ?? [];
+    if (outcome === "refused") assert.ok(outcomes.includes(badReply), "only bad progress is refused");
+    told.report = outcome;
   }
 
   #rolledBack({ shard, key, through, culprit }: Kind<"rolledBack">, { names }: UnderWay): void {
@@ -290,7 +405,7 @@ export class World {
     }
     this.#epochs.delete(shard.number);
     this.#forget(shard);
-    assert.deepEqual(this.commits.step({ kind: "drop", shard }), []);
+    this.#dropProgress(shard);
   }
 
   /** The lease has ended, or the store must not be used again: every shard is given up. */

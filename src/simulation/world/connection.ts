@@ -5,7 +5,9 @@
  */
 import type { CloseReason, Connection, ConnectionEvents } from "../../ports/network.ts";
 import type { SimulatedNetwork } from "./network.ts";
+import type { Ear } from "./overheard.ts";
 import type { Process } from "./process.ts";
+import type { Passage } from "./trace.ts";
 import { between, chance } from "./world.ts";
 
 /** Bytes that a kernel takes over; what is beyond them counts as buffered. */
@@ -17,7 +19,11 @@ const resendFirstMs = 200;
 const resendMaxMs = 5_000;
 const lingerMs = 10_000;
 
-type Segment = { readonly number: number; readonly bytes: Uint8Array | null };
+type Segment = {
+  readonly number: number;
+  readonly bytes: Uint8Array | null;
+  readonly passage: Passage | undefined;
+};
 
 export class SimulatedConnection implements Connection {
   readonly remote: string;
@@ -26,6 +32,8 @@ export class SimulatedConnection implements Connection {
   /** For the trace: `#7`. */
   readonly name: string;
   other!: SimulatedConnection;
+  /** Hears what this end is told, when somebody looks at the run. */
+  ear: Ear | undefined;
   readonly #network: SimulatedNetwork;
   #events: ConnectionEvents | undefined;
   #closed: CloseReason | undefined;
@@ -123,7 +131,8 @@ export class SimulatedConnection implements Connection {
 
   /** Null: the end of this half. */
   #transmit(bytes: Uint8Array | null): void {
-    this.#launch({ number: this.#sent++, bytes }, resendFirstMs);
+    const passage = this.#network.world.trace.sent(this.host, this.other.host);
+    this.#launch({ number: this.#sent++, bytes, passage }, resendFirstMs);
   }
 
   #launch(segment: Segment, resendMs: number): void {
@@ -171,7 +180,7 @@ export class SimulatedConnection implements Connection {
     if (events === undefined || this.#paused || !this.open) return;
     const segment = this.#arrived.shift();
     if (segment === undefined) return;
-    this.#network.traceSegment(this, segment.bytes);
+    this.#network.traceSegment(this, segment.bytes, segment.passage);
     if (segment.bytes === null) {
       this.#endDelivered = true;
       events.onEnd();

@@ -8,7 +8,9 @@ import { SynodError } from "../../errors.ts";
 import type { Connection, Listener, Network } from "../../ports/network.ts";
 import type { Prng } from "../../values/prng.ts";
 import { SimulatedConnection } from "./connection.ts";
+import { Ear } from "./overheard.ts";
 import type { Process } from "./process.ts";
+import type { Passage } from "./trace.ts";
 import { between, skewed, type World } from "./world.ts";
 
 interface Listening {
@@ -140,9 +142,14 @@ export class SimulatedNetwork {
     this.#connections.delete(connection);
   }
 
-  traceSegment(to: SimulatedConnection, bytes: Uint8Array | null): void {
+  traceSegment(to: SimulatedConnection, bytes: Uint8Array | null, passage: Passage | undefined): void {
     const what = bytes === null ? "end" : `${bytes.length} bytes ${crc32(bytes).toString(16)}`;
     this.world.trace.add(to.host, "message", `from ${to.other.host} ${to.name}: ${what}`);
+    if (passage === undefined) return;
+    this.world.trace.arrived(passage);
+    const heard = bytes === null ? [{ says: "end of the connection", minor: true }] : (to.ear?.hear(bytes) ?? []);
+    passage.says = heard.map(({ says }) => says);
+    passage.minor = heard.every(({ minor }) => minor);
   }
 
   #listen(process: Process, address: string, onConnection: (connection: Connection) => void): Listener {
@@ -200,6 +207,7 @@ export class SimulatedNetwork {
     const name = `#${++this.#numbers}`;
     const dialled = new SimulatedConnection(this, dialler, name, address);
     const accepted = new SimulatedConnection(this, acceptor, name, `${dialler.name}:0`);
+    if (this.world.trace.kept) [dialled.ear, accepted.ear] = Ear.pair();
     dialled.other = accepted;
     accepted.other = dialled;
     this.#connections.add(dialled);

@@ -13,6 +13,7 @@ import { SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, Read, Store } from "../../ports/store.ts";
 import type { Prng } from "../../values/prng.ts";
 import type { Process } from "./process.ts";
+import { isMinor, wordsOfAnswer, wordsOfRequest } from "./store-words.ts";
 import { between, chance, skewed, type World } from "./world.ts";
 
 export type StoreMethod = Exclude<keyof Store, "identity" | "close">;
@@ -146,6 +147,9 @@ export class SimulatedStore {
     const copy = copyOf(request);
     const sent = method === "commit" ? this.#observer.commitSent(process, copy as CommitBatch) : undefined;
     if (method === "read") this.#observer.readSent(process, copy as readonly Read[]);
+    const { trace } = world;
+    const says = trace.kept ? wordsOfRequest(method, request) : "";
+    const there = trace.sent(process.name, "store", [says], isMinor(method));
     return new Promise((resolve, reject) => {
       let settled = false;
       const settle = (end: () => void): void => {
@@ -154,8 +158,11 @@ export class SimulatedStore {
         process.deliver(end);
       };
       const answer = (value: unknown): void => {
+        const words = trace.kept ? wordsOfAnswer(method, value) : "";
+        const back = trace.sent("store", process.name, [words], isMinor(method));
         if (!this.#reaches(process) || chance(prng, weather.answerLost)) return giveUp();
         const deliver = (): void => {
+          trace.arrived(back);
           if (method === "commit") this.#observer.delivered(process, copy as CommitBatch, value as CommitResult);
           resolve(value as never);
         };
@@ -169,11 +176,15 @@ export class SimulatedStore {
       if (!this.#reaches(process) || chance(prng, weather.requestLost)) return giveUp();
       if (method !== "read" && chance(prng, weather.late)) {
         giveUp();
-        return void world.after(skewed(prng, 0, lateMaxMs), serve);
+        return void world.after(skewed(prng, 0, lateMaxMs), () => {
+          trace.arrived(there);
+          serve();
+        });
       }
       world.after(this.#delayMs(prng), () => {
         // What a process had just sent when it died may have left it, or not.
         if (!process.alive && chance(prng, 0.5)) return;
+        trace.arrived(there);
         serve();
       });
     });
@@ -210,9 +221,10 @@ export class SimulatedStore {
   #apply(process: Process, method: StoreMethod, request: unknown, sent: unknown): unknown {
     if (method === "commit") this.#observer.deciding(this.database, request as CommitBatch);
     const answer = this.#answers[method](this.database, request as never);
-    const whose = `for ${process.name}/${process.generation}: `;
-    const essence = essenceOf(method, request, answer);
-    this.world.trace.add("store", method, whose + essence, () => whose + inWords(request, answer));
+    const essence = `for ${process.name}/${process.generation}: ${essenceOf(method, request, answer)}`;
+    const words = (): string =>
+      `${process.name}: ${wordsOfRequest(method, request)} → ${wordsOfAnswer(method, answer)}`;
+    this.world.trace.add("store", method, essence, words);
     if (method === "commit") {
       this.#observer.committed(process, request as CommitBatch, answer as CommitResult, sent);
     }

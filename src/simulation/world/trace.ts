@@ -17,6 +17,25 @@ export interface TraceLine {
   readonly text: string;
 }
 
+/**
+ * Something that went from one place to another: bytes of a link, a request to the store, an answer to a client. Kept
+ * for pictures only: a passage ends in another event than it began, so it is no line, and the hash knows nothing of it.
+ */
+export interface Passage {
+  readonly from: string;
+  readonly to: string;
+  readonly sentAt: number;
+  /** Undefined while it is on its way, and for ever when it got lost. */
+  arrivedAt: number | undefined;
+  /** How many lines the trace had when it was sent, and when it arrived. */
+  readonly sentAfter: number;
+  arrivedAfter: number;
+  /** `call account/a.deposit`; several when bytes of several messages went together. */
+  says: readonly string[];
+  /** Goes on all the time whether or not anybody asks for anything: pings, renewals. */
+  minor: boolean;
+}
+
 /** Lines that are hashed at a time. */
 const gatheredLinesMax = 512;
 
@@ -27,6 +46,8 @@ export class Trace {
   #gathered = "";
   /** Empty unless the lines are kept. */
   readonly lines: TraceLine[] = [];
+  /** In the order in which they were sent; empty unless the lines are kept. */
+  readonly passages: Passage[] = [];
   length = 0;
 
   /** `nowUs` in microseconds since the world began. */
@@ -43,6 +64,27 @@ export class Trace {
     if (this.length % gatheredLinesMax === 0) this.#flush();
     if (!this.#keep) return;
     this.lines.push({ at: nowUs / 1_000, where, what, text: words?.() ?? text });
+  }
+
+  /** Whether anybody will look at it. */
+  get kept(): boolean {
+    return this.#keep;
+  }
+
+  /** Something leaves; undefined when nobody will look. Whoever sees it arrive says so with {@link arrived}. */
+  sent(from: string, to: string, says: readonly string[] = [], minor: boolean = false): Passage | undefined {
+    if (!this.#keep) return undefined;
+    const sentAt = this.#nowUs() / 1_000;
+    const sentAfter = this.length;
+    const passage = { from, to, sentAt, arrivedAt: undefined, sentAfter, arrivedAfter: 0, says, minor };
+    this.passages.push(passage);
+    return passage;
+  }
+
+  arrived(passage: Passage | undefined): void {
+    if (passage === undefined) return;
+    passage.arrivedAt = this.#nowUs() / 1_000;
+    passage.arrivedAfter = this.length;
   }
 
   /** A line that may differ from machine to machine, such as what user code prints: kept, and not hashed. */

@@ -1,0 +1,264 @@
+/**
+ * Makes a failing run small: leaves out weather, clients, kinds of faults, faults, their time and operations, as long
+ * as what is left breaks the same promise.
+ *
+ * A run with less in it has another timing of its own, and a race that depends on it may not happen any more. So a
+ * candidate is tried with several timings, with few while it is large and with more as it gets small and cheap. What
+ * is kept is always a run that was seen to fail, with its timing.
+ */
+import type { PlannedOperation } from "../asking.ts";
+import type { Case } from "../case.ts";
+import type { Fault } from "../faults.ts";
+import type { Violation } from "../judge.ts";
+import type { RunResult } from "../simulate.ts";
+import { ddmin } from "./ddmin.ts";
+
+/** A run that failed, as it is kept while smaller ones are looked for. */
+export interface Failure {
+  readonly case: Case;
+  readonly violation: Violation;
+  /** When the nodes first served, ms since the world began: from there on the times of a case count. */
+  readonly servedAt: number;
+  readonly digest: string;
+}
+
+export interface ShrinkOptions {
+  readonly from: Failure;
+  /** Runs a case until this instant of the world, ms. */
+  readonly run: (one: Case, endsAtMs: number | undefined) => Promise<RunResult>;
+  /** How many runs may be under way at a time. */
+  readonly width: number;
+  /** Real time after which no further candidate is tried, ms. */
+  readonly timeMaxMs: number;
+  readonly onProgress?: (progress: ShrinkProgress) => void;
+}
+
+export interface ShrinkProgress {
+  readonly smallest: Failure;
+  readonly runs: number;
+  readonly tookMs: number;
+}
+
+/** A candidate may break the promise this much later than the run that it was made from, ms. */
+const lateMaxMs = 3_000;
+/** Timings that a candidate is tried with, from round to round. */
+const timingsPerRound: readonly number[] = [2, 6, 20];
+/** So little is easily understood: no more timings are tried to get rid of the rest. */
+const faultsFew = 2;
+const operationsFew = 5;
+/** Between the last that happens and the end of the time for faults, ms. */
+const tailMs = 500;
+/** Only the last so many ms before the violation. */
+const windowsMs = [500, 2_000, 8_000] as const;
+/** No fault is made shorter than this, ms. */
+const faultLeastMs = 20;
+
+export async function shrink(options: ShrinkOptions): Promise<ShrinkProgress> {
+  const shrinking = new Shrinking(options);
+  await shrinking.go();
+  return shrinking.progress;
+}
+
+/** What a case is measured by: smaller is what has less to be understood. */
+function sizeOf({ plan, operations }: Case): number {
+  return plan.length + operations.length;
+}
+
+class Shrinking {
+  readonly #options: ShrinkOptions;
+  readonly #startedAt = performance.now();
+  #smallest: Failure;
+  #runs = 0;
+  #timings = 1;
+
+  constructor(options: ShrinkOptions) {
+    this.#options = options;
+    this.#smallest = options.from;
+  }
+
+  get progress(): ShrinkProgress {
+    return { smallest: this.#smallest, runs: this.#runs, tookMs: performance.now() - this.#startedAt };
+  }
+
+  async go(): Promise<void> {
+    for (const timings of timingsPerRound) {
+      const { plan, operations } = this.#case;
+      if (this.#timings > 1 && plan.length <= faultsFew && operations.length <= operationsFew) return;
+      this.#timings = timings;
+      // A part that can go may let another go.
+      for (let before = Number.POSITIVE_INFINITY; sizeOf(this.#case) < before && this.#goesOn(); ) {
+        before = sizeOf(this.#case);
+        await this.#round();
+      }
+    }
+  }
+
+  async #round(): Promise<void> {
+    await this.#first([{ ...this.#case, fairWeather: true }]);
+    await this.#onlyLately();
+    await this.#clients();
+    await this.#kinds();
+    await this.#faults();
+    await this.#durations();
+    await this.#operations();
+    await this.#end();
+  }
+
+  get #case(): Case {
+    return this.#smallest.case;
+  }
+
+  #goesOn(): boolean {
+    return performance.now() - this.#startedAt < this.#options.timeMaxMs;
+  }
+
+  /** What happened long before the violation is the likeliest to have nothing to do with it. */
+  async #onlyLately(): Promise<void> {
+    const { violation, servedAt } = this.#smallest;
+    const candidates = windowsMs.flatMap((ms) => {
+      const since = violation.at - servedAt - ms;
+      const operations = this.#case.operations.filter(({ at }) => at >= since);
+      const plan = this.#case.plan.filter(({ at, lastsMs }) => at + lastsMs >= since);
+      return [
+        { ...this.#case, plan, operations },
+        { ...this.#case, operations },
+      ];
+    });
+    await this.#first(candidates.filter((one) => sizeOf(one) < sizeOf(this.#case)));
+  }
+
+  async #clients(): Promise<void> {
+    const clients = [...new Set(this.#case.operations.map(({ client }) => client))];
+    await this.#reduce(clients, (left, { operations, ...rest }) => {
+      return { ...rest, operations: operations.filter(({ client }) => left.includes(client)) };
+    });
+  }
+
+  async #kinds(): Promise<void> {
+    const kinds = [...new Set(this.#case.plan.map(({ kind }) => kind))];
+    await this.#reduce(kinds, (left, { plan, ...rest }) => {
+      return { ...rest, plan: plan.filter(({ kind }) => left.includes(kind)) };
+    });
+  }
+
+  async #faults(): Promise<void> {
+    await this.#reduce(this.#case.plan, (plan, rest) => ({ ...rest, plan }));
+  }
+
+  async #operations(): Promise<void> {
+    await this.#reduce(this.#case.operations, (operations, rest) => ({ ...rest, operations }));
+  }
+
+  /** Each fault half as long, and again. */
+  async #durations(): Promise<void> {
+    for (let index = 0; index < this.#case.plan.length; index++) {
+      let shorter = true;
+      while (shorter && this.#goesOn()) {
+        const fault = this.#case.plan[index];
+        if (fault === undefined || fault.lastsMs < 2 * faultLeastMs) break;
+        const half: Fault = { ...fault, lastsMs: Math.round(fault.lastsMs / 2) };
+        shorter = await this.#first([{ ...this.#case, plan: this.#case.plan.with(index, half) }]);
+      }
+    }
+  }
+
+  /** The run needs no more time for faults than the last of what is in it. */
+  async #end(): Promise<void> {
+    const { plan, operations, durationMs } = this.#case;
+    const last = Math.max(
+      0,
+      ...plan.map(({ at, lastsMs }) => at + lastsMs),
+      ...operations.filter(({ calm }) => calm !== true).map(({ at }) => at),
+    );
+    const needed = Math.ceil(last + tailMs);
+    if (needed < durationMs) await this.#first([{ ...this.#case, durationMs: needed }]);
+  }
+
+  async #reduce<T>(parts: readonly T[], apply: (left: readonly T[], to: Case) => Case): Promise<void> {
+    const whole = this.#case;
+    await ddmin(
+      parts,
+      async (candidates) => {
+        const found = await this.#firstThatFails(candidates.map((left) => apply(left, whole)));
+        if (found === undefined) return undefined;
+        this.#keep(found.failure);
+        return found.index;
+      },
+      () => this.#goesOn(),
+    );
+  }
+
+  /** Keeps the first of these that fails; false when none does. */
+  async #first(candidates: readonly Case[]): Promise<boolean> {
+    const found = await this.#firstThatFails(candidates);
+    if (found !== undefined) this.#keep(found.failure);
+    return found !== undefined;
+  }
+
+  #keep(failure: Failure): void {
+    this.#smallest = failure;
+    this.#options.onProgress?.(this.progress);
+  }
+
+  /** By index, whatever order the runs end in: so the result does not depend on the machine, but for the time limit. */
+  async #firstThatFails(
+    candidates: readonly Case[],
+  ): Promise<{ readonly index: number; readonly failure: Failure } | undefined> {
+    const tries = candidates.flatMap((one, index) => this.#timingsOf(one).map((timed) => ({ one: timed, index })));
+    let next = 0;
+    let best = Number.POSITIVE_INFINITY;
+    const failures = new Map<number, Failure>();
+    const work = async (): Promise<void> => {
+      while (next < tries.length && next < best && this.#goesOn()) {
+        const number = next++;
+        const failure = await this.#try(tries[number]!.one);
+        if (failure === undefined) continue;
+        failures.set(number, failure);
+        best = Math.min(best, number);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(this.#options.width, tries.length) }, work));
+    const failure = failures.get(best);
+    return failure === undefined ? undefined : { index: tries[best]!.index, failure };
+  }
+
+  /** The timing that failed last comes first. */
+  #timingsOf(one: Case): Case[] {
+    const others = Array.from({ length: this.#timings }, (_, timing) => timing).filter((each) => each !== one.timing);
+    return [one, ...others.slice(0, this.#timings - 1).map((timing) => ({ ...one, timing }))];
+  }
+
+  async #try(one: Case): Promise<Failure | undefined> {
+    this.#runs++;
+    const { from, run } = this.#options;
+    // Once all faults are over, the time until a violation is that of the phases of a run.
+    const inCalm = this.#smallest.violation.at - this.#smallest.servedAt > this.#case.durationMs;
+    const result = await run(one, inCalm ? undefined : this.#smallest.violation.at + lateMaxMs);
+    return failureOf(one, result, from.violation);
+  }
+}
+
+/** A run of a case as a failure, with only what had happened in it; undefined unless it broke the promise. */
+export function failureOf(one: Case, result: RunResult, wanted: Violation): Failure | undefined {
+  const violation = result.violations.find((found) => isLike(found, wanted));
+  if (violation === undefined) return undefined;
+  const { servedAt, digest } = result;
+  const plan = one.plan.filter(({ at }) => servedAt + at <= violation.at);
+  const operations = happened(one.operations, result.asked);
+  return { case: { ...one, plan, operations }, violation, servedAt, digest };
+}
+
+/** The same kind: the promise, and of invariants the name. */
+function isLike(found: Violation, wanted: Violation): boolean {
+  if (found.promise !== wanted.promise) return false;
+  return found.promise !== "invariant" || nameOfInvariant(found) === nameOfInvariant(wanted);
+}
+
+function nameOfInvariant({ text }: Violation): string {
+  return text.split(":")[0]!;
+}
+
+function happened(operations: readonly PlannedOperation[], asked: readonly PlannedOperation[]): PlannedOperation[] {
+  const names = new Set(asked.map(({ client, turn }) => `${client}/${turn}`));
+  return operations.filter(({ client, turn }) => names.has(`${client}/${turn}`));
+}
