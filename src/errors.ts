@@ -145,7 +145,7 @@ export function toSynodError(thrown: unknown, outcome: Outcome = "unknown"): Syn
 }
 
 /** A broken invariant of Synod itself: our bug, never the caller's. */
-class InvariantError extends Error {
+export class InvariantError extends Error {
   override readonly name = "InvariantError";
 }
 

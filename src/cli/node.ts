@@ -4,9 +4,11 @@ import { createLog, type LogOptions } from "../adapters/log/pino.ts";
 import { tcpNetwork } from "../adapters/tcp/network.ts";
 import { SynodError } from "../errors.ts";
 import { type HostedNode, hostNode } from "../host/hosted-node.ts";
+import { tellLeftPromises } from "../host/left-promises.ts";
 import { parseStoreUrl } from "../host/store-location.ts";
 import { loadSystem } from "../host/system-file.ts";
 import type { ListenTarget } from "../ports/gateway.ts";
+import type { Log } from "../ports/log.ts";
 import type { AnySystem } from "../service/model.ts";
 import { isName } from "../values/ids.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
@@ -45,9 +47,15 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
     },
     again: () => process.exit(exitCodes.failed),
   });
+  const log = createLog({
+    format: options.logFormat ?? (options.json ? "json" : "text"),
+    level: options.verbose ? "debug" : "info",
+    name: options.id,
+  });
+  tellLeftPromises(systemFile, log);
   const system = await loadSystem(systemFile);
   isStarting = true;
-  hosted = await start(system, options);
+  hosted = await start(system, options, log);
   if (interrupted()) await hosted.stop(options.drainSeconds * 1_000);
   else printReady(hosted, options);
   const reason = await hosted.stopped;
@@ -55,7 +63,7 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
   await hosted.stop(0);
 }
 
-async function start(system: AnySystem, options: NodeCommandOptions): Promise<HostedNode> {
+async function start(system: AnySystem, options: NodeCommandOptions, log: Log): Promise<HostedNode> {
   const store = parseStoreUrl(options.store, system.name);
   if (store.kind === "memory") {
     throw new SynodError("invalid_argument", "A store in memory cannot be shared by several nodes: use sqlite:PATH.");
@@ -69,11 +77,7 @@ async function start(system: AnySystem, options: NodeCommandOptions): Promise<Ho
     node: options.id,
     system,
     store,
-    log: createLog({
-      format: options.logFormat ?? (options.json ? "json" : "text"),
-      level: options.verbose ? "debug" : "info",
-      name: options.id,
-    }),
+    log,
     adapters: system.adapters,
     listen,
     network: { network: tcpNetwork(), listen: options.listen },

@@ -13,6 +13,7 @@ import { describeService } from "../service/description.ts";
 import type { AnySystem } from "../service/model.ts";
 import { toErrorFacts } from "./error-facts.ts";
 import { type HostedNode, hostNode, type PassOnOf } from "./hosted-node.ts";
+import { tellLeftPromises } from "./left-promises.ts";
 import { holdSocket, listenAddress } from "./listening-socket.ts";
 import type { FromNode, Question, Questions, SystemFacts, ToNode } from "./messages.ts";
 import { parseStoreUrl } from "./store-location.ts";
@@ -48,6 +49,7 @@ process.on("disconnect", () => {
   void stop(settings.drainMs);
 });
 process.on("uncaughtException", (error) => fail(error));
+tellLeftPromises(settings.systemFile, log);
 process.on("message", (message: ToNode, handle?: Server) => {
   receive(message, handle).catch(fail);
 });

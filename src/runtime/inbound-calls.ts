@@ -25,6 +25,7 @@ export interface InboundCallsOptions {
 export class InboundCalls {
   readonly #options: InboundCallsOptions;
   readonly #services: ReadonlyMap<string, AnyService>;
+  readonly #inProgress = new Set<Promise<ReplyBody>>();
 
   constructor(options: InboundCallsOptions) {
     this.#options = options;
@@ -32,7 +33,22 @@ export class InboundCalls {
     this.#services = new Map(services.map((service) => [service.interface.name, service]));
   }
 
+  /** Resolves when every call that is in progress now has its answer. */
+  async answered(): Promise<void> {
+    await Promise.allSettled(this.#inProgress);
+  }
+
   async answer(call: InboundCall): Promise<ReplyBody> {
+    const answer = this.#answer(call);
+    this.#inProgress.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#inProgress.delete(answer);
+    }
+  }
+
+  async #answer(call: InboundCall): Promise<ReplyBody> {
     const { membership, router } = this.#options;
     if (call.body.service === clusterService) return this.#notice();
     if (!membership.mayCall(call.incarnation)) {

@@ -3,7 +3,7 @@
  * should own by that view and nobody alive owns is claimed at once, in one transaction.
  */
 import { Expiry } from "../core/membership/expiry.ts";
-import { placeShard, shardsToClaim } from "../core/ownership/placement.ts";
+import { placeShard, shardsToClaim, shardsToReclaim } from "../core/ownership/placement.ts";
 import { SynodError } from "../errors.ts";
 import type { ClaimRequest, HostedService, Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
 import type { MovedHint } from "../wire/frames.ts";
@@ -162,10 +162,15 @@ export class Membership {
     if (this.#environment.clock.monotonic() - this.#beatAt >= suspectIntervalMs) this.poke();
   }
 
-  /** From now on nothing is claimed, and others see that the node is leaving. */
+  /** Others see that the node is leaving: nothing is claimed that one of them should own. */
   drain(): void {
     this.#draining = true;
     this.poke();
+  }
+
+  /** Nothing is claimed any more: the node is about to leave. */
+  stopClaiming(): void {
+    this.#mayClaim = false;
   }
 
   /** Ends the own lease, which frees every shard. */
@@ -257,7 +262,7 @@ export class Membership {
   }
 
   async #claim(): Promise<void> {
-    if (this.#draining || !this.#mayClaim) return;
+    if (!this.#mayClaim) return;
     const request = this.#claimRequest();
     if (request.shards.length === 0 && request.expired.length === 0) return;
     const result = await this.#environment.store.claim(request);
@@ -278,9 +283,8 @@ export class Membership {
     const incarnation = this.#incarnation;
     const expired = this.#expiry.expired();
     const free = shardsToClaim(this.view, incarnation, new Set(expired.map((lease) => lease.incarnation)));
-    // The store says that they are this node's, but it dropped them: they need a new epoch.
-    const lost = this.view.shards.filter(({ owner, shard }) => owner === incarnation && !this.#owns(shard));
-    const shards = [...free, ...lost.map(({ shard }) => shard)].filter((shard) => this.#table.isBelievable(shard));
+    const dropped = shardsToReclaim(this.view, incarnation, (shard) => this.#owns(shard));
+    const shards = [...free, ...dropped].filter((shard) => this.#table.isBelievable(shard));
     return { incarnation, expired, shards };
   }
 

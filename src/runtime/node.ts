@@ -276,6 +276,8 @@ class Node implements RunningNode {
     await this.drain(drainMs);
     this.#handoffs.stop();
     await within(clock, leftMs(), this.gateway.idle());
+    await within(clock, leftMs(), this.#inbound.answered());
+    this.#membership.stopClaiming();
     this.gateway.state = "stopped";
     this.#router.close();
     await within(clock, Math.max(leftMs(), flushMs), this.#committer?.whenIdle() ?? Promise.resolve());

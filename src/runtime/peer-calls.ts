@@ -162,7 +162,10 @@ function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
       const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
       const error = new SynodError(code, message, { outcome, retryable, data, ...hint });
       // This node is no member any more and will find out: as another incarnation it may call again.
-      if (code === endedCallerCode) return { kind: "lost", certain: true, cut: false, error };
+      if (code === endedCallerCode) {
+        const ended = new SynodError("unavailable", message, { retryAfterMs: 100 });
+        return { kind: "lost", certain: true, cut: false, error: ended };
+      }
       // A keyed command of unknown outcome was lost with its entity, as if the link had been cut.
       const lost = code === "unavailable" && outcome === "unknown" && target.key !== null;
       return lost ? { kind: "lost", certain: false, cut: false, error } : { kind: "reply", reply: failed(error) };

@@ -113,7 +113,7 @@ for (const [name, [schema, different]] of Object.entries(kinds)) {
     const { workload, unasked } = generatedWorkload(systemOf({ [name]: schema }));
     assert.deepEqual(unasked, []);
     const prng = createPrng(1);
-    const inputs = Array.from({ length: 200 }, () => workload(prng).input);
+    const inputs = Array.from({ length: 200 }, () => workload(prng, 1).input);
     for (const input of inputs) validate(schema, input, "an input");
     const seen = new Set(inputs.map((input) => JSON.stringify(input)));
     assert.ok(seen.size >= different, `${seen.size} different: ${[...seen].slice(0, 5).join(" ")}`);
@@ -126,7 +126,7 @@ test("an operation whose inputs cannot be guessed is left out, with what to do",
   assert.equal(unasked.length, 1);
   assert.match(unasked[0]!, /^asked\.open: none of 200 values .*wrong password.*; give the scenario a workload/);
   const prng = createPrng(1);
-  const asked = new Set(Array.from({ length: 50 }, () => workload(prng).operation));
+  const asked = new Set(Array.from({ length: 50 }, () => workload(prng, 1).operation));
   assert.deepEqual([...asked], ["look"]);
 });
 

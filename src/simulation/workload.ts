@@ -15,8 +15,11 @@ import { chance, pick } from "./world/world.ts";
 const keysLength = 5;
 /** Inputs that are tried before an operation is given up. */
 const triesMax = 200;
-/** How many of the commands go without an idempotency key. */
-const unrepeatableShare = 0.15;
+/**
+ * How many of its commands a client gives no idempotency key, by its number: with one, the client may repeat them; without,
+ * only the nodes among each other do.
+ */
+const unrepeatableShares = [0.15, 0, 0.85] as const;
 
 interface Choice {
   readonly service: AnyService;
@@ -28,7 +31,7 @@ interface Choice {
 
 export interface GeneratedWorkload {
   /** What clients ask for when the user does not say it. */
-  readonly workload: (prng: Prng) => Request;
+  readonly workload: (prng: Prng, client: number) => Request;
   /** Operations for which no input, or no key, could be made that their schemas accept; each with the reason. */
   readonly unasked: readonly string[];
 }
@@ -45,15 +48,15 @@ export function generatedWorkload(system: AnySystem): GeneratedWorkload {
   return { workload: requestFrom(choices), unasked };
 }
 
-function requestFrom(choices: readonly Choice[]): (prng: Prng) => Request {
-  return (prng) => {
+function requestFrom(choices: readonly Choice[]): (prng: Prng, client: number) => Request {
+  return (prng, client) => {
     const { service, name, operation, input, keys } = pick(prng, choices);
     return {
       service: service.interface.name,
       key: service.interface.key === undefined ? undefined : pick(prng, keys),
       operation: name,
       input: operation.input === undefined ? undefined : valueFor(prng, operation.input, input).value,
-      repeatable: !chance(prng, unrepeatableShare),
+      repeatable: !chance(prng, unrepeatableShares[client % unrepeatableShares.length]!),
     };
   };
 }

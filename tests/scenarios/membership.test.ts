@@ -20,7 +20,7 @@ import { createMemoryDatabase, type MemoryDatabase } from "../../src/adapters/me
 import { claim, endLease, join, release, renew, shardRow, view } from "../../src/adapters/memory/membership.ts";
 import { Expiry } from "../../src/core/membership/expiry.ts";
 import { type Instant, Lease } from "../../src/core/membership/lease.ts";
-import { shardsToClaim } from "../../src/core/ownership/placement.ts";
+import { shardsToClaim, shardsToReclaim } from "../../src/core/ownership/placement.ts";
 import type { ShardId, View } from "../../src/ports/store.ts";
 import { type Command, type Interpreter, scenarios } from "./interpreter.ts";
 
@@ -145,15 +145,15 @@ class System {
     const answeredAt = this.#clocks(node).monotonic;
     node.expiry.observe({ sentAt: sentAt.monotonic, answeredAt, renewals: result.renewals });
     node.lease.renewed(sentAt);
-    return [`${node.name}: renewed, ${this.#lease(node)}`, ...(draining ? [] : this.#claim(node, beforeClaim))];
+    return [`${node.name}: renewed, ${this.#lease(node)}`, ...this.#claim(node, beforeClaim)];
   }
 
   #claim(node: Node, beforeClaim: () => string[]): string[] {
     const { incarnation } = node;
     const expired = node.expiry.expired();
     const placed = shardsToClaim(node.view, incarnation, new Set(expired.map((lease) => lease.incarnation)));
-    const lost = node.view.shards.filter(({ owner, shard }) => owner === incarnation && !node.served.has(shard.number));
-    const shards = [...placed, ...lost.map(({ shard }) => shard)];
+    const dropped = shardsToReclaim(node.view, incarnation, (shard) => node.served.has(shard.number));
+    const shards = [...placed, ...dropped];
     if (shards.length === 0 && expired.length === 0) return [];
     const meanwhile = beforeClaim();
     const result = claim(this.#database, { incarnation, shards, expired });

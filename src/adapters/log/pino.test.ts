@@ -25,6 +25,27 @@ test("a text line stays one line whatever a field holds", () => {
   assert.equal(lines.join("").trimEnd().split("\n").length, 1);
 });
 
+test("an error is told with its stack and its cause: as text below the line, and only where it is the operator's matter", () => {
+  const { lines, log } = written({ format: "text", level: "info" });
+  const error = new Error("it broke", { cause: new TypeError("no number") });
+  log.error("a call failed", { request: "r-1", error });
+  log.warn("a heartbeat failed", { error });
+  const [failed, ...rest] = lines.join("").trimEnd().split("\n");
+  assert.match(failed!, /a call failed {2}request=r-1 error="it broke: no number"$/);
+  assert.match(rest.at(-1)!, /a heartbeat failed {2}error="it broke: no number"$/);
+  const stack = rest.slice(0, -1);
+  assert.ok(stack.length > 3 && stack.every((line) => line.startsWith("    ")));
+  assert.match(stack.join("\n"), /Error: it broke\n +at .*pino\.test\.ts.*caused by: TypeError: no number\n +at /s);
+});
+
+test("an error in a JSON line has its stack", () => {
+  const { lines, log } = written({ format: "json", level: "info" });
+  log.warn("a heartbeat failed", { error: new RangeError("it broke") });
+  const { error } = JSON.parse(lines.join("")) as { error: Record<string, unknown> };
+  assert.deepEqual([error.type, error.message], ["RangeError", "it broke"]);
+  assert.match(String(error.stack), /pino\.test\.ts/);
+});
+
 test("a JSON line can be parsed and names its level", () => {
   const { lines, log } = written({ format: "json", level: "info" });
   log.info("ready", { url: "http://127.0.0.1:8080" });

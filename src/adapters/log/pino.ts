@@ -29,6 +29,8 @@ export function createLog(options: LogOptions): Log {
       messageKey: "message",
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      // With its stack and its causes'; as it is, an error is an empty object in JSON.
+      serializers: { error: pino.stdSerializers.err },
     },
     stream,
   );
@@ -56,13 +58,25 @@ function writeToStderr(line: string): void {
   }
 }
 
-/** `12:30:05.120 warn  node-1  the message  field=value other={"a":1}` */
+/**
+ * `12:30:05.120 warn  node-1  the message  field=value other={"a":1} error="its message"`; the stack of an error that
+ * is one for the operator stands on lines of its own below.
+ */
 function textLine(entry: Record<string, unknown>): string {
   const { level, time, pid: _pid, name, message, ...fields } = entry;
   const clock = String(time).slice(11, 23);
-  const tail = Object.entries(fields).map(([field, value]) => `${field}=${textValue(value)}`);
+  const error = serializedError(fields.error);
+  const shown = error === undefined ? fields : { ...fields, error: error.message };
+  const tail = Object.entries(shown).map(([field, value]) => `${field}=${textValue(value)}`);
   const words = [clock, String(level).padEnd(5), String(name), ` ${String(message)}`];
-  return `${words.join(" ")}${tail.length > 0 ? `  ${tail.join(" ")}` : ""}\n`;
+  const stack = error === undefined || level !== "error" ? "" : `${error.stack.replaceAll(/^/gm, "    ")}\n`;
+  return `${words.join(" ")}${tail.length > 0 ? `  ${tail.join(" ")}` : ""}\n${stack}`;
+}
+
+/** What became of an Error on its way here. */
+function serializedError(value: unknown): { readonly message: string; readonly stack: string } | undefined {
+  const { message, stack } = (value ?? {}) as Record<string, unknown>;
+  return typeof message === "string" && typeof stack === "string" ? { message, stack } : undefined;
 }
 
 function textValue(value: unknown): string {

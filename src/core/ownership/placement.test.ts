@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Member, ShardOwnership, View } from "../../ports/store.ts";
-import { placeShard, shardsToClaim } from "./placement.ts";
+import { placeShard, shardsToClaim, shardsToHandOff, shardsToReclaim } from "./placement.ts";
 
 const services = ["account", "transfer"];
 const shardsPerService = 64;
@@ -90,13 +90,14 @@ test("over many systems each of three nodes gets a third", () => {
   for (const count of counts) assert.ok(Math.abs(count / mean - 1) < 0.05, String(counts));
 });
 
-test("a shard is placed only on who hosts its service, knows its state version and does not drain", () => {
+test("a shard is placed only on who hosts its service, knows its state version and, if anybody, does not drain", () => {
   const newer: ShardOwnership = { ...unowned[0]!, stateVersion: 2 };
   const hosts = (service: string, stateVersion: number): Partial<Member> => ({ hosts: [{ service, stateVersion }] });
   const old = member(1, hosts("account", 1));
   const other = member(2, hosts("transfer", 9));
   const draining = member(3, { ...hosts("account", 2), draining: true });
-  assert.equal(placeShard(newer, [old, other, draining]), undefined);
+  assert.equal(placeShard(newer, [old, other]), undefined);
+  assert.equal(placeShard(newer, [old, other, draining])?.incarnation, 3, "nobody stays who may");
   assert.equal(placeShard(newer, []), undefined);
   assert.equal(placeShard(newer, [old, other, draining, member(4, hosts("account", 2))])?.incarnation, 4);
   assert.equal(placeShard(newer, [old, member(5, hosts("account", 3))])?.incarnation, 5);
@@ -125,8 +126,30 @@ test("every shard without a living owner is claimed by exactly one member, and n
   );
 });
 
-test("a member that drains or whose lease has run out claims nothing", () => {
-  assert.deepEqual(shardsToClaim(view([member(1, { draining: true })], unowned), 1, new Set()), []);
+test("a member whose lease has run out claims nothing, one that drains only what nobody claims who stays", () => {
+  const draining = member(1, { draining: true });
+  assert.deepEqual(shardsToClaim(view([draining, member(2)], unowned), 1, new Set()), []);
+  assert.equal(shardsToClaim(view([draining], unowned), 1, new Set()).length, unowned.length);
   assert.deepEqual(shardsToClaim(view(members(2), unowned), 2, new Set([2])), []);
   assert.equal(shardsToClaim(view(members(1), unowned), 1, new Set()).length, unowned.length);
+});
+
+test("what a member dropped it claims again, unless it drains and another one stays", () => {
+  const owned = unowned.map((ownership) => ({ ...ownership, owner: 1 }));
+  const reclaimed = (...others: Member[]): number =>
+    shardsToReclaim(view(others, owned), 1, ({ number }) => number > 0).length;
+  const draining = member(1, { draining: true });
+  assert.equal(reclaimed(member(1), member(2)), services.length);
+  assert.equal(reclaimed(draining, member(2)), 0);
+  assert.equal(reclaimed(draining, member(2, { draining: true })), services.length);
+});
+
+test("nothing moves to a member that drains", () => {
+  const owned = unowned.map((ownership) => ({ ...ownership, owner: 1 }));
+  const reachable = { address: "somewhere", draining: true };
+  const leaving = [1, 2, 3].map((incarnation) => member(incarnation, reachable));
+  assert.deepEqual(shardsToHandOff(view(leaving, owned), 1), []);
+  const [first, ...others] = leaving;
+  const moves = shardsToHandOff(view([first!, member(4, { address: "here" }), ...others], owned), 1);
+  assert.ok(moves.length === owned.length && moves.every(({ to }) => to.incarnation === 4));
 });

@@ -8,8 +8,16 @@
 import type { Member, ShardId, ShardOwnership, View } from "../../ports/store.ts";
 import { hash32 } from "../../values/hash32.ts";
 
-/** The member that should own the shard; undefined when no member may. */
+/**
+ * The member that should own the shard; undefined when no member may. A member that drains gets nothing as long as
+ * there is one that stays. When all of them leave, what they have taken in is still to be answered, so one of them does.
+ */
 export function placeShard(ownership: ShardOwnership, members: readonly Member[]): Member | undefined {
+  const staying = members.filter(({ draining }) => !draining);
+  return highest(ownership, staying) ?? highest(ownership, members);
+}
+
+function highest(ownership: ShardOwnership, members: readonly Member[]): Member | undefined {
   let best: Member | undefined;
   let bestScore = -1;
   for (const member of members) {
@@ -24,9 +32,8 @@ export function placeShard(ownership: ShardOwnership, members: readonly Member[]
   return best;
 }
 
-/** A member owns only what it hosts, in a state version that it knows, and nothing new while it drains. */
+/** A member owns only what it hosts, in a state version that it knows. */
 function mayOwn(member: Member, { shard, stateVersion }: ShardOwnership): boolean {
-  if (member.draining) return false;
   return member.hosts.some(
     (host) => host.service === shard.service && host.stateVersion !== null && host.stateVersion >= stateVersion,
   );
@@ -47,6 +54,22 @@ export function shardsToClaim(view: View, incarnation: number, expired: Readonly
   return claims;
 }
 
+/**
+ * The shards that are this member's by the view but that it has dropped, so that they need a new epoch. `serves` says
+ * which it has. A member that drains lets go of what one that stays should own.
+ */
+export function shardsToReclaim(
+  view: View,
+  incarnation: number,
+  serves: (shard: ShardId) => boolean,
+): readonly ShardId[] {
+  const drains = view.members.some((member) => member.incarnation === incarnation && member.draining);
+  return view.shards
+    .filter((ownership) => ownership.owner === incarnation && !serves(ownership.shard))
+    .filter((ownership) => !drains || placeShard(ownership, view.members)?.draining === true)
+    .map(({ shard }) => shard);
+}
+
 /** A shard that should move, and the member that should own it next. */
 export interface Move {
   readonly shard: ShardId;
@@ -62,8 +85,8 @@ export function shardsToHandOff(view: View, incarnation: number): readonly Move[
   for (const ownership of view.shards) {
     if (ownership.owner !== incarnation) continue;
     const to = placeShard(ownership, view.members);
-    const isReachable = to?.address !== null;
-    if (to !== undefined && to.incarnation !== incarnation && isReachable) moves.push({ shard: ownership.shard, to });
+    if (to === undefined || to.incarnation === incarnation || to.draining) continue;
+    if (to.address !== null) moves.push({ shard: ownership.shard, to });
   }
   return moves;
 }
