@@ -3,6 +3,7 @@
  * Which worker runs a seed makes no difference to its result.
  */
 import { SynodError, toSynodError } from "../errors.ts";
+import type { Mark } from "../values/marks.ts";
 import type { RunResult } from "./simulate.ts";
 import { startWorker } from "./worker-thread.ts";
 
@@ -27,6 +28,8 @@ export interface CampaignReport {
   readonly operations: { ok: number; fail: number; info: number };
   /** How often each kind of fault was injected. */
   readonly faults: Record<string, number>;
+  /** How often each rare branch of the runtime was reached. */
+  readonly marks: Partial<Record<Mark, number>>;
   /** The run of the lowest seed that broke a promise. */
   failure: RunResult | undefined;
 }
@@ -43,6 +46,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     checks: 0,
     operations: { ok: 0, fail: 0, info: 0 },
     faults: {},
+    marks: {},
     failure: undefined,
   };
   const end = options.firstSeed + options.seeds;
@@ -106,6 +110,9 @@ function add(report: CampaignReport, result: RunResult): void {
   report.checks += result.checks;
   for (const outcome of ["ok", "fail", "info"] as const) report.operations[outcome] += result.operations[outcome];
   for (const [kind, count] of Object.entries(result.faults)) report.faults[kind] = (report.faults[kind] ?? 0) + count;
+  for (const [mark, count] of Object.entries(result.marks) as [Mark, number][]) {
+    report.marks[mark] = (report.marks[mark] ?? 0) + count;
+  }
   const lower = report.failure === undefined || result.seed < report.failure.seed;
   if (result.violations.length > 0 && lower) report.failure = result;
 }

@@ -10,6 +10,7 @@
  * driver performs the effects in the order in which they are returned.
  */
 import { invariant } from "../../errors.ts";
+import { mark } from "../../values/marks.ts";
 
 /** A caller's place in the mailbox; the driver's own number for it. */
 export type Token = number;
@@ -199,13 +200,18 @@ export class Mailbox<Payload> {
     const { token, id, inputHash } = arrival;
     const original = id === null ? undefined : this.#byId.get(id);
     if (original === undefined) {
-      if (this.queued >= this.#options.mailboxLengthMax) this.#fail([token], "full");
-      else this.#open(arrival);
+      if (this.queued < this.#options.mailboxLengthMax) return this.#open(arrival);
+      mark("mailbox full");
+      this.#fail([token], "full");
       return;
     }
     if (original.inputHash === inputHash) original.waiters.push(token);
     else if (original.stage === "looking") original.rivals.push(arrival);
-    else return this.#fail([token], "mismatch");
+    else {
+      mark("id with another input");
+      return this.#fail([token], "mismatch");
+    }
+    mark("copy joins");
     this.#byToken.set(token, original);
   }
 
@@ -246,8 +252,10 @@ export class Mailbox<Payload> {
       return this.#fail(rivals, "mismatch");
     }
     const tokens = callersOf(ticket);
-    if (answer === "found") this.#effects.push({ kind: "replay", tokens, payload: ticket.payload });
-    else this.#fail(tokens, answer === "failed" ? "lookup-failed" : answer);
+    if (answer === "found") {
+      mark("recorded reply");
+      this.#effects.push({ kind: "replay", tokens, payload: ticket.payload });
+    } else this.#fail(tokens, answer === "failed" ? "lookup-failed" : answer);
     this.#close(ticket);
   }
 
@@ -297,7 +305,10 @@ export class Mailbox<Payload> {
     if (ticket === null) return;
     // What the handler can have seen is whatever was executed before it got the turn.
     if (this.#position <= this.#durable) this.#effects.push({ kind: "departed", departure });
-    else ticket.departures.push(departure);
+    else {
+      mark("exit gate waits");
+      ticket.departures.push(departure);
+    }
   }
 
   #becameDurable(position: number): void {
@@ -351,6 +362,7 @@ export class Mailbox<Payload> {
       running.departures = [];
       again.push(running);
     }
+    if (again.length > 0) mark("runs again");
     for (const ticket of again) ticket.stage = "waiting";
     this.#waiting = [...again, ...this.#waiting];
   }
@@ -370,6 +382,7 @@ export class Mailbox<Payload> {
     this.#looking.delete(ticket.token);
     if (ticket.stage === "waiting") this.#waiting = this.#waiting.filter((other) => other !== ticket);
     if (ticket.stage === "running") {
+      mark("handler abandoned");
       this.#running = null;
       this.#effects.push({ kind: "abandon" });
     }
@@ -384,6 +397,7 @@ export class Mailbox<Payload> {
     if (running !== null) this.#effects.push({ kind: "abandon" });
     for (const ticket of new Set(this.#byToken.values())) {
       const unknown = ticket.stage === "executed" && ticket.changed && ticket.position <= unknownThrough;
+      if (unknown) mark("undurable dropped");
       this.#fail(callersOf(ticket), unknown ? "dropped-unknown" : "dropped");
     }
     this.#byToken.clear();
