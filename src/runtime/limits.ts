@@ -31,6 +31,8 @@ export interface NodeLimits {
   readonly trimIntervalMs: number;
   /** Timed records that one shard keeps, however young. */
   readonly timedRecordsPerShardMax: number;
+  /** A timed record whose key is younger than this stays even past that bound: its caller may still be retrying. */
+  readonly timedRecordAgeMinMs: number;
   /** Rows removed by one trim. */
   readonly trimRowsMax: number;
   /** How far ahead of this node's wall clock a timed key may be. */
@@ -69,6 +71,7 @@ export const defaultLimits: NodeLimits = {
   retentionMs: 60 * 60 * 1_000,
   trimIntervalMs: 60_000,
   timedRecordsPerShardMax: 100_000,
+  timedRecordAgeMinMs: 60_000,
   trimRowsMax: 5_000,
   timedKeyAheadMaxMs: 5 * 60 * 1_000,
   timeoutDefaultMs: 10_000,

@@ -13,9 +13,6 @@ export interface RetentionEvents {
   uncertain(shard: Shard): void;
 }
 
-/** A timed record younger than this stays even past the row bound: its caller may still be retrying. */
-const timedAgeMinMs = 60_000;
-
 export class Retention {
   readonly #environment: Environment;
   readonly #shards: Shards;
@@ -55,7 +52,7 @@ export class Retention {
     const { clock, limits, log, store } = this.#environment;
     const now = clock.wall();
     const { epoch } = shard;
-    const cap = now - timedAgeMinMs;
+    const cap = now - limits.timedRecordAgeMinMs;
     const endedSessions = shard.sessions.filter((session) => this.#membership.hasEnded(session));
     shard.endSessions(endedSessions);
     try {

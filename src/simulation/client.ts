@@ -4,11 +4,14 @@
  * requests and the answers to them.
  */
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
+import { makeTimedKey } from "../values/ids.ts";
 import type { Prng } from "../values/prng.ts";
 import { principalOf } from "./handler-runs.ts";
 import { isReply, type Judge } from "./judge.ts";
 import type { Machine } from "./machine.ts";
 import { type ClientOperation, describeOperation, describeReply, nameOfEntity, type Request } from "./operation.ts";
+import { epochMs } from "./world/machine-clock.ts";
+import { seededRandom } from "./world/process.ts";
 import { between, chance, pick, skewed, type World } from "./world/world.ts";
 
 export interface ClientOptions {
@@ -16,6 +19,8 @@ export interface ClientOptions {
   readonly world: World;
   readonly judge: Judge;
   readonly machines: readonly Machine[];
+  /** Records are forgotten within the run: only keys that say when they were made are refused then. */
+  readonly timedKeys: boolean;
 }
 
 /** What a client does with its next moments. */
@@ -35,6 +40,7 @@ const delayMinMs = 0.1;
 const delayMaxMs = 5;
 /** Beyond its timeout a client waits this much longer for an answer, ms. */
 const graceMs = 200;
+const timedKeyRandomBytes = 10;
 
 export class Client {
   readonly name: string;
@@ -45,6 +51,8 @@ export class Client {
   /** The machine that it likes best, and how likely it is to ask there. */
   readonly #home: number;
   readonly #loyalty: number;
+  /** Whether its idempotency keys are those of the client library, which say when they were made. */
+  readonly #timedKeys: boolean;
 
   constructor(options: ClientOptions) {
     this.name = options.name;
@@ -53,6 +61,7 @@ export class Client {
     const habits = options.world.prng(`client/${options.name}/habits`);
     this.#home = habits.below(options.machines.length);
     this.#loyalty = pick(habits, [0, 0.5, 0.95]);
+    this.#timedKeys = options.timedKeys || chance(habits, 0.5);
   }
 
   sleep(ms: number): Promise<void> {
@@ -75,12 +84,19 @@ export class Client {
     const operation = judge.invoked(request, {
       client: this.name,
       inputText: request.input === undefined ? undefined : JSON.stringify(request.input),
-      idempotencyKey: repeatable ? `${this.name}-${turn}` : undefined,
+      idempotencyKey: repeatable ? this.#keyOf(turn) : undefined,
     });
     world.trace.add(this.name, "asks", describeOperation(operation));
     await this.#attempts(operation, behaviour, world.prng(`client/${this.name}/${turn}`));
     world.trace.add(this.name, "hears", heardWords(operation));
     return operation;
+  }
+
+  #keyOf(turn: number): string {
+    if (!this.#timedKeys) return `${this.name}-${turn}`;
+    const { world } = this.#options;
+    const random = seededRandom(world.prng(`client/${this.name}/${turn}/key`));
+    return makeTimedKey(epochMs + world.now, random.bytes(timedKeyRandomBytes));
   }
 
   /** Asks again for something whose outcome nobody knows, under the same idempotency key. */

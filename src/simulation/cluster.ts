@@ -9,6 +9,7 @@ import type { AnySystem } from "../service/model.ts";
 import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
+import { type ClientOperation, type HandlerRun, nameOfEntity } from "./operation.ts";
 import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
@@ -51,6 +52,8 @@ export class Cluster {
   readonly #held = new Map<string, (() => void)[]>();
   #partitions: (() => void)[] = [];
   #clients = 0;
+  /** Replies are forgotten within the time of a run. */
+  readonly #forgets: boolean;
 
   constructor(options: ClusterOptions) {
     const { seed, timing, nodes, weather, limits, keepTrace } = options;
@@ -62,6 +65,7 @@ export class Cluster {
       keepTrace,
       onThrown: (error) => this.judge.report("no defect", `thrown out of an event: ${stackOf(error)}`),
     });
+    this.#forgets = limits.retentionMs !== undefined;
     this.judge = new Judge(this.world, system);
     this.network = new SimulatedNetwork(this.world, weather.network);
     const random = seededRandom(seedPrng(seed, "secret"));
@@ -96,7 +100,7 @@ export class Cluster {
 
   client(name: string = `client-${++this.#clients}`): Client {
     const { world, judge, machines } = this;
-    return new Client({ name, world, judge, machines });
+    return new Client({ name, world, judge, machines, timedKeys: this.#forgets });
   }
 
   /** Whether every machine that should serve does. */
@@ -180,6 +184,25 @@ export class Cluster {
     const machine = this.machine(name);
     machine.wanted = true;
     machine.start();
+  }
+
+  /** The next command of a client that runs kills its process, and every other one that runs it, until the returned function has been called. */
+  doomNextCommand(): () => void {
+    let lethal: ClientOperation | null = null;
+    const watch = (run: HandlerRun): void => {
+      if (run.kind !== "command" || run.client === null) return;
+      lethal ??= run.client;
+      if (run.client !== lethal) return;
+      // Between two events: what it has left is not on its way yet.
+      this.world.after(0, () => {
+        const machine = this.machines.find(({ process }) => process === run.process);
+        if (machine === undefined || !run.process.alive) return;
+        this.#note("lethal command", `${nameOfEntity(run.service, run.key)}.${run.operation} on ${machine.name}`);
+        machine.crash();
+      });
+    };
+    this.judge.watchers.add(watch);
+    return () => void this.judge.watchers.delete(watch);
   }
 
   pause(name: string): void {

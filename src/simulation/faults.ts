@@ -3,7 +3,7 @@
  * can be tried again with fewer of them.
  *
  * Swarm testing (Groce et al., "Swarm Testing", ISSTA 2012): each seed leaves some kinds of faults out entirely,
- * because faults hide each other; about a quarter of the time nothing happens at all.
+ * because faults hide each other; a quarter of the time nothing happens at all.
  */
 import { invariant } from "../errors.ts";
 import type { Prng } from "../values/prng.ts";
@@ -22,6 +22,7 @@ export const faultKinds = [
   "ring",
   "cut",
   "halfCut",
+  "lateDuplicate",
   "clockRate",
   "clockJump",
   "storeCutOff",
@@ -29,6 +30,8 @@ export const faultKinds = [
   "storeLock",
   "storeSlow",
   "drain",
+  "leave",
+  "lethalCommand",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -53,12 +56,22 @@ export function planFaults(prng: Prng, nodes: readonly string[], durationMs: num
   const faults: Fault[] = [];
   if (kinds.length === 0) return faults;
   const meanGapMs = pick(prng, [700, 2_000, 5_000]);
+  const quiet = drawQuiet(prng, durationMs);
   for (let at = gap(prng, meanGapMs); at < durationMs; at += gap(prng, meanGapMs)) {
-    // A quiet time now and then, in which what was broken can come back.
-    if (chance(prng, 0.05)) at += durationMs / 4;
-    if (at < durationMs) faults.push(bearable(drawFault(prng, pick(prng, kinds), nodes, at), kinds));
+    const fault = bearable(drawFault(prng, pick(prng, kinds), nodes, at), kinds);
+    const next = quiet.find(({ to }) => at < to);
+    if (next === undefined) faults.push(fault);
+    else if (at < next.from) faults.push({ ...fault, lastsMs: Math.min(fault.lastsMs, Math.round(next.from - at)) });
   }
   return faults;
+}
+
+/** A quarter of the time, in two parts, in which nothing is wrong and what was broken can come back. */
+function drawQuiet(prng: Prng, durationMs: number): readonly { readonly from: number; readonly to: number }[] {
+  return [0, durationMs / 2].map((start) => {
+    const from = start + between(prng, 0, (durationMs * 3) / 8);
+    return { from, to: from + durationMs / 8 };
+  });
 }
 
 /**
@@ -88,6 +101,7 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     ring: [100, 6_000],
     cut: [0, 0],
     halfCut: [0, 0],
+    lateDuplicate: [300, 2_500],
     clockRate: [5_000, 60_000],
     clockJump: [0, 0],
     storeCutOff: [100, 6_000],
@@ -95,6 +109,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     storeLock: [50, 5_000],
     storeSlow: [500, 5_000],
     drain: [0, 0],
+    leave: [500, 20_000],
+    lethalCommand: [2_000, 10_000],
   };
   const amounts: Record<FaultKind, number> = {
     crash: chance(prng, 0.7) ? 1 : 0,
@@ -108,6 +124,7 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     ring: 0,
     cut: 0,
     halfCut: 0,
+    lateDuplicate: between(prng, 50, 600),
     clockRate: 1 + between(prng, -clockRateOffMax, clockRateOffMax),
     clockJump: between(prng, -1, 1) * pick(prng, [100, 3_000, 600_000]),
     storeCutOff: 0,
@@ -115,6 +132,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     storeLock: 0,
     storeSlow: between(prng, 20, 400),
     drain: between(prng, 500, 5_000),
+    leave: between(prng, 500, 5_000),
+    lethalCommand: 0,
   };
   const [min, max] = lasts[kind];
   // Most are short, some last beyond every lease.
@@ -122,19 +141,18 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
   return { kind, at: Math.round(at), lastsMs: Math.round(lastsMs), nodes: order, amount: amounts[kind] };
 }
 
-function shuffled<T>(prng: Prng, list: readonly T[]): T[] {
+export function shuffled<T>(prng: Prng, list: readonly T[]): T[] {
   const rest = [...list];
   return list.map(() => rest.splice(prng.below(rest.length), 1)[0]!);
 }
 
-/** `pause node-3 for 4200 ms`. */
+/** What happens between two machines. */
+const twoSided: ReadonlySet<FaultKind> = new Set(["oneWay", "cut", "halfCut", "lateDuplicate"]);
+
+/** `pause node-3 at 17000 ms for 4200 ms`. */
 export function describeFault({ kind, at, lastsMs, nodes, amount }: Fault): string {
   const many =
-    kind === "halves"
-      ? nodes.slice(0, amount).join(" ")
-      : kind === "oneWay" || kind === "cut"
-        ? `${nodes[0]} ${nodes[1]}`
-        : nodes[0];
+    kind === "halves" ? nodes.slice(0, amount).join(" ") : twoSided.has(kind) ? `${nodes[0]} ${nodes[1]}` : nodes[0];
   return `${kind} ${many}${amount === 0 ? "" : ` (${Math.round(amount * 1_000) / 1_000})`} at ${at} ms for ${lastsMs} ms`;
 }
 
@@ -249,6 +267,15 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     if (b !== undefined) cluster.network.cutConnections(a!, b, "one end");
     return nothing;
   },
+  lateDuplicate: (cluster, { nodes: [from, to], amount }) => {
+    if (to === undefined) return nothing;
+    const arrive = cluster.network.delayUntilLost(from!, to, amount);
+    const unblock = cluster.network.block(from!, to);
+    return () => {
+      unblock();
+      arrive();
+    };
+  },
   clockRate: (cluster, fault) => {
     cluster.skew(first(fault), { rate: fault.amount });
     return () => cluster.skew(first(fault), { rate: 1 });
@@ -279,4 +306,11 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     void machine.stop(fault.amount);
     return nothing;
   },
+  leave: (cluster, fault) => {
+    const machine = cluster.machine(first(fault));
+    machine.wanted = false;
+    void machine.stop(fault.amount);
+    return () => cluster.restart(first(fault));
+  },
+  lethalCommand: (cluster) => cluster.doomNextCommand(),
 };

@@ -52,6 +52,8 @@ export class Judge implements StoreObserver, RunObserver {
   readonly counts: { runs: number; commits: number; checks: number } = { runs: 0, commits: 0, checks: 0 };
   /** Called after each commit that was accepted. */
   onCommitted: (batch: CommitBatch) => void = () => {};
+  /** Told of every run of a handler as it begins. */
+  readonly watchers: Set<(run: HandlerRun) => void> = new Set();
   readonly #world: World;
   readonly #services: ReadonlyMap<string, AnyService>;
   readonly #ownership = new OwnershipTrace();
@@ -190,7 +192,9 @@ export class Judge implements StoreObserver, RunObserver {
   }
 
   delivered(process: Process, batch: CommitBatch, { status }: CommitResult): void {
-    if (status !== "failed") return;
+    // What is refused with others is tried again without them; what is refused alone is refused for good.
+    const alone = batch.shards.length === 1 && batch.shards[0]?.entities.length === 1;
+    if (status !== "failed" && !(status === "refused" && alone)) return;
     for (const { shard, entities } of batch.shards) {
       for (const { key } of entities) this.order(shard.service, key).forgotten(process);
     }
@@ -212,6 +216,7 @@ export class Judge implements StoreObserver, RunObserver {
   }
 
   started(run: HandlerRun): void {
+    for (const watch of this.watchers) watch(run);
     const { client } = run;
     if (client === null) return;
     if (isRunOf(run, client)) {

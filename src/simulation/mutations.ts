@@ -10,10 +10,16 @@ import { Commits, type CommitsEffect } from "../core/commits/commits.ts";
 import { Mailbox } from "../core/mailbox/mailbox.ts";
 import { Expiry } from "../core/membership/expiry.ts";
 import { Lease } from "../core/membership/lease.ts";
+import { SessionFloors } from "../core/sessions/receiver.ts";
 import type { ClaimRequest, ClaimResult, CommitBatch, CommitResult, RenewResult } from "../ports/store.ts";
 import { Activation } from "../runtime/activation.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
+import { Shard } from "../runtime/shard.ts";
+import type { Prng } from "../values/prng.ts";
+import { type Fault, shuffled } from "./faults.ts";
+import { forgetful } from "./run-limits.ts";
 import type { Answers } from "./world/store.ts";
+import { between } from "./world/world.ts";
 
 export interface Mutation {
   readonly name: string;
@@ -21,6 +27,8 @@ export interface Mutation {
   readonly answers?: () => Partial<Answers>;
   /** Bounds under which the defect can show. */
   readonly limits?: Partial<NodeLimits>;
+  /** Faults among which the defect can show, where it takes a certain order of several; instead of the seed's own. */
+  readonly plan?: (prng: Prng, nodes: readonly string[], durationMs: number) => readonly Fault[];
   /** Changes the runtime for the time of a run; returns the way back. */
   readonly install?: () => () => void;
 }
@@ -45,7 +53,38 @@ export const mutations: readonly Mutation[] = [
   { name: "claim-without-waiting", install: claimsWithoutWaiting },
   { name: "call-past-exit-gate", install: callsAtOnce },
   { name: "passivation-of-undurable", install: passivatesUndurable, limits: scarceMemory },
+  {
+    name: "floor-ignored",
+    install: () => replaced(SessionFloors.prototype, "isSettled", () => () => false),
+    plan: callsThatComeBack,
+  },
+  {
+    name: "watermark-ignored",
+    answers: () => ({ commit: commitOfForgottenKeys }),
+    install: () => replaced(Shard.prototype, "forgot", () => async () => false),
+    limits: forgetful,
+  },
 ];
+
+/**
+ * A call that its caller has settled can come back only where its shard was elsewhere meanwhile and is here again: a
+ * node dies and another takes its shards; calls to that one stay on the way; the first is back, answers the repeats
+ * of those calls, and dies once more; then they arrive.
+ */
+function callsThatComeBack(prng: Prng, nodes: readonly string[], durationMs: number): readonly Fault[] {
+  const faults: Fault[] = [];
+  for (let at = 500; at < durationMs; at += 4_200) {
+    const [comesAndGoes, owner, ...callers] = shuffled(prng, nodes) as [string, string];
+    const near = (ms: number): number => Math.round(at + ms + between(prng, -50, 50));
+    const crash = { kind: "crash", nodes: [comesAndGoes], amount: 1 } as const;
+    faults.push({ ...crash, at: near(0), lastsMs: 1_000 });
+    for (const caller of callers) {
+      faults.push({ kind: "lateDuplicate", nodes: [caller, owner], amount: 350, at: near(850), lastsMs: 2_150 });
+    }
+    faults.push({ ...crash, at: near(2_350), lastsMs: 1_500 });
+  }
+  return faults;
+}
 
 /** Replaces a method; `make` gets the one that was there. */
 function replaced<Target extends object, Name extends keyof Target>(
@@ -108,6 +147,20 @@ function commitWithoutRecords(database: MemoryDatabase, batch: CommitBatch): Com
     entities: changes.entities.map((change) => ({ ...change, records: [] })),
   }));
   return commit(database, { ...batch, shards });
+}
+
+/** Keys may be as old as they like. */
+function commitOfForgottenKeys(database: MemoryDatabase, batch: CommitBatch): CommitResult {
+  const before = new Map<ShardRow, number>();
+  for (const { shard } of batch.shards) {
+    const row = shardRow(database, shard);
+    if (row === undefined) continue;
+    before.set(row, row.watermark);
+    row.watermark = 0;
+  }
+  const result = commit(database, batch);
+  for (const [row, watermark] of before) row.watermark = watermark;
+  return result;
 }
 
 function claimAtTheSameEpoch(database: MemoryDatabase, request: ClaimRequest): ClaimResult {

@@ -4,10 +4,8 @@
  * every machine.
  */
 import type { CommitBatch } from "../ports/store.ts";
-import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnyInterface } from "../service/model.ts";
 import { listenToMarks, type Mark } from "../values/marks.ts";
-import { createPrng } from "../values/prng.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
@@ -15,6 +13,7 @@ import { type Fault, FaultInjector, type InjectedFault, planFaults } from "./fau
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
+import { drawLimits } from "./run-limits.ts";
 import type { CommittedState, Scenario, Workload } from "./scenario.ts";
 import { type RunCode, runCode } from "./scenario-file.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
@@ -23,7 +22,7 @@ import { scenarioPlace } from "./user-code/places.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
 import type { Passage, TraceLine } from "./world/trace.ts";
-import { chance, pick, seedPrng } from "./world/world.ts";
+import { pick, seedPrng } from "./world/world.ts";
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -154,7 +153,8 @@ class Run {
     if (options.fairWeather !== true) setWeather(this.#weather, weather);
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
-    this.#plan = options.plan ?? planFaults(seedPrng(seed, "faults"), names, scenario.durationMs);
+    const drawPlan = mutation?.plan ?? planFaults;
+    this.#plan = options.plan ?? drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs);
     const clients = scenario.clients ?? 2 + prng.below(19);
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
@@ -243,7 +243,8 @@ class Run {
     };
     const settle = this.#clients.map(async (client, index) => {
       for (const operation of unknown) {
-        if (operation.client === client.name && !(await client.resolve(operation, calm))) this.#unanswered(operation);
+        if (operation.client !== client.name || (await client.resolve(operation, calm))) continue;
+        if (!isForgotten(operation) && !isOfTheCaller(operation)) this.#unanswered(operation);
       }
       await this.#asking?.calmWork(client, index, calm, calmWork);
     });
@@ -341,6 +342,11 @@ class Run {
   }
 }
 
+/** Its key is older than what is remembered: that nobody will ever know is the answer. */
+function isForgotten({ reply }: ClientOperation): boolean {
+  return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
+}
+
 function inWords(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }
@@ -352,14 +358,4 @@ function isOfTheCaller({
   readonly reply: { readonly ok: boolean; readonly error?: { readonly code: string } } | undefined;
 }): boolean {
   return reply?.ok === false && ["invalid_argument", "internal"].includes(reply.error?.code ?? "");
-}
-
-/** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
-function drawLimits(seed: number): Partial<NodeLimits> {
-  const prng = createPrng(seed ^ 0x5eed);
-  return {
-    ...(chance(prng, 0.3) && { entityMemoryBytesMax: 6_000 }),
-    ...(chance(prng, 0.5) && { trimIntervalMs: 2_000 }),
-    ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
-  };
 }

@@ -15,8 +15,11 @@ import { chance, pick } from "./world/world.ts";
 const keysLength = 5;
 /** Inputs that are tried before an operation is given up. */
 const triesMax = 200;
-/** How many of the commands go without an idempotency key. */
-const unrepeatableShare = 0.15;
+/**
+ * How many of its commands a client gives no idempotency key, by its number: with one, the client may repeat them; without,
+ * only the nodes among each other do.
+ */
+const unrepeatableShares = [0.15, 0, 0.85] as const;
 
 interface Choice {
   readonly service: AnyService;
@@ -27,19 +30,19 @@ interface Choice {
 }
 
 /** What clients ask for when the user does not say it. */
-export function generatedWorkload(system: AnySystem): (prng: Prng) => Request {
+export function generatedWorkload(system: AnySystem): (prng: Prng, client: number) => Request {
   const choices = system.services.flatMap(choicesOf);
   if (choices.length === 0) {
     throw new SynodError("failed_precondition", `no operation of ${system.name} can be asked for: write a workload`);
   }
-  return (prng) => {
+  return (prng, client) => {
     const { service, name, operation, input, keys } = pick(prng, choices);
     return {
       service: service.interface.name,
       key: service.interface.key === undefined ? undefined : pick(prng, keys),
       operation: name,
       input: operation.input === undefined ? undefined : valueFor(prng, operation, input),
-      repeatable: !chance(prng, unrepeatableShare),
+      repeatable: !chance(prng, unrepeatableShares[client % unrepeatableShares.length]!),
     };
   };
 }

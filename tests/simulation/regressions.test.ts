@@ -1,27 +1,10 @@
 /** Defects that the simulator found, each with the seeds that showed it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineScenario, type RunOptions, simulate } from "../../src/simulation/index.ts";
-import { workshop } from "./workshop-system.ts";
+import { type RunOptions, simulate } from "../../src/simulation/index.ts";
+import { plainAppends } from "./plain-appends.ts";
 
 type Plan = NonNullable<RunOptions["plan"]>;
-
-const keys = ["a", "b", "c", "d", "e"];
-
-/** Appends without idempotency keys: only the ids that nodes give to calls between them keep these from doubling. */
-const plainAppends = defineScenario({
-  system: workshop,
-  nodes: 3,
-  clients: 20,
-  durationMs: 9_000,
-  workload: (prng) => ({
-    service: "list",
-    key: keys[prng.below(keys.length)]!,
-    operation: "append",
-    input: prng.below(1_000),
-    repeatable: false,
-  }),
-});
 
 test("a call that waits while its node joins again is not sent on without the id that it had", async () => {
   // node-1 hears nobody, so that answers to its calls are lost, and cannot reach the store, so that it loses its lease.
@@ -33,7 +16,7 @@ test("a call that waits while its node joins again is not sent on without the id
   // Four of these showed it; a change of the workload moves which ones do.
   let lost = 0;
   for (let seed = 1; seed <= 24; seed++) {
-    const { violations, operations } = await simulate({ scenario: plainAppends, seed, plan });
+    const { violations, operations } = await simulate({ scenario: plainAppends(9_000), seed, plan });
     assert.deepEqual(violations, [], `seed ${seed}`);
     lost += operations.info;
   }

@@ -104,8 +104,9 @@ function itemReader(database: DatabaseSync) {
   const after = database.prepare(
     `SELECT ${itemColumns} FROM inbox WHERE service = ? AND shard = ? AND number > ? ORDER BY number LIMIT ?`,
   );
+  // Named, because SQLite knows no figures of its tables here and takes the first index that gives the order.
   const ofKey = database.prepare(
-    `SELECT ${itemColumns} FROM inbox WHERE service = ? AND shard = ? AND key = ? AND number > ?
+    `SELECT ${itemColumns} FROM inbox INDEXED BY inbox_by_key WHERE service = ? AND shard = ? AND key = ? AND number > ?
      ORDER BY number LIMIT ?`,
   );
   const journal = database.prepare(

@@ -15,7 +15,8 @@ import {
   rowAt,
   type StoreConformanceOptions,
 } from "./fixture.ts";
-import { startProcess, writtenKeys } from "./process.ts";
+import { itemsOf, pendingOf } from "./pending.ts";
+import { startProcess, workKey, writtenKeys, writtenWork } from "./process.ts";
 
 /** Crashes, full disks and held locks: what was answered is there, what was not is there as a whole or not at all. */
 export function faultTests(options: StoreConformanceOptions, fixture: () => Fixture): void {
@@ -62,6 +63,9 @@ async function checkAfterCrash(
       for (let each = 1; each <= version; each++) assert.ok(await readRecord(store, shard, `${key}-${each}`));
       assert.equal(await readRecord(store, shard, `${key}-${version + 1}`), null);
     }
+    const { journal, ...pending } = writtenWork(version);
+    assert.deepEqual(await pendingOf(store, { shard }), pending);
+    assert.deepEqual((await itemsOf(store, { shard }, workKey))[0]?.journal ?? [], journal);
   }
   const { incarnation: heir } = await other.join({
     node: "heir",
@@ -72,8 +76,8 @@ async function checkAfterCrash(
   const result = await other.claim({ incarnation: heir, shards, expired });
   assert.ok(result.status === "claimed");
   assert.deepEqual(
-    result.claimed.map(({ epoch }) => epoch),
-    [2, 2],
+    result.claimed.map(({ epoch, sessionNext }) => [epoch, sessionNext]),
+    shards.map(() => [2, version === 0 ? 1 : 3 * version + 3]),
   );
   const owner = { node: "heir", incarnation: heir, shard: shards[0]!, epoch: 2 };
   await commit(other, owner, put("a", version, version + 1));

@@ -8,9 +8,11 @@ import { once } from "node:events";
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Store } from "../../ports/store.ts";
+import type { EntityChange, ShardChanges, Store } from "../../ports/store.ts";
+import type { JournalEntry } from "../../ports/work.ts";
 import { contend } from "./contend.ts";
 import { changes, claim, type Owner, own, put, record } from "./fixture.ts";
+import { attempt, entry, item, message, nothingPending, type Pending, progressOf, timer, working } from "./pending.ts";
 
 /**
  * The body of an adapter's test program: does what its command line says, on the store that `open` opens.
@@ -38,6 +40,37 @@ function say(line: string): void {
 /** The keys that {@link writeUntilKilled} changes together, in each of two shards. */
 export const writtenKeys: readonly string[] = ["a", "b", "c"];
 
+/** What {@link writeUntilKilled} leaves of pending work at each version: an item, a message and a timer of one entity. */
+export function writtenWork(version: number): Pending & { readonly journal: readonly JournalEntry[] } {
+  if (version === 0) return { ...nothingPending, journal: [] };
+  const number = 3 * version;
+  return {
+    items: [item(number, workKey, { attempts: 2 })],
+    journal: [entry("a", `${version}`)],
+    messages: [message(number + 1, workKey, { attempts: 1 })],
+    timers: [timer(number + 2, workKey)],
+  };
+}
+
+export const workKey = "worker";
+
+function workAt(version: number): EntityChange {
+  const { messages, timers } = writtenWork(version);
+  const finished = writtenWork(version - 1).items.map(({ number }) => number);
+  const sent = messages.map((each) => ({ ...each, attempts: 0 }));
+  return working(workKey, 0, { accepted: [item(3 * version, workKey)], finished, sent, timersSet: timers });
+}
+
+function progressAt(version: number): Pick<ShardChanges, "progress" | "sessionNext"> {
+  const { messages, journal } = writtenWork(version);
+  const progress = progressOf({
+    items: [attempt(3 * version, 2, { journal })],
+    messages: messages.map(({ number, attempts, parked }) => ({ number, attempts, parked })),
+    messagesSettled: writtenWork(version - 1).messages.map(({ number }) => number),
+  });
+  return { sessionNext: 3 * version + 3, progress };
+}
+
 /** Raises the version of several rows in two shards, together, for ever; says each version once it is durable. */
 async function writeUntilKilled(store: Store, service: string): Promise<void> {
   const first = await own(store, service);
@@ -46,7 +79,8 @@ async function writeUntilKilled(store: Store, service: string): Promise<void> {
   say(String(first.incarnation));
   for (let version = 1; ; version++) {
     const shards = owners.map((owner) => {
-      return changes(owner, ...writtenKeys.map((key) => put(key, version - 1, version, [record(`${key}-${version}`)])));
+      const entities = writtenKeys.map((key) => put(key, version - 1, version, [record(`${key}-${version}`)]));
+      return { ...changes(owner, ...entities, workAt(version)), ...progressAt(version) };
     });
     const result = await store.commit({ incarnation: first.incarnation, shards });
     assert.equal(result.status, "committed");

@@ -18,9 +18,12 @@ import { faultTests } from "./faults.ts";
 import { type Fixture, openFixture, type StoreConformanceOptions } from "./fixture.ts";
 import { identityTests } from "./identity.ts";
 import { leaseTests } from "./leases.ts";
+import { numberTests } from "./numbers.ts";
+import { pageTests } from "./pages.ts";
 import { recordTests } from "./records.ts";
 import { sessionTests } from "./sessions.ts";
 import { trimTests } from "./trims.ts";
+import { workTests } from "./work.ts";
 
 export function storeConformance(options: StoreConformanceOptions): void {
   const group = (name: string, tests: (fixture: () => Fixture) => void): void => {
@@ -44,6 +47,9 @@ export function storeConformance(options: StoreConformanceOptions): void {
     group("records", recordTests);
     group("trims", trimTests);
     group("sessions", sessionTests);
+    group("pending work", workTests);
+    group("numbers", numberTests);
+    group("pages", pageTests);
     group("contention", (fixture) => contentionTests(options, fixture));
     group("faults", (fixture) => faultTests(options, fixture));
   });

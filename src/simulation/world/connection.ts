@@ -18,6 +18,8 @@ const bufferedBytesMax = 16 * 1024;
 const resendFirstMs = 200;
 const resendMaxMs = 5_000;
 const lingerMs = 10_000;
+/** After bytes that came late: until the end that got them learns that its connection is no more, ms. */
+const lateResetMs = 1_000;
 
 type Segment = {
   readonly number: number;
@@ -45,6 +47,9 @@ export class SimulatedConnection implements Connection {
   #ended = false;
   #waitsForDrain = false;
   #lastNumber = Number.POSITIVE_INFINITY;
+  /** What something on the way keeps back, once it does. */
+  #held: Segment[] | null = null;
+  #stranded = false;
   // What this end gets.
   readonly #early = new Map<number, Segment>();
   #expected = 0;
@@ -116,6 +121,25 @@ export class SimulatedConnection implements Connection {
     this.#lastNumber = this.#sent - 1 - unsent;
   }
 
+  /** From now on something on the way (a proxy, a full receive buffer) keeps what this end sends. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /**
+   * This end loses the connection, and the other end is not told. Returns what lets the kept bytes arrive there: by
+   * then their sender has long tried again on another connection.
+   */
+  strand(): () => void {
+    this.#stranded = true;
+    this.lose("the network cut the connection");
+    return () => {
+      const { other } = this;
+      for (const segment of this.#held?.splice(0) ?? []) if (other.process.alive && other.open) other.#receive(segment);
+      this.#network.world.after(lateResetMs, () => other.lose("the other side knows nothing of this connection"));
+    };
+  }
+
   #cut(bytes: Uint8Array): Uint8Array[] {
     const { cutProbability } = this.#network;
     const prng = this.#network.prngOf(this.host, this.other.host);
@@ -139,7 +163,8 @@ export class SimulatedConnection implements Connection {
     const network = this.#network;
     const { world } = network;
     world.after(network.delayMs(this.host, this.other.host), () => {
-      if (this.#cutOff(segment)) return;
+      if (this.#held !== null) return void this.#held.push(segment);
+      if (this.#cutOff(segment) || this.other.#stranded) return;
       if (!network.passes(this.host, this.other.host) || !network.isUp(this.other.host)) {
         // A kernel goes on for a while with what a process that closed the connection has left to it.
         if (!this.open && world.now - this.#closedAt > lingerMs) return;

@@ -112,6 +112,22 @@ export class SimulatedNetwork {
     }
   }
 
+  /**
+   * What `from` sends to `to` on the connections of now stays on the way; then `from` loses them. Returns what lets
+   * those bytes arrive at last.
+   */
+  delayUntilLost(from: string, to: string, lostAfterMs: number): () => void {
+    const connections = [...this.#connections].filter(({ host, other }) => host === from && other.host === to);
+    for (const connection of connections) connection.hold();
+    const arrivals: (() => void)[] = [];
+    this.world.after(lostAfterMs, () => {
+      for (const connection of connections) if (connection.open) arrivals.push(connection.strand());
+    });
+    return () => {
+      for (const arrive of arrivals) arrive();
+    };
+  }
+
   /** The process is no more; its machine tells the others, unless the machine itself is gone (`powerLost`). */
   processEnded(process: Process, powerLost: boolean): void {
     for (const [address, listening] of [...this.#listeners]) {
