@@ -3,7 +3,7 @@ import { type Outcome, SynodError } from "../errors.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { AdminFile } from "./admin-file.ts";
 import { changeHeader } from "./server.ts";
-import type { AdminTarget, EntityReport, SystemReport } from "./target.ts";
+import type { AdminTarget, EntityReport, NodeMeters, SystemReport } from "./target.ts";
 
 /** Nobody answers at the address of an admin file: the system that wrote it is gone. */
 export class NobodyAnswers extends Error {
@@ -38,6 +38,7 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
   };
   return {
     report: async () => (await ask("/v1/status", questionMaxMs)) as SystemReport,
+    meters: async () => (await ask("/v1/meters", questionMaxMs)) as readonly NodeMeters[],
     inspect: async (service, key) => {
       const query = new URLSearchParams({ service, key });
       return (await ask(`/v1/inspect?${query}`, questionMaxMs)) as EntityReport;

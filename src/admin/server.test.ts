@@ -22,6 +22,7 @@ let calls: unknown[] = [];
 
 const target: AdminTarget = {
   report: async () => report,
+  meters: async () => [],
   inspect: async (service) => {
     throw new SynodError("not_found", `there is no service ${service}`);
   },

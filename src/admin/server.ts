@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { isStatusCode, SynodError, statusCodes, toSynodError } from "../errors.ts";
 import type { GatewayCall } from "../ports/gateway.ts";
+import { prometheusContentType, prometheusText } from "./prometheus.ts";
 import type { AdminTarget } from "./target.ts";
 
 export interface AdminServerOptions {
@@ -32,8 +33,21 @@ const connectionsMax = 100;
 
 type Route = (target: AdminTarget, request: IncomingMessage, url: URL) => Promise<unknown>;
 
+/** An answer that is not JSON. */
+class PlainText {
+  readonly text: string;
+  readonly contentType: string;
+
+  constructor(text: string, contentType: string) {
+    this.text = text;
+    this.contentType = contentType;
+  }
+}
+
 const routes: Record<string, Route> = {
   "GET /v1/status": (target) => target.report(),
+  "GET /v1/meters": (target) => target.meters(),
+  "GET /metrics": async (target) => new PlainText(await prometheusText(await target.meters()), prometheusContentType),
   "GET /v1/inspect": (target, _request, url) => target.inspect(parameter(url, "service"), parameter(url, "key")),
   "POST /v1/drain": async (target, request) => {
     await target.drain(await readNode(request));
@@ -168,14 +182,14 @@ function sendError(response: ServerResponse, error: SynodError): void {
 
 function send(response: ServerResponse, status: number, value: unknown): void {
   response.writeHead(status, {
-    "content-type": "application/json",
+    "content-type": value instanceof PlainText ? value.contentType : "application/json",
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     // An unread rest of a refused body is not to be taken for the next request.
     ...(status >= 400 && { connection: "close" }),
   });
-  response.end(JSON.stringify(value));
+  response.end(value instanceof PlainText ? value.text : JSON.stringify(value));
 }
 
 function portOf(server: Server): number {

@@ -1,5 +1,6 @@
 /** What the admin API tells and does, whoever runs the system. */
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
+import type { OperationFigures, ProcessFigures, Traffic } from "../ports/meters.ts";
 import type { LinkStatistics } from "../runtime/links/statistics.ts";
 import type { EntityInspection, MemberStatus, NodeStatus } from "../runtime/node.ts";
 
@@ -39,8 +40,20 @@ export interface ServiceReport {
 /** One entity. */
 export type EntityReport = EntityInspection;
 
+/** What one node has done since its process started, and what it consumes. */
+export interface NodeMeters {
+  readonly node: string;
+  readonly operations: readonly OperationFigures[];
+  readonly process: ProcessFigures;
+  /** All that crossed its links and its adapters' connections. */
+  readonly network: Traffic;
+  readonly status: NodeStatus;
+}
+
 export interface AdminTarget {
   report(): Promise<SystemReport>;
+  /** Of all nodes that answer. */
+  meters(): Promise<readonly NodeMeters[]>;
   inspect(service: string, key: string): Promise<EntityReport>;
   call(call: Omit<GatewayCall, "signal">): Promise<GatewayReply>;
   /** Resolves when the node has handed everything over and its process has ended. */

@@ -1,6 +1,7 @@
 /** `synod status` and `synod inspect`: look at a running system. */
 import type { EntityReport, LinkStatistics, MemberStatus, NodeReport, SystemReport } from "../admin/target.ts";
 import { findRunning, type WhichSystem } from "./running.ts";
+import { bytes, fieldLines, milliseconds, table } from "./table.ts";
 
 export interface LookOptions extends WhichSystem {
   readonly json: boolean;
@@ -91,15 +92,6 @@ function linkRow({ from, link }: { readonly from: string; readonly link: LinkSta
   ];
 }
 
-function milliseconds(ms: number): string {
-  return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
-}
-
-function bytes(count: number): string {
-  if (count < 1_024) return `${count} B`;
-  return count < 1_024 ** 2 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_024 ** 2).toFixed(1)} MiB`;
-}
-
 function entityText({ service, key, shard, owner, epoch, version, stateVersion, state, active, queued }: EntityReport) {
   return fieldLines({
     entity: `${service} ${JSON.stringify(key)}`,
@@ -109,18 +101,4 @@ function entityText({ service, key, shard, owner, epoch, version, stateVersion, 
     memory: active ? `active, ${queued} queued` : "not active",
     state: JSON.stringify(state, undefined, 2),
   });
-}
-
-function fieldLines(fields: Record<string, string>): string {
-  const width = Math.max(...Object.keys(fields).map((name) => name.length));
-  return Object.entries(fields)
-    .map(([name, value]) => `${name.padEnd(width)}  ${value}\n`)
-    .join("");
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [columns, ...rows];
-  const widths = columns.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  "));
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }

@@ -8,6 +8,7 @@ import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
 import { openapi } from "./openapi.ts";
 import { drain, restart } from "./planned-work.ts";
 import { type SimOptions, sim } from "./sim/sim.ts";
+import { type TopOptions, top } from "./top.ts";
 import { type UpOptions, up } from "./up.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -44,6 +45,7 @@ function program(): Command {
     .exitOverride();
   addUp(synod);
   addStatus(synod);
+  addTop(synod);
   addInspect(synod);
   addCall(synod);
   addDrain(synod);
@@ -79,6 +81,17 @@ function addStatus(synod: Command): void {
   talking(synod, "status", "show the running system and its nodes")
     .addHelpText("after", examples("synod status", "synod status --json | jq '.nodes[].status'"))
     .action(ending(status));
+}
+
+function addTop(synod: Command): void {
+  talking(synod, "top", "show the load of the running system, node by node and operation by operation, as it changes")
+    .option("--interval <seconds>", "how often to look", readInterval, 1)
+    .option("--count <times>", "how many times to look (default: until Ctrl-C)", readTimes)
+    .addHelpText(
+      "after",
+      examples("synod top", "synod top --count 1", "synod top --json | jq '.operations[].perSecond'"),
+    )
+    .action(ending((options: TopOptions) => top(options)));
 }
 
 function addInspect(synod: Command): void {
@@ -223,6 +236,18 @@ function readMinutes(text: string): number {
   const minutes = Number(text);
   if (!(minutes > 0 && minutes <= 10_000)) throw new InvalidArgumentError("Give minutes, more than 0.");
   return minutes;
+}
+
+function readInterval(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= 0.1 && seconds <= 3_600)) throw new InvalidArgumentError("Give seconds, from 0.1 to 3600.");
+  return seconds;
+}
+
+function readTimes(text: string): number {
+  const times = Number(text);
+  if (!Number.isInteger(times) || times < 1) throw new InvalidArgumentError("Give a whole number from 1.");
+  return times;
 }
 
 function readSeconds(text: string): number {

@@ -102,6 +102,7 @@ function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: reado
       services: place.system.services,
       nodes: await supervisor.report(),
     }),
+    meters: () => supervisor.meters(),
     inspect: (service, key) => supervisor.inspect(service, key),
     drain: (node) => supervisor.drain(node),
     restart: (node) => supervisor.restart(node),

@@ -2,14 +2,18 @@
  * One node with everything around it: its connection to the store before, its inbound adapters behind. The
  * node process of a supervisor and a system inside somebody's own process are both this.
  */
+import { createMeters } from "../adapters/meters/hdr.ts";
 import { systemClock } from "../adapters/system/clock.ts";
+import { watchProcess } from "../adapters/system/process-figures.ts";
 import { systemRandom } from "../adapters/system/random.ts";
+import type { NodeMeters } from "../admin/target.ts";
 import type { SynodError } from "../errors.ts";
 import type { ConnectionHandle, InboundAdapter, ListenTarget, PassOn, RunningAdapter } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
+import type { Meters, Traffic } from "../ports/meters.ts";
 import type { Store } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
-import { type NodeNetwork, type RunningNode, startNode } from "../runtime/node.ts";
+import { type NodeNetwork, type NodeStatus, type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
 import { awaitFreeName } from "./former-member.ts";
 import { openStore, type StoreLocation } from "./store-location.ts";
@@ -41,6 +45,8 @@ export interface HostedNode {
   readonly node: RunningNode;
   /** Where the adapters answer, in the order of the adapters. */
   readonly urls: readonly string[];
+  /** What it has done since its start, and what it consumes. */
+  meters(): NodeMeters;
   /** Takes no new calls from outside; resolves when those that came in are answered, or the time is over. */
   closeDoors(drainMs: number): Promise<void>;
   /** Goes on with an idle connection that another node's adapter of that index passed on. */
@@ -57,12 +63,17 @@ const leavePart = 0.2;
 /** Resolves when the node serves and all adapters answer; otherwise frees what it had opened. */
 export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> {
   const store = await openStore(options.store, options.system.name, options.log);
-  const node = await start(store, options).catch(async (error: unknown) => {
+  const meters = createMeters();
+  const node = await start(store, meters, options).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
   const adapters: RunningAdapter[] = [];
-  const stop = once((drainMs, passOnOf) => stopAll({ store, node, adapters, drainMs, passOnOf }));
+  const consumption = watchProcess();
+  const stop = once(async (drainMs, passOnOf) => {
+    await stopAll({ store, node, adapters, drainMs, passOnOf });
+    consumption.close();
+  });
   try {
     for (const [index, adapter] of options.adapters.entries()) {
       const listen = options.listen?.[index];
@@ -75,15 +86,36 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
   const closeDoors = async (drainMs: number): Promise<void> => {
     await within(Promise.all(adapters.map((adapter) => adapter.drain())), drainMs);
   };
+  const read = (): NodeMeters => {
+    const status = node.status();
+    return {
+      node: options.node,
+      operations: meters.read(),
+      process: consumption.read(),
+      network: trafficOf(adapters, status),
+      status,
+    };
+  };
+  const urls = adapters.map((adapter) => adapter.url);
   const adopt = (index: number, connection: ConnectionHandle): void => {
     const adapter = adapters[index];
     if (adapter?.adopt) adapter.adopt(connection);
     else connection.close();
   };
-  return { node, urls: adapters.map((adapter) => adapter.url), closeDoors, adopt, stop, stopped: node.stopped };
+  return { node, urls, meters: read, closeDoors, adopt, stop, stopped: node.stopped };
 }
 
-async function start(store: Store, options: HostedNodeOptions): Promise<RunningNode> {
+/** Of the links, and of what adapters have told. */
+function trafficOf(adapters: readonly RunningAdapter[], { linkTraffic }: NodeStatus): Traffic {
+  const own = adapters.map((adapter) => adapter.traffic?.() ?? { receivedBytes: 0, sentBytes: 0 });
+  const all = [...own, linkTraffic];
+  return {
+    receivedBytes: all.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+    sentBytes: all.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
+  };
+}
+
+async function start(store: Store, meters: Meters, options: HostedNodeOptions): Promise<RunningNode> {
   await awaitFreeName(store, options.node, options.nameIsOwn === true, options.log);
   return await startNode({
     node: options.node,
@@ -92,6 +124,7 @@ async function start(store: Store, options: HostedNodeOptions): Promise<RunningN
     clock: systemClock,
     random: systemRandom,
     log: options.log,
+    meters,
     ...(options.limits && { limits: options.limits }),
     ...(options.network && { network: options.network }),
     ...(options.expectedMembers !== undefined && { expectedMembers: options.expectedMembers }),

@@ -4,6 +4,7 @@
  * supervisor opens what belongs to the whole system and says `start`; the child says `joined`, so that its
  * lease can be ended should it die, and `ready` when it serves.
  */
+import type { NodeMeters } from "../admin/target.ts";
 import type { SynodErrorOptions } from "../errors.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
@@ -39,6 +40,7 @@ export interface ErrorFacts extends Pick<SynodErrorOptions, "outcome" | "retryab
 /** A question to a node, with its answer's type. */
 export interface Questions {
   status: { readonly ask: undefined; readonly answer: NodeStatus };
+  meters: { readonly ask: undefined; readonly answer: NodeMeters };
   inspect: { readonly ask: { readonly service: string; readonly key: string }; readonly answer: EntityInspection };
   call: { readonly ask: GatewayCall; readonly answer: GatewayReply };
   /** Whether the node's event loop still turns. */

@@ -10,6 +10,7 @@
  */
 import { type FileLock, lockFile } from "../adapters/lock/file-lock.ts";
 import type { LogOptions } from "../adapters/log/pino.ts";
+import type { NodeMeters } from "../admin/target.ts";
 import { SynodError } from "../errors.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
@@ -152,6 +153,13 @@ export class Supervisor {
         return { id, pid: child.pid, address, state, incarnation, restarts, status };
       }),
     );
+  }
+
+  /** Of all nodes that answer. */
+  async meters(): Promise<readonly NodeMeters[]> {
+    const serving = this.#nodes.filter(({ state }) => state === "ready");
+    const answers = serving.map(({ child }) => child.ask("meters", undefined).catch(() => undefined));
+    return (await Promise.all(answers)).filter((answer) => answer !== undefined);
   }
 
   /** Asks any node that serves, rather one that is not busy with something else. */

@@ -4,7 +4,9 @@
  * what the owner recorded is what the caller gets.
  */
 import type { Outcome, Violation } from "../errors.ts";
+import type { Priority } from "../values/priority.ts";
 import type { Log } from "./log.ts";
+import type { Traffic } from "./meters.ts";
 
 /** One call from outside. */
 export interface GatewayCall {
@@ -20,11 +22,18 @@ export interface GatewayCall {
   readonly timeoutMs?: number | undefined;
   /** Who calls, as the adapter authenticated it. Scopes idempotency keys; `ctx.request.principal`. */
   readonly principal: string;
+  /** Whose call it is for the queue, in which callers take turns, where that is not the principal. */
+  readonly caller?: string | undefined;
+  /** A priority below that of the operation, if that will do for this call. One above it is ignored. */
+  readonly priority?: Priority | undefined;
   /** Fires when the caller has gone. */
   readonly signal?: AbortSignal | undefined;
   /** W3C trace context, carried along. */
   readonly traceparent?: string | undefined;
 }
+
+/** As much of a call as decides whether there is room for it. */
+export type CallOutline = Pick<GatewayCall, "service" | "operation" | "caller" | "priority" | "timeoutMs">;
 
 /** An error as it leaves the gateway. */
 export interface GatewayError {
@@ -52,6 +61,7 @@ export type JsonSchema = Record<string, unknown>;
 export interface OperationDescription {
   readonly name: string;
   readonly kind: "query" | "command";
+  readonly priority: Priority;
   readonly description: string | undefined;
   /** Whether the operation takes an input, and its schema. */
   readonly input: JsonSchema | undefined;
@@ -81,6 +91,13 @@ export interface Gateway {
    * system file, during an upgrade): a call for it may be passed on, unjudged.
    */
   isHostedElsewhere(service: string): boolean;
+  /** Whether calls wait for the node: only then is any turned away. */
+  readonly busy: boolean;
+  /**
+   * Whether a call would be turned away if it came now, because the node has too much to do; asked before a call is
+   * read, so that turning it away costs little. It is not asked whether the call is in order.
+   */
+  refusal(call: CallOutline): GatewayError | undefined;
   /** Never rejects: every failure is a reply. */
   call(call: GatewayCall): Promise<GatewayReply>;
   /** `ready`: serves. `starting`: no shards yet. `draining`: finish what you have and go elsewhere. */
@@ -124,6 +141,8 @@ export interface RunningAdapter {
   drain(passOn?: PassOn): Promise<void>;
   /** Goes on with a connection that this adapter passed on in another node. Without it such connections are closed. */
   adopt?(connection: ConnectionHandle): void;
+  /** What crossed its connections since it was started. */
+  traffic?(): Traffic;
   /** Cuts what is left and frees everything. */
   close(): Promise<void>;
 }

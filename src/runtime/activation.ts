@@ -310,6 +310,7 @@ export class Activation implements Passivable {
         this.#turn = null;
         this.#closeDepartures();
         pending.result = result;
+        if (result.changed) pending.invocation.slot?.storeAsked(environment.clock.monotonic());
         this.#drive({ kind: "finished", token, attempt, changed: result.changed });
       },
     });

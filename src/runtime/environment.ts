@@ -7,6 +7,8 @@ import type { AnySystem } from "../service/model.ts";
 import type { EntityMemory } from "./entity-memory.ts";
 import type { LeaseGuard } from "./lease-guard.ts";
 import type { NodeLimits } from "./limits.ts";
+import type { NodeLoad } from "./load.ts";
+import type { OperationMeters } from "./operation-meters.ts";
 import type { Reader } from "./reader.ts";
 import type { RecordCache } from "./record-cache.ts";
 
@@ -17,7 +19,9 @@ export interface Environment {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly meters: OperationMeters;
   readonly limits: NodeLimits;
+  readonly load: NodeLoad;
   readonly lease: LeaseGuard;
   readonly reader: Reader;
   readonly records: RecordCache;

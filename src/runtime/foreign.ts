@@ -21,6 +21,7 @@ const anyOperation: AnyOperation = {
   output: undefined,
   errors: {},
   description: undefined,
+  priority: "normal",
 };
 
 export function foreignTarget(name: string, key: string | undefined, operation: string): Target {

@@ -3,11 +3,19 @@
  * wrong with a call is said before anything is decoded or queued.
  */
 import { SynodError, toSynodError } from "../errors.ts";
-import type { Gateway, GatewayCall, GatewayReply, ServiceDescription } from "../ports/gateway.ts";
+import type {
+  CallOutline,
+  Gateway,
+  GatewayCall,
+  GatewayError,
+  GatewayReply,
+  ServiceDescription,
+} from "../ports/gateway.ts";
 import { describeService } from "../service/description.ts";
 import type { AnyService } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
 import { timedKeyTime } from "../values/ids.ts";
+import { rankOf } from "../values/priority.ts";
 import type { Environment } from "./environment.ts";
 import { foreignTarget } from "./foreign.ts";
 import { type CommandId, commandHash, type Invocation, type Target } from "./invocation.ts";
@@ -62,10 +70,40 @@ export class NodeGateway implements Gateway {
     const bytes = call.input?.length ?? 0;
     let invocation: Invocation;
     try {
-      this.#admit(bytes);
       invocation = this.#invocation(call);
     } catch (error) {
       return failed(toSynodError(error, "not-happened"));
+    }
+    const { clock, meters } = this.#environment;
+    const arrivedAt = clock.monotonic();
+    const reply = await this.#pass(invocation, bytes);
+    const code = reply.ok ? "ok" : reply.error.code;
+    meters.of(invocation.target.service, invocation.target.name).answered(code, clock.monotonic() - arrivedAt);
+    return reply;
+  }
+
+  get busy(): boolean {
+    return this.#environment.load.control.queued > 0;
+  }
+
+  refusal({ service, operation, caller = "", priority, timeoutMs }: CallOutline): GatewayError | undefined {
+    const { load, clock, limits, meters } = this.#environment;
+    const known = this.#services.get(service);
+    const declared =
+      known && Object.hasOwn(known.interface.operations, operation)
+        ? known.interface.operations[operation]!.priority
+        : "normal";
+    const deadline = clock.monotonic() + (timeoutMs ?? limits.timeoutDefaultMs);
+    const refused = load.refusal(rankOf(declared, priority), caller, deadline);
+    if (refused !== undefined) meters.of(known, operation).shed("queue");
+    return refused;
+  }
+
+  async #pass(invocation: Invocation, bytes: number): Promise<GatewayReply> {
+    const refusal = this.#refusal(bytes);
+    if (refusal !== undefined) {
+      this.#environment.meters.of(invocation.target.service, invocation.target.name).shed("bound");
+      return failed(refusal);
     }
     this.#callsInFlight += 1;
     this.#inputBytes += bytes;
@@ -82,16 +120,17 @@ export class NodeGateway implements Gateway {
     }
   }
 
-  #admit(bytes: number): void {
+  #refusal(bytes: number): SynodError | undefined {
     if (this.state === "starting" || this.state === "stopped") {
-      throw new SynodError("unavailable", `this node is ${this.state}`, { retryAfterMs });
+      return new SynodError("unavailable", `this node is ${this.state}`, { retryAfterMs });
     }
     const { limits, counters } = this.#environment;
     const full =
       this.#callsInFlight >= limits.callsInFlightMax ||
       this.#inputBytes + bytes > limits.inputBytesInFlightMax ||
       counters.undurableBytes > limits.undurableBytesMax;
-    if (full) throw new SynodError("resource_exhausted", "this node has all the work it can hold", { retryAfterMs });
+    if (!full) return undefined;
+    return new SynodError("resource_exhausted", "this node has all the work it can hold", { retryAfterMs });
   }
 
   #invocation(call: GatewayCall): Invocation {
@@ -102,6 +141,8 @@ export class NodeGateway implements Gateway {
       input: call.input,
       requestId: `${this.#requestPrefix}-${++this.#requests}`,
       principal: call.principal,
+      rank: rankOf(target.operation.priority, call.priority),
+      caller: call.caller ?? call.principal,
       id: target.operation.kind === "command" ? this.#commandId(call) : null,
       deadline: clock.monotonic() + this.#timeout(call.timeoutMs),
       signal: call.signal,

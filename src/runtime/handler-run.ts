@@ -41,6 +41,7 @@ export class HandlerRun {
   #settled = false;
   #pendingCalls = new Map<number, string>();
   #callsMade = 0;
+  #startedAt = 0;
 
   constructor(options: HandlerRunOptions, onSettled: (settled: Settled) => void) {
     this.options = options;
@@ -49,7 +50,9 @@ export class HandlerRun {
 
   /** Runs the handler. Settles in the same turn of the event loop when the handler is synchronous. */
   start(): void {
-    const { target } = this.options.invocation;
+    const { environment, invocation } = this.options;
+    const { target } = invocation;
+    this.#startedAt = environment.clock.monotonic();
     let input: unknown;
     try {
       input = this.#input();
@@ -116,11 +119,14 @@ export class HandlerRun {
     }
     const number = ++this.#callsMade;
     this.#pendingCalls.set(number, name);
+    const { slot } = this.options.invocation;
+    slot?.park();
     try {
       const result = await call(number);
       this.check();
       return result;
     } finally {
+      slot?.unpark();
       this.#pendingCalls.delete(number);
     }
   }
@@ -216,6 +222,9 @@ export class HandlerRun {
   }
 
   #settle(settled: Settled): void {
+    const { environment, invocation } = this.options;
+    const { service, name } = invocation.target;
+    environment.meters.of(service, name).handled(environment.clock.monotonic() - this.#startedAt);
     this.#settled = true;
     this.revoke("its operation had ended");
     this.#onSettled(settled);

@@ -7,6 +7,7 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyService } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
 import { sessionRecordId } from "../values/ids.ts";
+import { rankOfByte } from "../values/priority.ts";
 import type { CallBody, ReplyBody } from "../wire/frames.ts";
 import type { Environment } from "./environment.ts";
 import type { CommandId, Invocation, Target } from "./invocation.ts";
@@ -81,12 +82,14 @@ export class InboundCalls {
   }
 }
 
-function invocationOf({ body, deadline, signal }: InboundCall, target: Target): Invocation {
+function invocationOf({ body, deadline, signal, priority }: InboundCall, target: Target): Invocation {
   return {
     target,
     input: body.input,
     requestId: body.request,
     principal: body.principal,
+    rank: rankOfByte(priority),
+    caller: body.principal,
     id: target.operation.kind === "command" ? commandIdOf(body) : null,
     deadline,
     signal,

@@ -3,6 +3,8 @@ import type { Floor } from "../core/sessions/caller.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
+import type { Rank } from "../values/priority.ts";
+import type { Slot } from "./load.ts";
 
 export interface Target {
   readonly service: AnyService;
@@ -19,6 +21,9 @@ export interface Invocation {
   /** Identifies the request in logs; stands for the id, in `ctx.request.id` and `ctx.random`, where there is none. */
   readonly requestId: string;
   readonly principal: string;
+  /** What goes first where it has to wait, and whose call it is: callers take turns. */
+  readonly rank: Rank;
+  readonly caller: string;
   /** Under this id the command takes effect at most once; null: it is never repeated. */
   readonly id: CommandId | null;
   /** When nobody waits for the answer any more, on the monotonic clock, ms. */
@@ -26,6 +31,8 @@ export interface Invocation {
   /** Fires when the caller has gone. */
   readonly signal: AbortSignal | undefined;
   readonly traceparent: string | undefined;
+  /** What it holds while it is carried out on this node. */
+  slot?: Slot;
 }
 
 /** The scoped id of a command. */

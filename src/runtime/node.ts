@@ -1,8 +1,12 @@
 /** A node: one process of a system, from joining the membership to leaving it. */
+
+import type { BreakerState } from "../core/load/breaker.ts";
+import type { LoadLimits } from "../core/load/limits.ts";
 import { invariant, SynodError, toSynodError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Gateway } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
+import { type Meters, noMeters, type Traffic } from "../ports/meters.ts";
 import type { Network } from "../ports/network.ts";
 import type { Random } from "../ports/random.ts";
 import type { Store } from "../ports/store.ts";
@@ -19,7 +23,9 @@ import { LeaseGuard } from "./lease-guard.ts";
 import { defaultLimits, type NodeLimits } from "./limits.ts";
 import { Links } from "./links/links.ts";
 import type { LinkStatistics } from "./links/statistics.ts";
+import { type LoadStatus, NodeLoad } from "./load.ts";
 import { Membership } from "./membership.ts";
+import { OperationMeters } from "./operation-meters.ts";
 import { PeerCalls } from "./peer-calls.ts";
 import { Reader } from "./reader.ts";
 import { RecordCache } from "./record-cache.ts";
@@ -36,6 +42,10 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where it says what it did; nowhere if absent. */
+  readonly meters?: Meters;
+  /** How it behaves when there is too much to do. */
+  readonly loadLimits?: Partial<LoadLimits>;
   readonly limits?: Partial<NodeLimits>;
   /** How other nodes are reached; absent for a node on its own. */
   readonly network?: NodeNetwork;
@@ -62,6 +72,7 @@ export interface NodeStatus {
   readonly entitiesInMemory: number;
   readonly memoryBytes: number;
   readonly callsInFlight: number;
+  readonly load: LoadStatus;
   /** Since the start. */
   readonly commands: number;
   readonly queries: number;
@@ -73,6 +84,17 @@ export interface NodeStatus {
   readonly address: string | null;
   readonly members: readonly MemberStatus[];
   readonly links: readonly LinkStatistics[];
+  /** What crossed its links since the start. */
+  readonly linkTraffic: Traffic;
+  /** Targets that gave no answers lately, by node and service: open, or half-open while one call tries. */
+  readonly breakers: readonly BreakerStatus[];
+}
+
+export interface BreakerStatus {
+  readonly node: string;
+  readonly incarnation: number;
+  readonly service: string;
+  readonly state: BreakerState;
 }
 
 /** A member as this node sees it. */
@@ -146,6 +168,7 @@ class Node implements RunningNode {
   constructor(options: NodeOptions) {
     const { node, system, store, clock, random, log } = options;
     const limits = { ...defaultLimits, ...options.limits };
+    const meters = new OperationMeters(system, options.meters ?? noMeters);
     this.#environment = {
       node,
       system,
@@ -154,6 +177,8 @@ class Node implements RunningNode {
       random,
       log,
       limits,
+      meters,
+      load: new NodeLoad(clock, meters, options.loadLimits),
       lease: new LeaseGuard(clock, limits),
       reader: new Reader(store, clock),
       records: new RecordCache(limits.recordCacheLengthMax),
@@ -177,6 +202,7 @@ class Node implements RunningNode {
         ended: () => this.#disownAll("this node's lease was ended"),
         changed: ({ members }) => {
           this.#links?.connectTo(members);
+          this.#peers.conduct.keep(new Set(members.map(({ incarnation }) => incarnation)));
           this.#handoffs.consider();
           this.#router.viewChanged();
         },
@@ -226,6 +252,7 @@ class Node implements RunningNode {
       entitiesInMemory: this.#shards.activationsLength,
       memoryBytes: memory.bytes,
       callsInFlight: this.gateway.callsInFlight,
+      load: this.#environment.load.status(),
       commands,
       queries,
       commits,
@@ -234,7 +261,17 @@ class Node implements RunningNode {
       address: this.#address,
       members: this.#memberStatus(),
       links: this.#links?.statistics() ?? [],
+      linkTraffic: this.#links?.traffic ?? { receivedBytes: 0, sentBytes: 0 },
+      breakers: this.#breakers(),
     };
+  }
+
+  #breakers(): readonly BreakerStatus[] {
+    return this.#membership.view.members.flatMap(({ node, incarnation }) =>
+      Object.entries(this.#peers.conduct.breakersOf(incarnation)).map(([service, state]) => ({
+        ...{ node, incarnation, service, state },
+      })),
+    );
   }
 
   #memberStatus(): readonly MemberStatus[] {
@@ -280,6 +317,7 @@ class Node implements RunningNode {
     this.#membership.stopClaiming();
     this.gateway.state = "stopped";
     this.#router.close();
+    this.#environment.load.close();
     await within(clock, Math.max(leftMs(), flushMs), this.#committer?.whenIdle() ?? Promise.resolve());
     const { lease, limits, queryRuns } = this.#environment;
     lease.ended();
@@ -323,6 +361,7 @@ class Node implements RunningNode {
       random,
       log,
       onCall: (call) => this.#inbound.answer(call),
+      load: () => this.#environment.load.calls,
     });
   }
 

@@ -10,6 +10,7 @@ import { validate } from "../service/schema.ts";
 import { parseDuration } from "../values/durations.ts";
 import { hashParts } from "../values/hash.ts";
 import { encodeJson } from "../values/json.ts";
+import { ranks } from "../values/priority.ts";
 import type { CallOptions } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-run.ts";
 import { type CommandId, commandHash, type Invocation, nameOfEntity, nameOfTarget, type Target } from "./invocation.ts";
@@ -98,6 +99,8 @@ export class Outgoing {
       input,
       requestId: `${invocation.requestId}.${number}`,
       principal: invocation.principal,
+      rank: ranks.chain,
+      caller: invocation.caller,
       id: target.operation.kind === "command" ? this.#derivedId(run, options, target, input) : null,
       deadline: Math.min(invocation.deadline, environment.clock.monotonic() + asked),
       signal: run.signal,

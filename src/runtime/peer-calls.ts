@@ -2,6 +2,7 @@
  * Calls to other nodes: from an invocation to a call on a link, and from what came back to what it means for
  * the call: a reply, "go there instead", or lost on the way.
  */
+import type { Choice } from "../core/load/choice.ts";
 import { CallerSession } from "../core/sessions/caller.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -9,17 +10,16 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
 import { hashParts } from "../values/hash.ts";
 import { sessionRecordId } from "../values/ids.ts";
+import { ranks } from "../values/priority.ts";
 import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
-import type { CommandId, Invocation } from "./invocation.ts";
+import { type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Links } from "./links/links.ts";
+import { PeerConduct } from "./peer-conduct.ts";
 import { declared, failed, succeeded, withOutcome } from "./replies.ts";
 import { incarnationOf, nodeSessionName } from "./session-names.ts";
 
 /** Open calls that every call of the session names besides its floor. */
 const openLengthMax = 8;
-/** What keeps the cluster running goes ahead of calls of users. */
-const clusterPriority = 0;
-const callPriority = 1;
 /** How long a notice may take; it is only a hint. */
 const noticeTimeoutMs = 1_000;
 
@@ -56,10 +56,12 @@ export class PeerCalls {
   #sessionName = "";
   /** This node's own, of its earlier incarnations. */
   readonly #endedSessions = new Set<string>();
+  readonly conduct: PeerConduct;
 
   constructor(links: Links | null, clock: Clock) {
     this.#links = links;
     this.#clock = clock;
+    this.conduct = new PeerConduct(clock);
   }
 
   /** A new incarnation starts a new session; the calls of the old one are settled by its end. */
@@ -101,18 +103,37 @@ export class PeerCalls {
     return call?.session === this.#sessionName ? this.#session.floor() : undefined;
   }
 
+  /** Whether what was lost may be sent again to that node, now. */
+  mayRepeat(to: number): boolean {
+    return this.conduct.mayRepeat(to);
+  }
+
+  /** Of these members those that answer calls of this service, with what they have to do. */
+  answering(members: readonly Member[], service: string): readonly (Member & Choice)[] {
+    const answering = members.filter(({ incarnation }) => this.conduct.answers(incarnation, service));
+    return answering.map((member) => ({ ...member, load: this.#links?.loadOf(member.incarnation) ?? 0 }));
+  }
+
   async call(to: number, invocation: Invocation, epoch: number | undefined): Promise<PeerAnswer> {
     const { deadline, signal } = invocation;
     if (this.#links === null) {
       const error = new SynodError("unavailable", "this node has no links to others");
       return { kind: "lost", certain: true, cut: false, error };
     }
+    const { breaker, open } = this.conduct.breakerFor(to, invocation.target.service.interface.name);
+    if (open) return notAnswering(invocation);
+    const sentAt = this.#clock.monotonic();
     try {
       const body = this.#body(invocation, epoch);
-      const reply = await this.#links.call(to, { body, deadline, priority: callPriority, signal });
+      const reply = await this.#links.call(to, { body, deadline, priority: invocation.rank, signal });
+      this.conduct.answered(to, breaker);
       return answerOf(invocation, reply);
-    } catch (error) {
-      return lostOf(invocation, toSynodError(error));
+    } catch (thrown) {
+      const error = toSynodError(thrown);
+      const unanswered = error.outcome === "unknown" && error.code !== "cancelled";
+      if (unanswered) breaker.unanswered(sentAt, this.#clock.monotonic());
+      else breaker.withdrawn();
+      return lostOf(invocation, error);
     }
   }
 
@@ -125,7 +146,7 @@ export class PeerCalls {
   async tellReleased(to: number): Promise<void> {
     const deadline = this.#clock.monotonic() + noticeTimeoutMs;
     try {
-      await this.#links?.call(to, { body: releasedNotice, deadline, priority: clusterPriority });
+      await this.#links?.call(to, { body: releasedNotice, deadline, priority: ranks.cluster });
     } catch {
       // The heartbeat will do.
     }
@@ -171,6 +192,17 @@ function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
       return lost ? { kind: "lost", certain: false, cut: false, error } : { kind: "reply", reply: failed(error) };
     }
   }
+}
+
+/** The call is not sent into a hole: it certainly did not happen, and there may be another way while there is time. */
+function notAnswering({ target }: Invocation): PeerAnswer {
+  const message = `${nameOfTarget(target)}: the node that it should go to gives no answers`;
+  return {
+    kind: "lost",
+    certain: true,
+    cut: false,
+    error: new SynodError("unavailable", message, { retryAfterMs: 250 }),
+  };
 }
 
 /** Nobody waits any more, or the call cannot be carried: that is the answer. Otherwise another try may help. */

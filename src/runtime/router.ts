@@ -3,6 +3,8 @@
  * it unseen when it was lost on the way and a repeat is harmless: the attempt certainly did nothing, or carried
  * an id by which its effect is found again.
  */
+
+import { lighterOfTwo } from "../core/load/choice.ts";
 import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
@@ -12,6 +14,7 @@ import { Activation } from "./activation.ts";
 import type { Committer } from "./committer.ts";
 import type { Environment } from "./environment.ts";
 import { type Attempt, type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
+import type { Slot } from "./load.ts";
 import type { Membership } from "./membership.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { PeerCalls } from "./peer-calls.ts";
@@ -24,6 +27,8 @@ import { Sleepers } from "./sleepers.ts";
 /** The first wait before a repeat, and the longest, ms. */
 const backoffBaseMs = 5;
 const backoffMaxMs = 250;
+/** A stateless call goes to another node if that has this many times less to do: the way there costs, too. */
+const spreadTimes = 2;
 
 export interface RouterOptions {
   readonly environment: Environment;
@@ -78,7 +83,8 @@ export class Router {
     const { environment } = this.#options;
     if (invocation.target.operation.kind === "query") environment.counters.queries += 1;
     if (invocation.target.key === null) {
-      return isHosted(environment, invocation) ? this.#runStateless(invocation) : this.#passOn(invocation);
+      if (!isHosted(environment, invocation)) return this.#passOn(invocation);
+      return (await this.#spread(invocation)) ?? this.#runStateless(invocation);
     }
     const shard = this.#options.shards.ofKey(invocation.target.service, invocation.target.key);
     const progress: Progress = { invocation, opened: null, unknown: false, cuts: 0 };
@@ -165,6 +171,10 @@ export class Router {
 
   async #attemptThere(progress: Progress, shard: Shard, { incarnation }: Member): Promise<Attempt> {
     const { peers, membership } = this.#options;
+    if (progress.cuts > 0 && !peers.mayRepeat(incarnation)) {
+      const message = `${nameOfTarget(progress.invocation.target)} was lost, and there are too many repeats to that node`;
+      return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }), lost: { certain: true } };
+    }
     if (progress.invocation.target.operation.kind === "command" && progress.invocation.id === null) {
       progress.opened = peers.openId(progress.invocation.input);
       progress.invocation = { ...progress.invocation, id: progress.opened };
@@ -200,6 +210,15 @@ export class Router {
     const { lease } = this.#options.environment;
     if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed)))
       return { reply: leaseRanOut() };
+    return this.#options.environment.load.admitted(
+      invocation,
+      (slot) => this.#carryOut(invocation, slot, shard, key),
+      (reply) => ({ reply }),
+    );
+  }
+
+  async #carryOut(invocation: Invocation, slot: Slot, shard: Shard, key: string): Promise<Attempt> {
+    invocation.slot = slot;
     if (!shard.admits) return this.#gone();
     // Its record may be forgotten by now: it must not be looked for, and not be executed in vain.
     if (invocation.id !== null && this.#options.peers.hasEnded(invocation.id)) return this.#gone();
@@ -236,8 +255,29 @@ export class Router {
   async #runStateless(invocation: Invocation): Promise<GatewayReply> {
     const { environment } = this.#options;
     if (!(await this.#mayAct(invocation))) return leaseRanOut();
-    if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
-    return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
+    const run = (slot: Slot): Promise<GatewayReply> => {
+      invocation.slot = slot;
+      if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
+      return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
+    };
+    return environment.load.admitted(invocation, run, (reply) => reply);
+  }
+
+  /**
+   * What comes in for a stateless service while more comes in than goes out here is for somebody who has less to do, if
+   * one of two others has. Undefined: it stays here. The other one does not send it on.
+   */
+  async #spread(invocation: Invocation): Promise<GatewayReply | undefined> {
+    const { environment, peers } = this.#options;
+    const { load, random } = environment;
+    const { name } = invocation.target.service.interface;
+    if (!load.standing) return undefined;
+    const other = lighterOfTwo(peers.answering(this.hostedElsewhere(name), name), () => random.number());
+    if (other === undefined || other.load * spreadTimes > load.calls) return undefined;
+    const answer = await peers.call(other.incarnation, invocation, undefined);
+    if (answer.kind === "reply") return answer.reply;
+    if (answer.kind === "lost" && !answer.certain) return failed(answer.error);
+    return undefined;
   }
 
   /** Other members that host this service. */
@@ -251,8 +291,8 @@ export class Router {
     const { environment, peers } = this.#options;
     const { name } = invocation.target.service.interface;
     for (let attempts = 1; ; attempts++) {
-      const members = this.hostedElsewhere(name);
-      const member = members[Math.floor(environment.random.number() * members.length)];
+      const members = peers.answering(this.hostedElsewhere(name), name);
+      const member = lighterOfTwo(members, () => environment.random.number());
       const answer = member && (await peers.call(member.incarnation, invocation, undefined));
       if (answer?.kind === "reply") return answer.reply;
       const lost = answer?.kind === "lost" ? answer : undefined;

@@ -28,6 +28,7 @@ test("a service is described as its callers see it: inputs as taken, outputs and
       {
         name: "deposit",
         kind: "command",
+        priority: "normal",
         description: "Pays in.",
         input: { type: "object", properties: { amount: { type: "number", default: 1 } } },
         hasInput: true,
@@ -45,6 +46,7 @@ test("a service is described as its callers see it: inputs as taken, outputs and
       {
         name: "touch",
         kind: "query",
+        priority: "normal",
         description: undefined,
         input: undefined,
         hasInput: false,

@@ -14,12 +14,13 @@ export function describeService(described: AnyService | AnyInterface): ServiceDe
 }
 
 function describeOperation([name, operation]: [string, AnyOperation]): OperationDescription {
-  const { kind, description, input, output } = operation;
+  const { kind, priority, description, input, output } = operation;
   const errors: Record<string, JsonSchema | undefined> = {};
   for (const [code, schema] of Object.entries(operation.errors)) errors[code] = jsonSchema(schema, "output");
   return {
     name,
     kind,
+    priority,
     description,
     input: input && jsonSchema(input, "input"),
     hasInput: input !== undefined,

@@ -104,7 +104,7 @@ describe("defineInterface", () => {
     [
       "a durable query",
       () => query({ durable: true } as object),
-      /^a query has a member "durable"; it may have input, output, errors, description$/,
+      /^a query has a member "durable"; it may have input, output, errors, description, priority$/,
     ],
     [
       "an error with the name of a status",

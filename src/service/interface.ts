@@ -4,6 +4,7 @@
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { isStatusCode } from "../errors.ts";
+import { type Priority, priorities } from "../values/priority.ts";
 import { checkMembers, checkOwnName, definitionError, quoted } from "./definition.ts";
 import type { AnyInterface, AnyOperation, OperationKind, Schema } from "./model.ts";
 import { isSchema } from "./schema.ts";
@@ -136,6 +137,11 @@ interface OperationOptions<
   readonly errors?: Errors;
   /** A sentence for the API description. */
   readonly description?: string;
+  /**
+   * What goes first when a node has more to do than it can do: `critical` before `normal` (the default) before
+   * `background`. A caller may ask for less.
+   */
+  readonly priority?: Priority;
 }
 
 /**
@@ -266,14 +272,17 @@ export function isInterface(value: unknown): value is AnyInterface {
   return typeof value === "object" && value !== null && Object.hasOwn(value, interfaceMark);
 }
 
-const operationMembers: readonly string[] = ["input", "output", "errors", "description"];
+const operationMembers: readonly string[] = ["input", "output", "errors", "description", "priority"];
 
 function operation<Kind extends OperationKind>(
   kind: Kind,
   options: OperationOptions<Schema | undefined, Schema | undefined, Readonly<Record<string, Schema>>>,
   durable: boolean,
 ): Operation<Kind, never, never, never> {
-  const { input, output, errors = {}, description } = options;
+  const { input, output, errors = {}, description, priority = "normal" } = options;
+  if (!priorities.includes(priority)) {
+    throw definitionError(`the priority of a ${kind} is ${priorities.join(", ")}, not ${quoted(String(priority))}`);
+  }
   return Object.freeze({
     [operationMark]: true,
     kind,
@@ -282,6 +291,7 @@ function operation<Kind extends OperationKind>(
     output,
     errors: Object.freeze(Object.assign(Object.create(null), errors) as Record<string, Schema>),
     description,
+    priority,
   });
 }
 

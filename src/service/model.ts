@@ -4,6 +4,7 @@
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InboundAdapter } from "../ports/gateway.ts";
+import type { Priority } from "../values/priority.ts";
 
 export type Schema = StandardSchemaV1<unknown, unknown>;
 
@@ -19,6 +20,8 @@ export interface AnyOperation {
   /** Declared errors by name, with the schema of their data. */
   readonly errors: Readonly<Record<string, Schema>>;
   readonly description: string | undefined;
+  /** What goes first when a node has more to do than it can do. */
+  readonly priority: Priority;
 }
 
 export interface AnyInterface {

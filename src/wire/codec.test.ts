@@ -104,7 +104,7 @@ const golden: readonly (readonly [Frame, string])[] = [
   [{ kind: "chunk", number: 1, last: true, text: "x" }, "06 01 01 78"],
   [{ kind: "credit", number: 0, callsMax: 1, callBytesMax: 2 }, "07 00 01 02"],
   [{ kind: "ping", number: 1 }, "08 01"],
-  [{ kind: "pong", number: Number.MAX_SAFE_INTEGER }, "09 ffffffffffffff0f"],
+  [{ kind: "pong", number: Number.MAX_SAFE_INTEGER, load: 300 }, "09 ffffffffffffff0f ac02"],
   [{ kind: "goodbye", accepted: 4, cause: "stopped", message: "hm" }, "0a 04 07 73746f70706564 02 686d"],
 ];
 

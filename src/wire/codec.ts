@@ -40,8 +40,11 @@ function writeFields(writer: ByteWriter, frame: Frame): void {
       break;
     case "cancel":
     case "ping":
+      writer.varint(frame.number);
+      break;
     case "pong":
       writer.varint(frame.number);
+      writer.varint(frame.load);
       break;
     case "chunk":
       writer.varint(frame.number);
@@ -91,8 +94,10 @@ function readShortFields(reader: ByteReader, code: number): Frame {
       return { kind: "cancel", number: reader.varint("call number") };
     case frameCodes.ping:
       return { kind: "ping", number: reader.varint("number") };
-    case frameCodes.pong:
-      return { kind: "pong", number: reader.varint("number") };
+    case frameCodes.pong: {
+      const number = reader.varint("number");
+      return { kind: "pong", number, load: reader.varint("load") };
+    }
     case frameCodes.chunk: {
       const number = reader.varint("call number");
       const flags = reader.byte("flags");

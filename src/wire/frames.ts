@@ -148,8 +148,16 @@ export interface CreditFrame {
 }
 
 export interface PingFrame {
-  readonly kind: "ping" | "pong";
+  readonly kind: "ping";
   readonly number: number;
+}
+
+/** The answer to a ping. */
+export interface PongFrame {
+  readonly kind: "pong";
+  readonly number: number;
+  /** Calls that the sender has under way or waiting, by which callers choose between nodes. */
+  readonly load: number;
 }
 
 /** The sender takes no more calls: those numbered above `accepted` certainly did not happen. */
@@ -170,6 +178,7 @@ export type Frame =
   | ChunkFrame
   | CreditFrame
   | PingFrame
+  | PongFrame
   | GoodbyeFrame;
 
 export type FrameKind = Frame["kind"];

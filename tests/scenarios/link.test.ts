@@ -156,6 +156,7 @@ function plainProver(secret: string): Prover {
 
 /** A frame as it arrives: what the driver writes and reads in between is not looked at here. */
 function receivedOf(frame: SentFrame<Types>): ReceivedFrame<Types> {
+  if (frame.kind === "pong") return { ...frame, load: 0 };
   if (frame.kind !== "call") return frame;
   const { number, remainingMs, call } = frame;
   return { kind: "call", number, remainingMs, bytes: call.bytes, name: call.name };
@@ -187,9 +188,10 @@ function rawFrame(command: Command, kind: string | undefined): ReceivedFrame<Typ
       };
     case "cancel":
     case "ping":
-    case "pong":
     case "chunk":
       return { kind, number };
+    case "pong":
+      return { kind, number, load: command.number("load", 0) };
     default:
       return raise(`no frame ${kind}`);
   }

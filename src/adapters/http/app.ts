@@ -18,6 +18,7 @@ import {
 import type { AdapterEnvironment, Gateway } from "../../ports/gateway.ts";
 import { type Authenticator, anonymous, authenticatorOf } from "./authenticate.ts";
 import { allowHeader, type CallHead, callOf, decodeBody, readHead } from "./call.ts";
+import { callerOf, doorTo } from "./door.ts";
 import { openapiDocument } from "./openapi.ts";
 import type { HttpSettings } from "./options.ts";
 import { badRequest, type Problem, problemHeaders, problemOf, problemText, Refusal } from "./problem.ts";
@@ -45,8 +46,15 @@ export interface AppOptions {
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { gateway, log } = options.environment;
   const { limits } = options.settings;
+  const routes = new Routes(gateway.services, (service) => gateway.isHostedElsewhere(service));
   const app = fastify({
-    serverFactory: (listener) => options.server.on("request", listener),
+    serverFactory: (listener) => {
+      const { bodyBytesMax } = limits;
+      return options.server.on(
+        "request",
+        doorTo(listener, { gateway, routes, bodyBytesMax, closing: options.closing }),
+      );
+    },
     clientErrorHandler: options.onBrokenRequest,
     bodyLimit: limits.bodyBytesMax,
     exposeHeadRoutes: false,
@@ -70,7 +78,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
   const authenticator = authenticatorOf(options.settings, log);
   addOwnRoutes(app, gateway, authenticator);
-  addCallRoute(app, gateway, authenticator);
+  addCallRoute(app, gateway, routes, authenticator);
   await app.ready();
   return app;
 }
@@ -95,8 +103,12 @@ function addOwnRoutes(app: FastifyInstance, gateway: Gateway, authenticator: Aut
   });
 }
 
-function addCallRoute(app: FastifyInstance, gateway: Gateway, authenticator: Authenticator | undefined): void {
-  const routes = new Routes(gateway.services, (service) => gateway.isHostedElsewhere(service));
+function addCallRoute(
+  app: FastifyInstance,
+  gateway: Gateway,
+  routes: Routes,
+  authenticator: Authenticator | undefined,
+): void {
   app.decorateRequest(principalName, anonymous);
   app.decorateRequest(headName, null);
   // Every method that Node knows comes here, so that a wrong one is told what is right.
@@ -112,7 +124,9 @@ function addCallRoute(app: FastifyInstance, gateway: Gateway, authenticator: Aut
   app.all("/*", { onRequest }, async (request, reply) => {
     const head = request.getDecorator<CallHead>(headName);
     const principal = request.getDecorator<string>(principalName);
-    const call = callOf(head, request.body as string | undefined, principal, goneSignal(reply.raw));
+    const caller = callerOf(request.raw.socket, authenticator === undefined ? undefined : principal);
+    const who = { principal, caller };
+    const call = callOf(head, request.body as string | undefined, who, goneSignal(reply.raw));
     const answer = await gateway.call(call);
     if (answer.replayed) reply.header("idempotent-replayed", "true");
     if (!answer.ok) return writeProblem(reply, problemOf(answer.error));

@@ -6,7 +6,16 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { GatewayCall, OperationDescription } from "../../ports/gateway.ts";
-import { announcesBody, declaresJson, idempotencyKey, quote, requestTimeoutMs, traceparent } from "./headers.ts";
+import type { Priority } from "../../values/priority.ts";
+import {
+  announcesBody,
+  declaresJson,
+  idempotencyKey,
+  priority,
+  quote,
+  requestTimeoutMs,
+  traceparent,
+} from "./headers.ts";
 import { badRequest, Refusal } from "./problem.ts";
 import { inputOf, methodsOf, type Routes } from "./routes.ts";
 
@@ -18,6 +27,7 @@ export interface CallHead {
   /** The input of a query asked by GET. */
   readonly queryInput: string | undefined;
   readonly idempotencyKey: string | undefined;
+  readonly priority: Priority | undefined;
   readonly timeoutMs: number | undefined;
   /** When the head had arrived, in ms of `performance.now()`: the timeout counts from here. */
   readonly receivedAt: number;
@@ -37,6 +47,7 @@ export function readHead(request: IncomingMessage, routes: Routes, timeoutMaxMs:
     operation,
     queryInput: method === "POST" ? undefined : inputOf(query),
     idempotencyKey: operation.kind === "command" ? idempotencyKey(headers) : undefined,
+    priority: priority(headers),
     timeoutMs: requestTimeoutMs(headers, timeoutMaxMs),
     receivedAt: performance.now(),
     traceparent: traceparent(headers),
@@ -51,8 +62,13 @@ export function decodeBody(body: Buffer): string | undefined {
 }
 
 /** The whole call. Throws a {@link Refusal}. */
-export function callOf(head: CallHead, body: string | undefined, principal: string, signal: AbortSignal): GatewayCall {
-  const { service, key, operation, timeoutMs, receivedAt, idempotencyKey, traceparent } = head;
+export function callOf(
+  head: CallHead,
+  body: string | undefined,
+  who: Pick<GatewayCall, "principal" | "caller">,
+  signal: AbortSignal,
+): GatewayCall {
+  const { service, key, operation, timeoutMs, receivedAt, idempotencyKey, traceparent, priority } = head;
   const input = head.queryInput ?? body;
   if (input !== undefined && !operation.hasInput) checkNoInput(service, operation, input);
   return {
@@ -62,7 +78,8 @@ export function callOf(head: CallHead, body: string | undefined, principal: stri
     input: operation.hasInput ? input : undefined,
     idempotencyKey,
     timeoutMs: timeoutMs === undefined ? undefined : remainingMs(timeoutMs, receivedAt),
-    principal,
+    ...who,
+    priority,
     signal,
     traceparent,
   };

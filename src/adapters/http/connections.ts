@@ -12,6 +12,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 import type { ConnectionHandle, PassOn } from "../../ports/gateway.ts";
+import type { Traffic } from "../../ports/meters.ts";
 import { ParkedConnections, takeHandle } from "./parked-connections.ts";
 
 export interface ConnectionsOptions {
@@ -37,6 +38,9 @@ export class Connections {
   readonly #exchanges = new Map<Socket, Exchange>();
   /** Every connection as it was accepted; over TLS also those in their handshake. */
   readonly #accepted = new Set<Socket>();
+  /** What crossed connections that are closed. */
+  #receivedBytes = 0;
+  #sentBytes = 0;
   readonly #parked: ParkedConnections;
   readonly #passing = new Set<Promise<void>>();
   #passOn: PassOn | undefined;
@@ -54,6 +58,16 @@ export class Connections {
       socket.once("close", () => this.#exchanges.delete(socket));
     });
     server.on("request", (request, response) => this.#begin(request, response));
+  }
+
+  /** What crossed all connections so far. */
+  get traffic(): Traffic {
+    let [receivedBytes, sentBytes] = [this.#receivedBytes, this.#sentBytes];
+    for (const socket of this.#accepted) {
+      receivedBytes += socket.bytesRead;
+      sentBytes += socket.bytesWritten;
+    }
+    return { receivedBytes, sentBytes };
   }
 
   get draining(): boolean {
@@ -117,6 +131,8 @@ export class Connections {
     this.#accepted.add(socket);
     socket.once("close", () => {
       this.#accepted.delete(socket);
+      this.#receivedBytes += socket.bytesRead;
+      this.#sentBytes += socket.bytesWritten;
       if (this.#accepted.size === 0) this.#whenEmpty();
     });
   }

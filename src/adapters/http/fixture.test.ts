@@ -10,8 +10,10 @@ import { test } from "node:test";
 import { toSynodError } from "../../errors.ts";
 import type {
   AdapterEnvironment,
+  CallOutline,
   Gateway,
   GatewayCall,
+  GatewayError,
   GatewayReply,
   ListenTarget,
   OperationDescription,
@@ -22,6 +24,7 @@ import { type HttpOptions, http } from "./index.ts";
 
 const amount = { type: "object", properties: { amount: { type: "number" } }, required: ["amount"] };
 const nothing = {
+  priority: "normal" as const,
   description: undefined,
   input: undefined,
   hasInput: false,
@@ -93,6 +96,15 @@ export class TestGateway implements Gateway {
 
   constructor(answer: Answer = () => output("null")) {
     this.answer = answer;
+  }
+
+  busy = false;
+  refused: GatewayError | undefined;
+  readonly outlines: CallOutline[] = [];
+
+  refusal(call: CallOutline): GatewayError | undefined {
+    this.outlines.push(call);
+    return this.refused;
   }
 
   isHostedElsewhere(service: string): boolean {

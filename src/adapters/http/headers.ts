@@ -6,6 +6,7 @@
  * duplicate is refused and never half of it believed.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import { type Priority, priorities } from "../../values/priority.ts";
 import { badRequest } from "./problem.ts";
 
 /** 1 to 255 visible ASCII characters. */
@@ -37,6 +38,15 @@ export function requestTimeoutMs(headers: IncomingHttpHeaders, timeoutMaxMs: num
     `Request-Timeout must be a number of seconds above 0 and up to ${timeoutMaxMs / 1_000}, such as 2.5, ` +
       `not ${quote(String(header))}`,
   );
+}
+
+/** `Synod-Priority`: the call may wait longer than its operation's priority says. */
+export function priority(headers: IncomingHttpHeaders): Priority | undefined {
+  const header = headers["synod-priority"];
+  if (header === undefined) return undefined;
+  const known = priorities.find((name) => name === header);
+  if (known !== undefined) return known;
+  throw badRequest(`Synod-Priority must be ${priorities.join(", ")}, not ${quote(String(header))}`);
 }
 
 /** `traceparent`: W3C trace context; ignored when it is malformed, as its specification asks. */

@@ -51,7 +51,13 @@ async function start(environment: AdapterEnvironment, settings: HttpSettings): P
   };
   try {
     const url = await listen(server, target, settings);
-    return { url, drain: (passOn) => connections.drain(passOn), adopt: (handle) => connections.adopt(handle), close };
+    return {
+      url,
+      drain: (passOn) => connections.drain(passOn),
+      adopt: (handle) => connections.adopt(handle),
+      traffic: () => connections.traffic,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -38,6 +38,7 @@ function serviceWith(input: JsonSchema, name = "tree"): ServiceDescription {
   const operation = {
     name: "put",
     kind: "command",
+    priority: "normal",
     description: undefined,
     input,
     hasInput: true,
@@ -75,10 +76,20 @@ describe("the OpenAPI document", () => {
     assert.deepEqual(namesOf(paths["/account/{key}/deposit"].post), [
       "Idempotency-Key",
       "Request-Timeout",
+      "Synod-Priority",
       "traceparent",
     ]);
-    assert.deepEqual(namesOf(paths["/account/{key}/history"].post), ["Request-Timeout", "traceparent"]);
-    assert.deepEqual(namesOf(paths["/account/{key}/history"].get), ["input", "Request-Timeout", "traceparent"]);
+    assert.deepEqual(namesOf(paths["/account/{key}/history"].post), [
+      "Request-Timeout",
+      "Synod-Priority",
+      "traceparent",
+    ]);
+    assert.deepEqual(namesOf(paths["/account/{key}/history"].get), [
+      "input",
+      "Request-Timeout",
+      "Synod-Priority",
+      "traceparent",
+    ]);
     assert.deepEqual(namesOf(paths["/account/{key}/balance"]), ["key"]);
     assert.equal(paths["/account/{key}/history"].get.description, "What happened.");
     assert.equal(paths["/account/{key}/close"].post.requestBody, undefined);

@@ -55,6 +55,12 @@ const parameters = {
     description: "How long the caller waits for the answer, in seconds.",
     schema: { type: "number", exclusiveMinimum: 0 },
   },
+  synodPriority: {
+    name: "Synod-Priority",
+    in: "header",
+    description: "Less than the operation's priority, if that will do for this call.",
+    schema: { enum: ["critical", "normal", "background"] },
+  },
   traceparent: {
     name: "traceparent",
     in: "header",
@@ -103,7 +109,7 @@ function pathItem(service: ServiceDescription, operation: OperationDescription, 
   const input = json(schemas.add(`${prefix}.input`, operation.input));
   const required = operation.input !== undefined;
   const about = { tags: [service.name], description, responses: responses(prefix, operation, schemas) };
-  const common = [parameterReference("requestTimeout"), parameterReference("traceparent")];
+  const common = (["requestTimeout", "synodPriority", "traceparent"] as const).map(parameterReference);
   const post = {
     operationId: prefix,
     ...about,

@@ -90,7 +90,10 @@ function foreignRoute(method: string, segments: readonly string[], query: string
   const name = rest.at(-1);
   if (name === undefined || rest.length > 2) throw notFound(`${quote(service)} has no such operation`);
   const schemas = { input: undefined, hasInput: true, output: undefined, hasOutput: true, errors: {} };
-  const operation: OperationDescription = { name, kind: "command", description: undefined, ...schemas };
+  const operation: OperationDescription = {
+    ...{ name, kind: "command", priority: "normal", description: undefined },
+    ...schemas,
+  };
   if (!methodsOf(operation).includes(method)) throw wrongMethod(`${service}.${name}`, method, methodsOf(operation));
   return { service, key: rest.length === 2 ? rest[0] : undefined, operation, query };
 }

@@ -68,7 +68,7 @@ export function attempt(number: number, attempts: number, rest: Partial<ItemProg
 }
 
 /** A number that no test reaches. */
-export const numbersEnd = 1_000_000;
+const numbersEnd = 1_000_000;
 
 /** A batch for the owner's one shard, in which every number below {@link numbersEnd} was given out. */
 export function pendingBatch(

@@ -30,7 +30,12 @@ export function look<T extends LinkTypes>(session: LinkSession<T>, now: number):
   session.effects.push({ kind: "send", frame: { kind: "ping", number: session.lastPing } });
 }
 
-export function takePong<T extends LinkTypes>(session: LinkSession<T>, number: number, now: number): void {
+export function takePong<T extends LinkTypes>(
+  session: LinkSession<T>,
+  number: number,
+  load: number,
+  now: number,
+): void {
   if (number > session.lastPing) {
     breach(session, `a pong to ping ${number}, which was never sent`, now);
     return;
@@ -38,6 +43,8 @@ export function takePong<T extends LinkTypes>(session: LinkSession<T>, number: n
   // An older one says nothing about the last ping's round trip.
   if (number < session.lastPing) return;
   const { figures } = session;
+  figures.peerLoad = load;
+  figures.inFlightThen = session.inFlight.size;
   const took = now - session.lastPingAt;
   figures.roundTripMs =
     figures.roundTripMs === undefined ? took : figures.roundTripMs + roundTripWeight * (took - figures.roundTripMs);

@@ -67,7 +67,7 @@ export interface OutboundCall {
   readonly deadline: number;
   /** Bytes of its input. */
   readonly bytes: number;
-  /** 0 goes first; above 3 counts as 3. */
+  /** 0 goes first; above 4 counts as 4. */
   readonly priority: number;
 }
 
@@ -99,7 +99,7 @@ interface ReplyFrame<T extends LinkTypes> {
 type PlainFrame =
   | Hello
   | { readonly kind: "proof"; readonly proof: Uint8Array }
-  | { readonly kind: "cancel" | "ping" | "pong"; readonly number: number }
+  | { readonly kind: "cancel" | "ping"; readonly number: number }
   | { readonly kind: "credit"; readonly number: number; readonly callsMax: number; readonly callBytesMax: number }
   | { readonly kind: "goodbye"; readonly accepted: number; readonly cause: string; readonly message: string };
 
@@ -107,11 +107,15 @@ export type ReceivedFrame<T extends LinkTypes> =
   | PlainFrame
   | T["inbound"]
   | ReplyFrame<T>
+  /** `load`: calls that the peer has under way or waiting. */
+  | { readonly kind: "pong"; readonly number: number; readonly load: number }
   | { readonly kind: "chunk"; readonly number: number };
 
 export type SentFrame<T extends LinkTypes> =
   | PlainFrame
   | ReplyFrame<T>
+  /** The driver adds what this side has to do. */
+  | { readonly kind: "pong"; readonly number: number }
   | { readonly kind: "call"; readonly number: number; readonly remainingMs: number; readonly call: T["call"] };
 
 /** Why a call got no reply. */

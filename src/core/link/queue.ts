@@ -2,9 +2,10 @@
  * The calls that wait at the caller's side: first by priority, then in the order in which they came. A call
  * that is taken back stays where it is, marked, until its lane is swept, so that taking one back costs nothing.
  */
+import { rankMax } from "../../values/priority.ts";
 
-/** Priorities from 0 (first) to this. */
-const priorityMax = 3;
+/** Priorities from 0 (first) to this; those of calls are ranks (`values/priority.ts`). */
+const priorityMax: number = rankMax;
 /** Places of a lane that may be unused, besides as many as are in use. */
 const placesUnusedMax = 64;
 

@@ -160,6 +160,7 @@ class World {
 }
 
 function receivedOf(frame: SentFrame<Types>): ReceivedFrame<Types> {
+  if (frame.kind === "pong") return { ...frame, load: 0 };
   if (frame.kind !== "call") return frame;
   const { number, remainingMs, call } = frame;
   return { kind: "call", number, remainingMs, bytes: call.bytes, id: call.id };

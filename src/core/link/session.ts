@@ -145,7 +145,7 @@ function takeExpected<T extends LinkTypes>(
       session.effects.push({ kind: "send", frame: { kind: "pong", number: frame.number } });
       break;
     case "pong":
-      takePong(session, frame.number, now);
+      takePong(session, frame.number, frame.load, now);
       break;
     case "goodbye":
       takeGoodbye(session, frame, now);

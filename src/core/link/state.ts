@@ -41,6 +41,9 @@ export interface LinkFigures {
   /** How long sent calls had waited at this side, in all and at the most. */
   queueWaitTotalMs: number;
   queueWaitMaxMs: number;
+  /** What the peer had to do when it last said so, and the calls to it that were in flight then. */
+  peerLoad: number;
+  inFlightThen: number;
 }
 
 export interface LinkSession<T extends LinkTypes> {
@@ -123,6 +126,8 @@ export function createLinkSession<T extends LinkTypes>(config: LinkConfig, now: 
       repliesSent: 0,
       queueWaitTotalMs: 0,
       queueWaitMaxMs: 0,
+      peerLoad: 0,
+      inFlightThen: 0,
     },
   };
 }

@@ -5,7 +5,7 @@
 import { type Admission, admit, arrive, createAdmission, leave } from "../../core/link/admission.ts";
 import type { LinkCause } from "../../core/link/messages.ts";
 import type { Connection, Listener } from "../../ports/network.ts";
-import { type LinkEnvironment, linkConfig } from "./environment.ts";
+import { countClosed, type LinkEnvironment, linkConfig } from "./environment.ts";
 import { Link, type LinkOwner } from "./link.ts";
 
 export class Acceptor {
@@ -91,10 +91,11 @@ export class Acceptor {
   }
 
   #ownerOf(number: number, remote: string): LinkOwner {
-    const { log, onCall } = this.#environment;
+    const { log, onCall, load } = this.#environment;
     let incarnation: number | undefined;
     return {
       onCall,
+      load,
       onOpened: (link, peer) => {
         const verdict = admit(this.#admission, number, peer);
         if (!verdict.admitted) {
@@ -111,7 +112,8 @@ export class Acceptor {
         const level = planned || quietCauses.has(cause) ? "debug" : "warn";
         log[level]("link from a peer closed", { peer, remote, cause, reason: message });
       },
-      onClosed: () => {
+      onClosed: (link) => {
+        countClosed(this.#environment, link);
         leave(this.#admission, number, incarnation);
         this.#links.delete(number);
         if (this.#links.size === 0) this.#allClosed?.();

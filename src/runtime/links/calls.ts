@@ -10,7 +10,7 @@ export interface LinkRequest {
   readonly body: CallBody;
   /** Instant of the monotonic clock after which nobody waits. */
   readonly deadline: number;
-  /** 0 goes first, 3 last. */
+  /** 0 goes first, 4 last. */
   readonly priority: number;
   /** Fires when nobody waits any more. */
   readonly signal?: AbortSignal | undefined;

@@ -8,7 +8,7 @@ import type { LinkCause } from "../../core/link/messages.ts";
 import { toSynodError } from "../../errors.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { LinkPeerIdentity, PendingCall } from "./calls.ts";
-import { type LinkEnvironment, linkConfig } from "./environment.ts";
+import { countClosed, type LinkEnvironment, linkConfig } from "./environment.ts";
 import { Link, type LinkOwner } from "./link.ts";
 
 /** A peer that cannot be reached for this long is mentioned; a node that has left is forgotten sooner, ms. */
@@ -53,6 +53,13 @@ export class DialledPeer {
   /** Every link that is not closed yet. */
   get links(): Iterable<Link> {
     return this.#links;
+  }
+
+  get load(): number {
+    const session = this.#link?.session;
+    if (session === undefined) return 0;
+    const { peerLoad, inFlightThen } = session.figures;
+    return peerLoad + Math.max(0, session.inFlight.size - inFlightThen) + session.queue.length;
   }
 
   /** Sends the call, or fails it. */
@@ -116,11 +123,13 @@ export class DialledPeer {
     onOpened: () => this.#opened(),
     // The session delivers no calls to the side that dialled.
     onCall: () => Promise.reject(toSynodError("a call came to the dialler of its link")),
+    load: () => this.#environment.load(),
     onClosing: (link, { cause, message }) => {
       if (this.#link === link) this.#link = undefined;
       this.#dialLater(cause, message);
     },
     onClosed: (link) => {
+      countClosed(this.#environment, link);
       this.#links.delete(link);
       if (this.#links.size === 0) this.#allClosed?.();
     },

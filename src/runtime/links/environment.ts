@@ -9,6 +9,7 @@ import type { Random } from "../../ports/random.ts";
 import type { ReplyBody } from "../../wire/frames.ts";
 import { headBytesMax, nonceBytes } from "../../wire/limits.ts";
 import type { InboundCall } from "./calls.ts";
+import type { Link } from "./link.ts";
 
 export interface LinkEnvironment {
   readonly system: string;
@@ -22,6 +23,10 @@ export interface LinkEnvironment {
   /** Oldest and newest protocol version. */
   readonly versions: { readonly min: number; readonly max: number };
   readonly onCall: (call: InboundCall) => Promise<ReplyBody>;
+  /** Calls that this node has under way or waiting. */
+  readonly load: () => number;
+  /** What crossed links that are closed. */
+  readonly closedTraffic: { receivedBytes: number; sentBytes: number };
 }
 
 /** How one link of this node introduces itself. */
@@ -47,4 +52,10 @@ export function linkConfig(
     callBytesMax: limits.callBytesMax,
   };
   return { role, limits, hello, expected, prover, headBytesMax };
+}
+
+/** A closed link is forgotten, and what crossed it is not. */
+export function countClosed({ closedTraffic }: LinkEnvironment, link: Pick<Link, "bytesReceived" | "bytesSent">): void {
+  closedTraffic.receivedBytes += link.bytesReceived;
+  closedTraffic.sentBytes += link.bytesSent;
 }

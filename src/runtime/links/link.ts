@@ -34,6 +34,8 @@ export interface LinkOwner {
   /** The peer has proved who it is. */
   onOpened(link: Link, peer: LinkPeerIdentity & { readonly dial: number }): void;
   onCall(call: InboundCall): Promise<ReplyBody>;
+  /** Calls that this node has under way or waiting. */
+  load(): number;
   /** The link takes no new calls. */
   onClosing(
     link: Link,
@@ -175,7 +177,8 @@ export class Link {
     if (this.#connection === undefined) return;
     this.framesSent++;
     if (frame.kind === "reply") this.#writeReply(frame.number, frame.body);
-    else writeFrame(this.#writer, frame.kind === "call" ? this.#callFrame(frame) : frame);
+    else if (frame.kind === "call") writeFrame(this.#writer, this.#callFrame(frame));
+    else writeFrame(this.#writer, frame.kind === "pong" ? { ...frame, load: this.#owner.load() } : frame);
     if (this.#writer.length >= gatheredBytesMax) this.#flush();
     else this.#flushSoon();
   }

@@ -21,6 +21,7 @@ import { defaultLinkLimits, type LinkLimits } from "../../core/link/limits.ts";
 import { SynodError } from "../../errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
+import type { Traffic } from "../../ports/meters.ts";
 import type { Network } from "../../ports/network.ts";
 import type { Random } from "../../ports/random.ts";
 import type { ReplyBody } from "../../wire/frames.ts";
@@ -45,6 +46,8 @@ export interface LinksOptions {
   /** The protocol versions to speak, if not all that this code knows. */
   readonly versions?: { readonly min: number; readonly max: number };
   readonly onCall: (call: InboundCall) => Promise<ReplyBody>;
+  /** Calls that this node has under way or waiting, which other nodes are told. Default: none. */
+  readonly load?: () => number;
 }
 
 /** A node that may be dialled: a member of the view. */
@@ -66,6 +69,8 @@ export class Links {
   constructor(options: LinksOptions) {
     const { secret, limits, versions, ...rest } = options;
     this.#environment = {
+      load: () => 0,
+      closedTraffic: { receivedBytes: 0, sentBytes: 0 },
       ...rest,
       limits: { ...defaultLinkLimits, ...limits },
       prover: secretProver(secret),
@@ -115,6 +120,22 @@ export class Links {
     if (signal !== undefined) call.watch(signal, () => peer.cancel(call));
     peer.call(call);
     return call.reply;
+  }
+
+  /** What the node of this incarnation has to do: as it last said, and what it was sent since. */
+  loadOf(incarnation: number): number {
+    return this.#peers.get(incarnation)?.load ?? 0;
+  }
+
+  /** What crossed all links so far. */
+  get traffic(): Traffic {
+    let { receivedBytes, sentBytes } = this.#environment.closedTraffic;
+    const dialled = Array.from(this.#peers.values(), ({ links }) => [...links]).flat();
+    for (const link of [...dialled, ...this.#acceptor.links]) {
+      receivedBytes += link.bytesReceived;
+      sentBytes += link.bytesSent;
+    }
+    return { receivedBytes, sentBytes };
   }
 
   statistics(): readonly LinkStatistics[] {

@@ -22,6 +22,8 @@ export interface LinkStatistics {
   readonly queueWaitMaxMs: number;
   /** Bytes written and not yet taken by the network. */
   readonly bufferedBytes: number;
+  /** Calls that the peer had under way or waiting when it last said so. */
+  readonly peerLoad: number;
   readonly calls: number;
   readonly replies: number;
   readonly framesSent: number;
@@ -63,6 +65,7 @@ function figuresOf(link: Link): Figures {
     queueWaitMeanMs: figures.callsSent === 0 ? 0 : figures.queueWaitTotalMs / figures.callsSent,
     queueWaitMaxMs: figures.queueWaitMaxMs,
     bufferedBytes: link.bufferedBytes,
+    peerLoad: figures.peerLoad,
     calls: dialled ? figures.callsSent : figures.callsDelivered,
     replies: dialled ? figures.repliesReceived : figures.repliesSent,
     framesSent: link.framesSent,
@@ -82,6 +85,7 @@ const nothing: Figures = {
   queueWaitMeanMs: 0,
   queueWaitMaxMs: 0,
   bufferedBytes: 0,
+  peerLoad: 0,
   calls: 0,
   replies: 0,
   framesSent: 0,

@@ -1,0 +1,63 @@
+/**
+ * The door: while the node has more to do than it can do, requests are turned away here, by their head, before
+ * anything is made of them. Past its capacity a server's capacity is mostly what refusing costs; an answer from here
+ * costs a fraction of one that has gone through the whole application.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Gateway, GatewayError } from "../../ports/gateway.ts";
+import { readHead } from "./call.ts";
+import { problemHeaders, problemOf, problemText } from "./problem.ts";
+import type { Routes } from "./routes.ts";
+
+/** Who last called on a connection: as long as nobody has been asked, the best guess of who calls now. */
+const callers = new WeakMap<Socket, string>();
+
+/** The caller of a request for the node's queue: who authenticated, or else the machine that it comes from. */
+export function callerOf(socket: Socket, principal: string | undefined): string {
+  const caller = principal ?? socket.remoteAddress ?? "";
+  callers.set(socket, caller);
+  return caller;
+}
+
+export interface DoorOptions {
+  readonly gateway: Gateway;
+  readonly routes: Routes;
+  /** Requests with a longer body go through: what is left of a refused one would have to be read. */
+  readonly bodyBytesMax: number;
+  readonly closing: () => boolean;
+}
+
+/** Gives the listener for requests: whoever is not turned away is passed on. */
+export function doorTo(
+  listener: (request: IncomingMessage, response: ServerResponse) => void,
+  { gateway, routes, bodyBytesMax, closing }: DoorOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const refusal = gateway.busy ? refusalOf(request, gateway, routes, bodyBytesMax) : undefined;
+    if (refusal === undefined) return listener(request, response);
+    const problem = problemOf(refusal);
+    const text = problemText(problem);
+    const headers = { ...problemHeaders(problem), "content-length": Buffer.byteLength(text) };
+    response.writeHead(problem.status, closing() ? { ...headers, connection: "close" } : headers);
+    response.end(text);
+  };
+}
+
+/** Undefined for whatever is not a call that is turned away; what is wrong with it is said inside. */
+function refusalOf(
+  request: IncomingMessage,
+  gateway: Gateway,
+  routes: Routes,
+  bodyBytesMax: number,
+): GatewayError | undefined {
+  if (request.headers["transfer-encoding"] !== undefined) return undefined;
+  if (Number(request.headers["content-length"] ?? 0) > bodyBytesMax || request.method === "OPTIONS") return undefined;
+  try {
+    const { service, operation, priority, timeoutMs } = readHead(request, routes, gateway.timeoutMaxMs);
+    const caller = callers.get(request.socket) ?? request.socket.remoteAddress;
+    return gateway.refusal({ service, operation: operation.name, caller, priority, timeoutMs });
+  } catch {
+    return undefined;
+  }
+}

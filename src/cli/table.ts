@@ -1,0 +1,24 @@
+/** Figures and tables as commands print them. */
+
+export function milliseconds(ms: number): string {
+  return `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+}
+
+export function bytes(count: number): string {
+  if (count < 1_024) return `${count} B`;
+  return count < 1_024 ** 2 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_024 ** 2).toFixed(1)} MiB`;
+}
+
+export function fieldLines(fields: Record<string, string>): string {
+  const width = Math.max(...Object.keys(fields).map((name) => name.length));
+  return Object.entries(fields)
+    .map(([name, value]) => `${name.padEnd(width)}  ${value}\n`)
+    .join("");
+}
+
+export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [columns, ...rows];
+  const widths = columns.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  "));
+  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+}

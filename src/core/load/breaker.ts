@@ -1,0 +1,66 @@
+/**
+ * A circuit breaker for one target: a service on one other node. Like a letter carrier who stops leaving letters at a
+ * house where nobody has taken any in for days, and rings once in a while to see whether somebody is back.
+ *
+ *     closed ──failures in a row, and nothing answered meanwhile──▶ open ──time──▶ half-open: one probe
+ *        ◀──────────────────── answered ────────────────────────────────────────────┘   lost ──▶ open, for longer
+ *
+ * What it saves is not the callee but the caller: a call that goes into a hole ends as "unknown" at its deadline, and
+ * one that is not sent certainly did not happen, so that the router may look for another way while there is time.
+ * Whatever the callee answers is an answer, a refusal too. (After Nygard, Release It!, 2007.)
+ */
+
+/** Calls in a row that got no answer. */
+const failuresMax = 5;
+/** How long nothing is sent, the first time and at the most; doubled by every lost probe. */
+const openFirstMs = 250;
+const openMaxMs = 4_000;
+
+export type BreakerState = "closed" | "open" | "half-open";
+
+export class Breaker {
+  #failures = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #openUntil = 0;
+  #openMs = 0;
+  #probing = false;
+
+  get state(): BreakerState {
+    if (this.#openMs === 0) return "closed";
+    return this.#probing ? "half-open" : "open";
+  }
+
+  /** Whether a call may be sent now. A yes to a breaker that was open is for one probe, whose outcome must be told. */
+  allows(now: number): boolean {
+    if (this.#openMs === 0) return true;
+    if (this.#probing || now < this.#openUntil) return false;
+    this.#probing = true;
+    return true;
+  }
+
+  answered(now: number): void {
+    this.#answeredAt = now;
+    this.#failures = 0;
+    this.#openMs = 0;
+    this.#probing = false;
+  }
+
+  /** A call that was sent at `sentAt` got no answer. One that others outran says nothing about the target. */
+  unanswered(sentAt: number, now: number): void {
+    if (this.#probing) return this.#open(now);
+    if (this.#openMs > 0 || this.#answeredAt > sentAt) return;
+    this.#failures += 1;
+    if (this.#failures >= failuresMax) this.#open(now);
+  }
+
+  /** A probe never left, or its caller gave up: it says nothing. */
+  withdrawn(): void {
+    this.#probing = false;
+  }
+
+  #open(now: number): void {
+    this.#probing = false;
+    this.#openMs = this.#openMs === 0 ? openFirstMs : Math.min(openMaxMs, 2 * this.#openMs);
+    this.#openUntil = now + this.#openMs;
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Load control of one node: which call starts now, which waits, and which is turned away while there is still time to
+ * ask elsewhere. Like the host of a restaurant: a table for everybody while there are tables, a short line at the
+ * door when there are none, and an honest "come back later" for whoever would not get a table in time.
+ *
+ * A call is turned away when it comes, not when it has waited: what is in the queue can be served in time. Its wait is
+ * foreseen as the calls ahead of it times the mean interval between two starts. How much is allowed:
+ *
+ *     burst: a quarter of the time until its deadline, at most 1 s      the queue was empty a moment ago
+ *     standing: 20 ms, at most as much as for a burst                   the queue has not been empty for 100 ms
+ *
+ * after CoDel (RFC 8289, with its interval of 100 ms) and DAGOR (WeChat, SoCC 2018: a mean queue wait of 20 ms means
+ * overload). A deep queue that stands makes nobody faster and everybody late; a burst is let in, because it will be
+ * over before its callers have gone.
+ *
+ * Handlers run in slices of a turn of the event loop, so that the queue stands here and not in the kernel's buffers,
+ * where nobody could see it, order it, or refuse it. The slice is three times as long as what the rest of the turn
+ * took: however many requests come in, three quarters of the processor serve what was admitted.
+ *
+ * Nothing here reads a clock: every method is told the instant. The driver is `runtime/load.ts`:
+ *
+ *     arrive  ─▶ start now, wait, or shed
+ *     turn, then next until it gives nothing  ─▶ start or shed calls that waited
+ *     finish  ─▶ a slot is free
+ */
+import { type Rank, ranks } from "../../values/priority.ts";
+import type { LoadLimits } from "./limits.ts";
+import { LoadQueue, type WaitingCall } from "./queue.ts";
+import { Slots } from "./slots.ts";
+
+/** Why a call does not get in. */
+export type LoadShedReason = "queue" | "deadline" | "displaced";
+
+export type Arrival<C> =
+  /** It starts now; it has taken a slot. */
+  | { readonly kind: "start" }
+  /** It waits: `next` or `expire` will name it. `displaced` is shed in its place. */
+  | { readonly kind: "wait"; readonly displaced: C | undefined }
+  | { readonly kind: "shed"; readonly reason: LoadShedReason };
+
+/** What comes of a call that has waited. */
+export type Departure<C> =
+  | { readonly kind: "start"; readonly call: C }
+  | { readonly kind: "shed"; readonly call: C; readonly reason: LoadShedReason };
+
+/** The part of the processor that is kept for what was admitted is this, divided by this and one. */
+const sliceTimes = 3;
+/** Weight of a new interval between two starts in the mean. */
+const intervalWeight = 0.2;
+/** Starts of which one interval is taken: single ones jump with every commit. */
+const startsPerInterval = 16;
+/** Or whatever started in this time. */
+const intervalWindowMs = 25;
+/** What a start is taken to need before any was seen. */
+const intervalFirstMs = 0.2;
+/** The wait of a standing queue is no shorter than so many intervals: a queue of one call keeps nobody busy. */
+const standingCallsMin = 4;
+/** Suggested to a caller who was turned away: his foreseen wait, so many times, within these bounds. */
+const retryAfterTimes = 4;
+const retryAfterMinMs = 100;
+const retryAfterMaxMs = 5_000;
+
+const start = { kind: "start" } as const;
+const wait = { kind: "wait", displaced: undefined } as const;
+
+export class LoadControl<C extends WaitingCall> {
+  readonly #limits: LoadLimits;
+  readonly #queue: LoadQueue<C> = new LoadQueue();
+  readonly #slots: Slots;
+  /** When handlers began to run in this turn of the event loop. */
+  #sliceBegan: number | null = null;
+  #sliceMs: number;
+  /** Since when the queue has not been empty. */
+  #filledSince: number | null = null;
+  #intervalMs = intervalFirstMs;
+  #startsCounted = 0;
+  #startsSince: number | null = null;
+
+  constructor(limits: LoadLimits) {
+    this.#limits = limits;
+    this.#slots = new Slots(limits);
+    this.#sliceMs = limits.sliceMinMs;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  get slots(): Slots {
+    return this.#slots;
+  }
+
+  /** Whether something waits and could start. */
+  get due(): boolean {
+    return this.#queue.length > 0 && this.#slots.free;
+  }
+
+  /** Whether a queue stands: more comes in than goes out. */
+  standing(now: number): boolean {
+    return this.#filledSince !== null && now - this.#filledSince >= this.#limits.standingAfterMs;
+  }
+
+  /** A call has come. Those of an admitted chain always start. */
+  arrive(call: C, now: number): Arrival<C> {
+    if (call.rank <= ranks.chain) {
+      this.#slots.take();
+      return start;
+    }
+    if (this.#queue.length === 0 && this.#slots.free && this.#inSlice(now)) {
+      this.#slots.take();
+      return start;
+    }
+    if (!this.#slots.free) this.#slots.wanted();
+    const reason = this.refusal(call.rank, call.caller, call.deadline, now);
+    if (reason !== null) return { kind: "shed", reason };
+    const displaced =
+      this.#queue.length >= this.#limits.queueLengthMax ? this.#queue.displaceable(call.rank, call.caller) : undefined;
+    if (displaced !== undefined) this.#queue.remove(displaced);
+    this.#filledSince ??= now;
+    this.#startsSince ??= now;
+    this.#queue.push(call);
+    return displaced === undefined ? wait : { kind: "wait", displaced };
+  }
+
+  /** Why a call like this would be shed if it came now; null if it would not. */
+  refusal(rank: Rank, caller: string, deadline: number, now: number): LoadShedReason | null {
+    if (this.#queue.length === 0 || rank <= ranks.chain) return null;
+    const leftMs = deadline - now;
+    const waitMs = this.#queue.ahead(rank, caller) * this.#intervalMs;
+    if (waitMs >= leftMs) return "deadline";
+    if (waitMs > this.#allowedMs(leftMs, now)) return "queue";
+    const full = this.#queue.length >= this.#limits.queueLengthMax;
+    return full && this.#queue.displaceable(rank, caller) === undefined ? "queue" : null;
+  }
+
+  #allowedMs(leftMs: number, now: number): number {
+    const { patiencePart, burstWaitMaxMs, standingWaitMs } = this.#limits;
+    const burst = Math.min(burstWaitMaxMs, patiencePart * leftMs);
+    if (!this.standing(now)) return burst;
+    return Math.min(burst, Math.max(standingWaitMs, 2 * this.#sliceMs, standingCallsMin * this.#intervalMs));
+  }
+
+  /**
+   * The driver comes back to the queue. `aroundMs`: what the event loop did since it last left it, if it was
+   * not idle in between.
+   */
+  turn(now: number, aroundMs: number): void {
+    const { sliceMinMs, sliceMaxMs } = this.#limits;
+    this.#slots.turned(Math.max(0, aroundMs - this.#sliceMs));
+    this.#sliceMs = Math.min(sliceMaxMs, Math.max(sliceMinMs, sliceTimes * aroundMs));
+    this.#sliceBegan = null;
+    this.#slots.look(now);
+  }
+
+  /** The next call that has waited, to be started or shed; undefined when none may start in this turn. */
+  next(now: number): Departure<C> | undefined {
+    if (!this.due || !this.#inSlice(now)) {
+      if (this.#queue.length > 0 && !this.#slots.free) this.#slots.wanted();
+      return undefined;
+    }
+    const call = this.#queue.take()!;
+    this.#left(now);
+    if (call.deadline - now <= this.#intervalMs) return { kind: "shed", call, reason: "deadline" };
+    this.#count(now);
+    this.#slots.take();
+    return { kind: "start", call };
+  }
+
+  /** Calls whose deadline passed while they waited. */
+  expire(now: number): readonly C[] {
+    const expired = this.#queue.takeExpired(now);
+    this.#left(now);
+    return expired;
+  }
+
+  /** Nobody waits for this call any more. */
+  withdraw(call: C, now: number): void {
+    this.#queue.remove(call);
+    this.#left(now);
+  }
+
+  /** How long a caller who was turned away should stay away, ms. */
+  retryAfterMs(rank: Rank, caller: string): number {
+    const waitMs = this.#queue.ahead(rank, caller) * this.#intervalMs;
+    return Math.min(retryAfterMaxMs, Math.max(retryAfterMinMs, Math.ceil(retryAfterTimes * waitMs)));
+  }
+
+  /** Whether handlers may still run in this turn of the event loop. */
+  #inSlice(now: number): boolean {
+    this.#sliceBegan ??= now;
+    return now - this.#sliceBegan < this.#sliceMs;
+  }
+
+  #left(_now: number): void {
+    if (this.#queue.length > 0) return;
+    this.#filledSince = null;
+    this.#startsSince = null;
+    this.#startsCounted = 0;
+  }
+
+  /** Learns how fast the queue is served while there is one. */
+  #count(now: number): void {
+    if (this.#startsSince === null) return;
+    this.#startsCounted += 1;
+    const sinceMs = now - this.#startsSince;
+    if (this.#startsCounted < startsPerInterval && sinceMs < intervalWindowMs) return;
+    this.#intervalMs += intervalWeight * (sinceMs / this.#startsCounted - this.#intervalMs);
+    this.#startsSince = now;
+    this.#startsCounted = 0;
+  }
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { defaultLoadLimits } from "./limits.ts";
+import { Slots } from "./slots.ts";
+
+const windowMs = 50;
+
+/** Windows in which commands waited so long for the store, and calls wanted slots or not. */
+function windows(slots: Slots, count: number, waitMs: number, { from = 0, wanted = true } = {}): number {
+  let now = from;
+  for (let window = 0; window < count; window++) {
+    slots.storeAsked();
+    slots.storeAnswered(waitMs);
+    if (wanted) slots.wanted();
+    now += windowMs;
+    slots.look(now);
+  }
+  return now;
+}
+
+describe("the limit of calls under way", () => {
+  test("grows while it holds calls back and the store answers quickly, to its bound", () => {
+    const slots = new Slots(defaultLoadLimits);
+    windows(slots, 1, 5);
+    assert.equal(slots.limit, 384);
+    windows(slots, 40, 5, { from: 50 });
+    assert.equal(slots.limit, defaultLoadLimits.slotsMax);
+  });
+
+  test("stays where it is while it holds nobody back", () => {
+    const slots = new Slots(defaultLoadLimits);
+    windows(slots, 100, 5, { wanted: false });
+    assert.equal(slots.limit, 256);
+  });
+
+  test("falls while commands wait for the store for longer than 50 ms, and no lower than its bound", () => {
+    const slots = new Slots(defaultLoadLimits);
+    let now = windows(slots, 3, 5);
+    const before = slots.limit;
+    now = windows(slots, 1, 100, { from: now });
+    assert.ok(slots.limit < before * 0.8);
+    windows(slots, 60, 1_000, { from: now });
+    assert.equal(slots.limit, defaultLoadLimits.slotsMin);
+  });
+
+  test("tolerates three times the wait that is the rule where the store is slow by nature", () => {
+    const slots = new Slots(defaultLoadLimits);
+    windows(slots, 50, 200);
+    assert.ok(slots.limit >= 256);
+  });
+
+  test("falls while the store answers nothing at all, and is back half a second after it does", () => {
+    const slots = new Slots(defaultLoadLimits);
+    let now = windows(slots, 2, 5);
+    const before = slots.limit;
+    for (let asked = 0; asked < 100; asked++) slots.storeAsked();
+    for (const until = now + 2_000; now < until; now += 25) {
+      slots.wanted();
+      slots.look(now);
+    }
+    assert.ok(slots.limit < before / 2, `${slots.limit}`);
+    for (let asked = 0; asked < 100; asked++) slots.storeAnswered(5);
+    windows(slots, 10, 5, { from: now });
+    assert.ok(slots.limit >= before, `${slots.limit}`);
+  });
+
+  test("grows for calls that wait for something else than this node", () => {
+    const slots = new Slots(defaultLoadLimits);
+    let now = 0;
+    for (let window = 0; window < 5; window++) {
+      slots.wanted();
+      slots.turned(0);
+      now += windowMs;
+      slots.look(now);
+    }
+    assert.ok(slots.limit > 1_000);
+  });
+
+  test("falls while the event loop is late beyond the slice of handlers", () => {
+    const slots = new Slots(defaultLoadLimits);
+    let now = 0;
+    for (let window = 0; window < 3; window++) {
+      slots.wanted();
+      slots.turned(200);
+      now += windowMs;
+      slots.look(now);
+    }
+    assert.ok(slots.limit < 150);
+  });
+});
