@@ -4,6 +4,8 @@
  * `run`; the harness gives each side a process of its own and lets them take turns.
  */
 
+import type { Result } from "./result.ts";
+
 /** One way in which a bench's work is done, such as one call in flight or 256. */
 export interface Variant {
   readonly name: string;
@@ -19,6 +21,10 @@ export interface Bench {
   readonly variants: readonly Variant[];
   /** The name of the variant by which sides are compared. */
   readonly mainVariant: string;
+  /** Sides that need what is in `bench/peers`. */
+  readonly peers?: readonly string[];
+  /** Pictures of a result by file name, as SVG. */
+  readonly pictures?: (result: Result) => Readonly<Record<string, string>>;
   /** The module of every side, `synod` and `limit` among them. */
   readonly sides: Readonly<Record<string, URL>>;
 }

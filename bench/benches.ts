@@ -2,5 +2,7 @@
 import type { Bench } from "./bench.ts";
 import { commands } from "./commands/bench.ts";
 import { http } from "./http/bench.ts";
+import { loadCost } from "./load-cost/bench.ts";
+import { overload } from "./overload/bench.ts";
 
-export const benches: readonly Bench[] = [commands, http];
+export const benches: readonly Bench[] = [commands, http, overload, loadCost];

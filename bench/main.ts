@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import type { Bench, Variant } from "./bench.ts";
 import { benches } from "./benches.ts";
-import { currentCommit, resultOf, saveResult, thisMachine } from "./result.ts";
+import { installPeers } from "./peers.ts";
+import { currentCommit, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
 import { formatted, tableOf } from "./table.ts";
 import { type TakenRun, takeTurns } from "./turns.ts";
 
@@ -18,7 +19,9 @@ interface Options {
   readonly runs: number;
   readonly warmUp: number;
   readonly variant?: readonly string[];
+  readonly side?: readonly string[];
   readonly results: string;
+  readonly pictures: string;
   readonly cpuProfile?: string;
 }
 
@@ -30,7 +33,9 @@ const program = new Command("npm run bench --")
   .option("--runs <runs>", "how often each side runs each variant; take 5 or more for figures to quote", readRuns, 5)
   .option("--warm-up <seconds>", "what each side does of each variant before its first run; 0 for none", readSeconds, 3)
   .option("--variant <names...>", "only these variants (default: all)")
+  .option("--side <names...>", "only these sides (default: all)")
   .option("--results <folder>", "where NAME.json is saved", join(root, "bench", "results"))
+  .option("--pictures <folder>", "where its pictures are saved, if it has any", join(root, "docs"))
   .option("--cpu-profile <folder>", "where each side leaves a CPU profile of all of its runs")
   .showHelpAfterError("(add --help for more)")
   .action(async (name: string | undefined, options: Options) => {
@@ -40,7 +45,10 @@ const program = new Command("npm run bench --")
     const variants = bench.variants.filter((variant) => options.variant?.includes(variant.name) ?? true);
     const unknown = options.variant?.find((wanted) => !variants.some((variant) => variant.name === wanted));
     if (unknown !== undefined) return refuse(`${bench.name} has no variant ${unknown}.`, bench.variants);
-    await measure(bench, variants, options);
+    const unknownSide = options.side?.find((wanted) => bench.sides[wanted] === undefined);
+    const sideNames = Object.keys(bench.sides).map((side) => ({ name: side }));
+    if (unknownSide !== undefined) return refuse(`${bench.name} has no side ${unknownSide}.`, sideNames);
+    await measure(withSides(bench, options.side), variants, options);
   });
 
 await program.parseAsync().catch((error: unknown) => {
@@ -49,6 +57,7 @@ await program.parseAsync().catch((error: unknown) => {
 });
 
 async function measure(bench: Bench, variants: readonly Variant[], options: Options): Promise<void> {
+  if (bench.peers?.some((side) => bench.sides[side] !== undefined)) installPeers();
   const machine = thisMachine();
   const commit = currentCommit(root);
   // Beside the project and not in the system's folder for temporary files, which is in memory on some machines.
@@ -75,10 +84,19 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
     );
     for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? [])))
       console.log(`Doubtful: ${doubt}`);
-    console.log(`Saved as ${relative(process.cwd(), saveResult(resolve(options.results), result))}.`);
+    const saved = [saveResult(resolve(options.results), result)];
+    for (const [name, svg] of Object.entries(bench.pictures?.(result) ?? {})) {
+      saved.push(savePicture(resolve(options.pictures), name, svg));
+    }
+    console.log(`Saved as ${saved.map((path) => relative(process.cwd(), path)).join(", ")}.`);
   } finally {
     await rm(workFolder, { recursive: true, force: true });
   }
+}
+
+function withSides(bench: Bench, names: readonly string[] | undefined): Bench {
+  const sides = Object.entries(bench.sides).filter(([side]) => names?.includes(side) ?? true);
+  return { ...bench, sides: Object.fromEntries(sides) };
 }
 
 function progressOf({ name, unit }: Bench, { side, variant, run, measured }: TakenRun, runs: number): string {

@@ -118,6 +118,13 @@ export function saveResult(folder: string, result: Result): string {
   return path;
 }
 
+export function savePicture(folder: string, name: string, svg: string): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, name);
+  writeFileSync(path, svg);
+  return path;
+}
+
 /** With every list of samples on one line. */
 function jsonOf(result: Result): string {
   const text = JSON.stringify(result, null, 2);

@@ -35,7 +35,7 @@ describe("npm run bench", { concurrency: true }, () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  const variants = { commands: ["spread-256", "keys-256"], http: ["get"] };
+  const variants = { commands: ["spread-256", "keys-256"], http: ["get"], "load-cost": ["rpc-64"] };
   for (const [name, measured] of Object.entries(variants)) {
     test(`${name} saves samples, medians and ratios of every side`, async () => {
       const { code, stdout, stderr } = await bench(name, ...quickly, "--variant", ...measured, "--results", folder);
@@ -45,6 +45,25 @@ describe("npm run bench", { concurrency: true }, () => {
       checkResult(result, benches.find((candidate) => candidate.name === name)!, measured);
     });
   }
+
+  test("overload offers more than a side can do, says what became of it, and draws the curve", async () => {
+    const words = ["--side", "synod", "unshed", "limit", "--variant", "compute-2", "critical-3c", "--pictures", folder];
+    const { code, stderr } = await bench("overload", ...quickly, ...words, "--results", folder);
+    assert.equal(code, 0, stderr);
+    const { sides } = JSON.parse(await readFile(join(folder, "overload.json"), "utf8")) as Result;
+    assert.deepEqual(Object.keys(sides), ["synod", "unshed", "limit"]);
+    for (const side of Object.values(sides)) {
+      const [capacity, offered] = [side["compute-2: capacity"]!, side["compute-2: offered"]!].map(
+        ({ median }) => median,
+      );
+      assert.ok(offered! > capacity!, `${offered} calls/s for a capacity of ${capacity}`);
+      assert.ok(side["critical-3c: good of the critical"]!.median <= 1);
+    }
+    assert.match(
+      await readFile(join(folder, "overload-compute.svg"), "utf8"),
+      /^<svg [\s\S]*<polyline[\s\S]*Synod without shedding/,
+    );
+  });
 
   test("every bench is listed with its variants, and has synod and limit among its sides", async () => {
     const { code, stdout } = await bench("--list");
@@ -62,8 +81,9 @@ describe("npm run bench", { concurrency: true }, () => {
 
   test("a bench, a variant or a number of runs that there cannot be is refused in a sentence", async () => {
     const mistakes: [RegExp, ...string[]][] = [
-      [/^Which bench\? There are: commands, http\.$/m],
-      [/^There is no bench commandz\. There are: commands, http\.$/m, "commandz"],
+      [/^Which bench\? There are: commands, http, overload, load-cost\.$/m],
+      [/^There is no bench commandz\. There are: commands, http, overload, load-cost\.$/m, "commandz"],
+      [/^http has no side apache\. There are: synod, fastify, limit\.$/m, "http", "--side", "apache"],
       [/^http has no variant put\. There are: get, post\.$/m, "http", "--variant", "put"],
       [/argument '0' is invalid\. Give 1 or more\.$/m, "http", "--runs", "0"],
       [/argument '0' is invalid\. Give more than 0 seconds\.$/m, "http", "--seconds", "0"],

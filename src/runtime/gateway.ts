@@ -75,10 +75,27 @@ export class NodeGateway implements Gateway {
       return failed(toSynodError(error, "not-happened"));
     }
     const { clock, meters } = this.#environment;
+    const meter = meters.of(invocation.target.service, invocation.target.name);
+    const refusal = this.#refusal(bytes);
+    if (refusal !== undefined) {
+      meter.shed("bound");
+      return failed(refusal);
+    }
     const arrivedAt = clock.monotonic();
-    const reply = await this.#pass(invocation, bytes);
-    const code = reply.ok ? "ok" : reply.error.code;
-    meters.of(invocation.target.service, invocation.target.name).answered(code, clock.monotonic() - arrivedAt);
+    this.#callsInFlight += 1;
+    this.#inputBytes += bytes;
+    let reply: GatewayReply;
+    try {
+      reply = await this.#router.dispatch(invocation);
+    } catch (error) {
+      // The router answers with replies; anything else is a bug of ours, and nobody knows how far it got.
+      this.#environment.log.error("a call failed inside the runtime", { error });
+      reply = failed(toSynodError(error, "unknown"));
+    }
+    meter.answered(reply.ok ? "ok" : reply.error.code, clock.monotonic() - arrivedAt);
+    this.#callsInFlight -= 1;
+    this.#inputBytes -= bytes;
+    if (this.#callsInFlight === 0) for (const wake of this.#whenIdle.splice(0)) wake();
     return reply;
   }
 
@@ -97,27 +114,6 @@ export class NodeGateway implements Gateway {
     const refused = load.refusal(rankOf(declared, priority), caller, deadline);
     if (refused !== undefined) meters.of(known, operation).shed("queue");
     return refused;
-  }
-
-  async #pass(invocation: Invocation, bytes: number): Promise<GatewayReply> {
-    const refusal = this.#refusal(bytes);
-    if (refusal !== undefined) {
-      this.#environment.meters.of(invocation.target.service, invocation.target.name).shed("bound");
-      return failed(refusal);
-    }
-    this.#callsInFlight += 1;
-    this.#inputBytes += bytes;
-    try {
-      return await this.#router.dispatch(invocation);
-    } catch (error) {
-      // The router answers with replies; anything else is a bug of ours, and nobody knows how far it got.
-      this.#environment.log.error("a call failed inside the runtime", { error });
-      return failed(toSynodError(error, "unknown"));
-    } finally {
-      this.#callsInFlight -= 1;
-      this.#inputBytes -= bytes;
-      if (this.#callsInFlight === 0) for (const wake of this.#whenIdle.splice(0)) wake();
-    }
   }
 
   #refusal(bytes: number): SynodError | undefined {

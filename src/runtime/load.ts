@@ -102,7 +102,7 @@ export class NodeLoad {
 
   /** Whether more comes in than goes out. */
   get standing(): boolean {
-    return this.control.standing(this.#clock.monotonic());
+    return this.control.queued > 0 && this.control.standing(this.#clock.monotonic());
   }
 
   status(): LoadStatus {
@@ -119,16 +119,16 @@ export class NodeLoad {
     const now = this.#clock.monotonic();
     const meter = this.#meters.of(invocation.target.service, invocation.target.name);
     const { rank, caller, deadline } = invocation;
-    const call: Waiting = {
-      ...{ rank, caller, deadline, queuedAt: now, waiting: true, invocation, meter },
-      ...{ start: ignore, refuse: ignore },
-    };
+    if (this.control.startsAtOnce(rank, now)) {
+      if (this.control.sliceEnds) this.#turnSoon();
+      meter.started(0);
+      return this.#run(new Slot(this, meter), run);
+    }
+    const waiting = true;
+    const [start, refuse] = [ignore, ignore];
+    const call: Waiting = { rank, caller, deadline, queuedAt: now, waiting, invocation, meter, start, refuse };
     const arrival = this.control.arrive(call, now);
     switch (arrival.kind) {
-      case "start":
-        this.#turnSoon();
-        meter.started(0);
-        return this.#run(new Slot(this, meter), run);
       case "shed":
         return Promise.resolve(refused(this.#shed(call, arrival.reason)));
       case "wait":
@@ -173,7 +173,7 @@ export class NodeLoad {
     const { signal } = call.invocation;
     return new Promise((resolve) => {
       const onAbort = (): void => {
-        this.control.withdraw(call, this.#clock.monotonic());
+        this.control.withdraw(call);
         call.refuse(failed(new SynodError("cancelled", "its caller had gone before it started")));
       };
       const settle = (result: T | Promise<T>): void => {
@@ -205,7 +205,7 @@ export class NodeLoad {
       if (departure === undefined) break;
       this.#depart(departure, now);
     }
-    if (this.#closed || !this.control.due) return;
+    if (this.#closed || !this.control.due) return this.control.rest();
     this.#leftAt = this.#clock.monotonic();
     this.#turnSoon();
   }

@@ -2,11 +2,12 @@
  * Calls to other nodes: from an invocation to a call on a link, and from what came back to what it means for
  * the call: a reply, "go there instead", or lost on the way.
  */
-import type { Choice } from "../core/load/choice.ts";
+import { lighterOfTwo } from "../core/load/choice.ts";
 import { CallerSession } from "../core/sessions/caller.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
+import type { Random } from "../ports/random.ts";
 import type { Member } from "../ports/store.ts";
 import { hashParts } from "../values/hash.ts";
 import { derivedRecordId, sessionRecordId } from "../values/ids.ts";
@@ -114,10 +115,19 @@ export class PeerCalls {
     return this.conduct.mayRepeat(to);
   }
 
-  /** Of these members those that answer calls of this service, with what they have to do. */
-  answering(members: readonly Member[], service: string): readonly (Member & Choice)[] {
+  /** Of two of these members that answer calls of this service the one with less to do. */
+  lighter(members: readonly Member[], service: string, random: Random): Member | undefined {
     const answering = members.filter(({ incarnation }) => this.conduct.answers(incarnation, service));
-    return answering.map((member) => ({ ...member, load: this.#links?.loadOf(member.incarnation) ?? 0 }));
+    return lighterOfTwo(
+      answering,
+      (member) => this.loadOf(member),
+      () => random.number(),
+    );
+  }
+
+  /** What a member has to do, as far as is known. */
+  loadOf({ incarnation }: Member): number {
+    return this.#links?.loadOf(incarnation) ?? 0;
   }
 
   async call(to: number, invocation: Invocation, epoch: number | undefined): Promise<PeerAnswer> {
@@ -126,18 +136,20 @@ export class PeerCalls {
       const error = new SynodError("unavailable", "this node has no links to others");
       return { kind: "lost", certain: true, cut: false, error };
     }
-    const { breaker, open } = this.conduct.breakerFor(to, invocation.target.service.interface.name);
-    if (open) return notAnswering(invocation);
-    const sentAt = this.#clock.monotonic();
+    const passage = this.conduct.passage(to, invocation.target.service.interface.name);
+    if (passage === undefined) return notAnswering(invocation);
+    const { breaker, budget } = passage;
+    const { answers } = breaker;
     try {
       const body = this.#body(invocation, epoch);
       const reply = await this.#links.call(to, { body, deadline, priority: invocation.rank, signal });
-      this.conduct.answered(to, breaker);
+      breaker.answered();
+      budget.answered();
       return answerOf(invocation, reply);
     } catch (thrown) {
       const error = toSynodError(thrown);
       const unanswered = error.outcome === "unknown" && error.code !== "cancelled";
-      if (unanswered) breaker.unanswered(sentAt, this.#clock.monotonic());
+      if (unanswered) breaker.unanswered(answers, this.#clock.monotonic());
       else breaker.withdrawn();
       return lostOf(invocation, error);
     }

@@ -3,11 +3,23 @@ import { Breaker, type BreakerState } from "../core/load/breaker.ts";
 import { RepeatBudget } from "../core/load/repeat-budget.ts";
 import type { Clock } from "../ports/clock.ts";
 
+/** What is known of one other node. */
+interface Conduct {
+  readonly budget: RepeatBudget;
+  /** By service. */
+  readonly breakers: Map<string, Breaker>;
+}
+
+/** A call that may be sent; what comes of it is told to both. */
+export interface Passage {
+  readonly breaker: Breaker;
+  readonly budget: RepeatBudget;
+}
+
 export class PeerConduct {
   readonly #clock: Clock;
-  readonly #budgets = new Map<number, RepeatBudget>();
-  /** By incarnation, then by service. */
-  readonly #breakers = new Map<number, Map<string, Breaker>>();
+  /** By incarnation. */
+  readonly #peers = new Map<number, Conduct>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -15,52 +27,44 @@ export class PeerConduct {
 
   /** Whether something that was lost on the way may be sent again to that node. */
   mayRepeat(incarnation: number): boolean {
-    return this.#budgetOf(incarnation).take(this.#clock.monotonic());
+    return this.#of(incarnation).budget.take(this.#clock.monotonic());
   }
 
   /** Whether calls of this service are answered there, as far as is known. */
   answers(incarnation: number, service: string): boolean {
-    return this.#breakers.get(incarnation)?.get(service)?.state !== "open";
+    return this.#peers.get(incarnation)?.breakers.get(service)?.state !== "open";
   }
 
-  /** Whether a call may be sent; if so, its outcome is told to the breaker. */
-  breakerFor(incarnation: number, service: string): { readonly breaker: Breaker; readonly open: boolean } {
-    let breakers = this.#breakers.get(incarnation);
-    if (breakers === undefined) {
-      breakers = new Map();
-      this.#breakers.set(incarnation, breakers);
-    }
+  /** Undefined when nothing may be sent there now. */
+  passage(incarnation: number, service: string): Passage | undefined {
+    const { budget, breakers } = this.#of(incarnation);
     let breaker = breakers.get(service);
     if (breaker === undefined) {
       breaker = new Breaker();
       breakers.set(service, breaker);
     }
-    return { breaker, open: breaker.state !== "closed" && !breaker.allows(this.#clock.monotonic()) };
-  }
-
-  answered(incarnation: number, breaker: Breaker): void {
-    this.#budgetOf(incarnation).answered();
-    breaker.answered(this.#clock.monotonic());
+    if (breaker.state !== "closed" && !breaker.allows(this.#clock.monotonic())) return undefined;
+    return { breaker, budget };
   }
 
   /** Breakers of one node that are not closed, by service. */
   breakersOf(incarnation: number): Readonly<Record<string, BreakerState>> {
-    const breakers = [...(this.#breakers.get(incarnation) ?? [])].map(([name, { state }]) => [name, state] as const);
-    return Object.fromEntries(breakers.filter(([, state]) => state !== "closed"));
+    const breakers = [...(this.#peers.get(incarnation)?.breakers ?? [])];
+    const states = breakers.map(([name, { state }]) => [name, state] as const);
+    return Object.fromEntries(states.filter(([, state]) => state !== "closed"));
   }
 
   /** Who is no member any more is forgotten. */
   keep(incarnations: ReadonlySet<number>): void {
-    for (const known of this.#budgets.keys()) if (!incarnations.has(known)) this.#budgets.delete(known);
-    for (const known of this.#breakers.keys()) if (!incarnations.has(known)) this.#breakers.delete(known);
+    for (const known of this.#peers.keys()) if (!incarnations.has(known)) this.#peers.delete(known);
   }
 
-  #budgetOf(incarnation: number): RepeatBudget {
-    let budget = this.#budgets.get(incarnation);
-    if (budget === undefined) {
-      budget = new RepeatBudget(this.#clock.monotonic());
-      this.#budgets.set(incarnation, budget);
+  #of(incarnation: number): Conduct {
+    let conduct = this.#peers.get(incarnation);
+    if (conduct === undefined) {
+      conduct = { budget: new RepeatBudget(this.#clock.monotonic()), breakers: new Map() };
+      this.#peers.set(incarnation, conduct);
     }
-    return budget;
+    return conduct;
   }
 }

@@ -4,7 +4,6 @@
  * an id by which its effect is found again.
  */
 
-import { lighterOfTwo } from "../core/load/choice.ts";
 import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
@@ -85,7 +84,8 @@ export class Router {
     if (invocation.target.operation.kind === "query") environment.counters.queries += 1;
     if (invocation.target.key === null) {
       if (!isHosted(environment, invocation)) return this.#passOn(invocation);
-      return (await this.#spread(invocation)) ?? this.#runStateless(invocation);
+      const spread = environment.load.standing ? await this.#spread(invocation) : undefined;
+      return spread ?? this.#runStateless(invocation);
     }
     const shard = this.#options.shards.ofKey(invocation.target.service, invocation.target.key);
     const progress: Progress = { invocation, opened: null, unknown: false, cuts: 0 };
@@ -290,16 +290,15 @@ export class Router {
   }
 
   /**
-   * What comes in for a stateless service while more comes in than goes out here is for somebody who has less to do, if
+   * While more comes in than goes out here, what comes in for a stateless service is for somebody who has less to do, if
    * one of two others has. Undefined: it stays here. The other one does not send it on.
    */
   async #spread(invocation: Invocation): Promise<GatewayReply | undefined> {
     const { environment, peers } = this.#options;
     const { load, random } = environment;
     const { name } = invocation.target.service.interface;
-    if (!load.standing) return undefined;
-    const other = lighterOfTwo(peers.answering(this.hostedElsewhere(name), name), () => random.number());
-    if (other === undefined || other.load * spreadTimes > load.calls) return undefined;
+    const other = peers.lighter(this.hostedElsewhere(name), name, random);
+    if (other === undefined || peers.loadOf(other) * spreadTimes > load.calls) return undefined;
     const answer = await peers.call(other.incarnation, invocation, undefined);
     if (answer.kind === "reply") return answer.reply;
     if (answer.kind === "lost" && !answer.certain) return failed(answer.error);
@@ -317,8 +316,7 @@ export class Router {
     const { environment, peers } = this.#options;
     const { name } = invocation.target.service.interface;
     for (let attempts = 1; ; attempts++) {
-      const members = peers.answering(this.hostedElsewhere(name), name);
-      const member = lighterOfTwo(members, () => environment.random.number());
+      const member = peers.lighter(this.hostedElsewhere(name), name, environment.random);
       const answer = member && (await peers.call(member.incarnation, invocation, undefined));
       if (answer?.kind === "reply") return answer.reply;
       const lost = answer?.kind === "lost" ? answer : undefined;

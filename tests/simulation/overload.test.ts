@@ -15,7 +15,7 @@ const secondsMs = 1_000;
 const noLimiter: Partial<LoadLimits> = { slotsFirst: 1e6, slotsMin: 1e6, slotsMax: 1e6 };
 /** A queue that takes everything. */
 const noDeadlines: Partial<LoadLimits> = {
-  ...{ queueLengthMax: 1e6, burstWaitMaxMs: 1e9, patiencePart: 1e6, standingWaitMs: 1e9 },
+  ...{ queueLengthMax: 1e6, burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9 },
 };
 
 type Loaded = keyof typeof capacities;

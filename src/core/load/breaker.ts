@@ -20,10 +20,15 @@ export type BreakerState = "closed" | "open" | "half-open";
 
 export class Breaker {
   #failures = 0;
-  #answeredAt = Number.NEGATIVE_INFINITY;
+  #answers = 0;
   #openUntil = 0;
   #openMs = 0;
   #probing = false;
+
+  /** How many calls were answered; a call that is sent remembers it. */
+  get answers(): number {
+    return this.#answers;
+  }
 
   get state(): BreakerState {
     if (this.#openMs === 0) return "closed";
@@ -38,17 +43,17 @@ export class Breaker {
     return true;
   }
 
-  answered(now: number): void {
-    this.#answeredAt = now;
+  answered(): void {
+    this.#answers += 1;
     this.#failures = 0;
     this.#openMs = 0;
     this.#probing = false;
   }
 
-  /** A call that was sent at `sentAt` got no answer. One that others outran says nothing about the target. */
-  unanswered(sentAt: number, now: number): void {
+  /** A call got no answer that was sent after so many answers. One that others outran says nothing about the target. */
+  unanswered(answersThen: number, now: number): void {
     if (this.#probing) return this.#open(now);
-    if (this.#openMs > 0 || this.#answeredAt > sentAt) return;
+    if (this.#openMs > 0 || this.#answers > answersThen) return;
     this.#failures += 1;
     if (this.#failures >= failuresMax) this.#open(now);
   }

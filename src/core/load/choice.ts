@@ -4,16 +4,18 @@
  * Power of Two Choices in Randomized Load Balancing, 1996.)
  */
 
-export interface Choice {
-  /** Calls that it has under way or waiting, as it last said, and those that were sent to it since. */
-  readonly load: number;
-}
-
-/** `draw` gives numbers in [0, 1). Undefined when there is nobody to choose. */
-export function lighterOfTwo<C extends Choice>(choices: readonly C[], draw: () => number): C | undefined {
+/**
+ * `loadOf`: calls that a node has under way or waiting, as it last said, and those that were sent to it since. `draw`
+ * gives numbers in [0, 1). Undefined when there is nobody to choose.
+ */
+export function lighterOfTwo<C>(
+  choices: readonly C[],
+  loadOf: (choice: C) => number,
+  draw: () => number,
+): C | undefined {
   if (choices.length < 2) return choices[0];
   const first = Math.floor(draw() * choices.length);
   // Another one than the first.
   const second = (first + 1 + Math.floor(draw() * (choices.length - 1))) % choices.length;
-  return choices[second]!.load < choices[first]!.load ? choices[second] : choices[first];
+  return loadOf(choices[second]!) < loadOf(choices[first]!) ? choices[second] : choices[first];
 }

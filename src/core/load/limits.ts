@@ -10,13 +10,14 @@ export interface LoadLimits {
   /** How long handlers run in one turn of the event loop before whatever came in meanwhile is looked at. */
   readonly sliceMinMs: number;
   readonly sliceMaxMs: number;
-  /** The wait that a queue may have which does not empty. */
+  /** The wait that a queue may have which does not empty, and the part of a call's time that it may be. */
   readonly standingWaitMs: number;
+  readonly standingPart: number;
   /** A queue that was not empty for this long stands. */
   readonly standingAfterMs: number;
   /** The wait that a burst may have, and the part of the time left to its deadline that a call may spend on it. */
   readonly burstWaitMaxMs: number;
-  readonly patiencePart: number;
+  readonly burstPart: number;
   /** What is always tolerated as a wait for the store. */
   readonly commitWaitMs: number;
   /** How often the limit is looked at. */
@@ -31,9 +32,10 @@ export const defaultLoadLimits: LoadLimits = {
   sliceMinMs: 5,
   sliceMaxMs: 50,
   standingWaitMs: 50,
+  standingPart: 0.05,
   standingAfterMs: 200,
   burstWaitMaxMs: 1_000,
-  patiencePart: 0.25,
+  burstPart: 0.25,
   commitWaitMs: 50,
   windowMs: 50,
 };

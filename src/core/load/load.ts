@@ -7,7 +7,7 @@
  * foreseen as the calls ahead of it times the mean interval between two starts. How much is allowed:
  *
  *     burst: a quarter of the time until its deadline, at most 1 s      the queue was empty a moment ago
- *     standing: 50 ms or 20 calls, at most as much as for a burst       the queue has not been empty for 200 ms
+ *     standing: a twentieth of that time, at least 50 ms or 20 calls    the queue has not been empty for 200 ms
  *
  * after CoDel (RFC 8289), whose 5 ms and 100 ms are those of packets, and DAGOR (WeChat, SoCC 2018), which takes a mean
  * queue wait of 20 ms for overload. A deep queue that stands makes nobody faster and everybody late; a burst is let in, because it will be
@@ -19,8 +19,8 @@
  *
  * Nothing here reads a clock: every method is told the instant. The driver is `runtime/load.ts`:
  *
- *     arrive  ─▶ start now, wait, or shed
- *     turn, then next until it gives nothing  ─▶ start or shed calls that waited
+ *     startsAtOnce, or else arrive  ─▶ wait, or shed
+ *     turn, then next until it gives nothing  ─▶ start or shed calls that waited; rest if none is left that could
  *     finish  ─▶ a slot is free
  */
 import { type Rank, ranks } from "../../values/priority.ts";
@@ -32,8 +32,6 @@ import { Slots } from "./slots.ts";
 export type LoadShedReason = "queue" | "deadline" | "displaced";
 
 export type Arrival<C> =
-  /** It starts now; it has taken a slot. */
-  | { readonly kind: "start" }
   /** It waits: `next` or `expire` will name it. `displaced` is shed in its place. */
   | { readonly kind: "wait"; readonly displaced: C | undefined }
   | { readonly kind: "shed"; readonly reason: LoadShedReason };
@@ -43,14 +41,17 @@ export type Departure<C> =
   | { readonly kind: "start"; readonly call: C }
   | { readonly kind: "shed"; readonly call: C; readonly reason: LoadShedReason };
 
+/** What handlers may take before the slice is counted, ms. */
+const sliceUncountedMs = 1;
 /** The part of the processor that is kept for what was admitted is this, divided by this and one. */
 const sliceTimes = 3;
 /** Weight of a new interval between two starts in the mean. */
 const intervalWeight = 0.2;
-/** Starts of which one interval is taken: single ones jump with every commit. */
-const startsPerInterval = 16;
-/** Or whatever started in this time. */
-const intervalWindowMs = 25;
+/** An interval is taken from this many starts, and over this time or more: calls start in bursts, with every commit. */
+const startsPerIntervalMin = 8;
+const intervalWindowMs = 50;
+/** Or from so many, however quickly. */
+const startsPerIntervalMax = 64;
 /** What a start is taken to need before any was seen. */
 const intervalFirstMs = 0.2;
 /**
@@ -63,7 +64,6 @@ const retryAfterTimes = 4;
 const retryAfterMinMs = 100;
 const retryAfterMaxMs = 5_000;
 
-const start = { kind: "start" } as const;
 const wait = { kind: "wait", displaced: undefined } as const;
 
 export class LoadControl<C extends WaitingCall> {
@@ -72,6 +72,8 @@ export class LoadControl<C extends WaitingCall> {
   readonly #slots: Slots;
   /** When handlers began to run in this turn of the event loop. */
   #sliceBegan: number | null = null;
+  /** Whether a `turn` will come that ends this slice. */
+  #sliceCounts = false;
   #sliceMs: number;
   /** Since when the queue has not been empty. */
   #filledSince: number | null = null;
@@ -103,16 +105,20 @@ export class LoadControl<C extends WaitingCall> {
     return this.#filledSince !== null && now - this.#filledSince >= this.#limits.standingAfterMs;
   }
 
-  /** A call has come. Those of an admitted chain always start. */
+  /** Whether a call that has come starts now; it has taken a slot then. Those of an admitted chain always start. */
+  startsAtOnce(rank: Rank, now: number): boolean {
+    if (rank > ranks.chain && !(this.#queue.length === 0 && this.#slots.free && this.#inSlice(now))) return false;
+    this.#slots.take();
+    return true;
+  }
+
+  /** Whether handlers ran in this turn for so long that somebody has to tell when it is over. */
+  get sliceEnds(): boolean {
+    return this.#sliceCounts;
+  }
+
+  /** A call has come that does not start at once. */
   arrive(call: C, now: number): Arrival<C> {
-    if (call.rank <= ranks.chain) {
-      this.#slots.take();
-      return start;
-    }
-    if (this.#queue.length === 0 && this.#slots.free && this.#inSlice(now)) {
-      this.#slots.take();
-      return start;
-    }
     if (!this.#slots.free) this.#slots.wanted();
     const reason = this.refusal(call.rank, call.caller, call.deadline, now);
     if (reason !== null) return { kind: "shed", reason };
@@ -137,10 +143,11 @@ export class LoadControl<C extends WaitingCall> {
   }
 
   #allowedMs(leftMs: number, now: number): number {
-    const { patiencePart, burstWaitMaxMs, standingWaitMs } = this.#limits;
-    const burst = Math.min(burstWaitMaxMs, patiencePart * leftMs);
+    const { burstPart, burstWaitMaxMs, standingPart, standingWaitMs } = this.#limits;
+    const burst = Math.min(burstWaitMaxMs, burstPart * leftMs);
     if (!this.standing(now)) return burst;
-    return Math.min(burst, Math.max(standingWaitMs, 2 * this.#sliceMs, standingCallsMin * this.#intervalMs));
+    const calls = Math.max(2 * this.#sliceMs, standingCallsMin * this.#intervalMs);
+    return Math.min(burst, Math.max(standingWaitMs, standingPart * leftMs, calls));
   }
 
   /**
@@ -152,7 +159,14 @@ export class LoadControl<C extends WaitingCall> {
     this.#slots.turned(Math.max(0, aroundMs - this.#sliceMs));
     this.#sliceMs = Math.min(sliceMaxMs, Math.max(sliceMinMs, sliceTimes * aroundMs));
     this.#sliceBegan = null;
+    this.#sliceCounts = true;
     this.#slots.look(now);
+  }
+
+  /** The driver has done what could be done, and comes back only when there is more. */
+  rest(): void {
+    this.#sliceBegan = null;
+    this.#sliceCounts = false;
   }
 
   /** The next call that has waited, to be started or shed; undefined when none may start in this turn. */
@@ -162,7 +176,7 @@ export class LoadControl<C extends WaitingCall> {
       return undefined;
     }
     const call = this.#queue.take()!;
-    this.#left(now);
+    this.#left();
     if (call.deadline - now <= this.#intervalMs) return { kind: "shed", call, reason: "deadline" };
     this.#count(now);
     this.#slots.take();
@@ -172,14 +186,14 @@ export class LoadControl<C extends WaitingCall> {
   /** Calls whose deadline passed while they waited. */
   expire(now: number): readonly C[] {
     const expired = this.#queue.takeExpired(now);
-    this.#left(now);
+    this.#left();
     return expired;
   }
 
   /** Nobody waits for this call any more. */
-  withdraw(call: C, now: number): void {
+  withdraw(call: C): void {
     this.#queue.remove(call);
-    this.#left(now);
+    this.#left();
   }
 
   /** How long a caller who was turned away should stay away, ms. */
@@ -188,13 +202,22 @@ export class LoadControl<C extends WaitingCall> {
     return Math.min(retryAfterMaxMs, Math.max(retryAfterMinMs, Math.ceil(retryAfterTimes * waitMs)));
   }
 
-  /** Whether handlers may still run in this turn of the event loop. */
+  /**
+   * Whether handlers may still run in this turn of the event loop. Its beginning need not be told as long as little
+   * happens: only once more than a millisecond has passed since a first call is it of interest whether that was one
+   * turn, and only from there on the slice is counted.
+   */
   #inSlice(now: number): boolean {
-    this.#sliceBegan ??= now;
-    return now - this.#sliceBegan < this.#sliceMs;
+    if (this.#sliceBegan === null) {
+      this.#sliceBegan = now;
+    } else if (!this.#sliceCounts && now - this.#sliceBegan > sliceUncountedMs) {
+      this.#sliceBegan = now;
+      this.#sliceCounts = true;
+    }
+    return !this.#sliceCounts || now - this.#sliceBegan < this.#sliceMs;
   }
 
-  #left(_now: number): void {
+  #left(): void {
     if (this.#queue.length > 0) return;
     this.#filledSince = null;
     this.#startsSince = null;
@@ -206,7 +229,8 @@ export class LoadControl<C extends WaitingCall> {
     if (this.#startsSince === null) return;
     this.#startsCounted += 1;
     const sinceMs = now - this.#startsSince;
-    if (this.#startsCounted < startsPerInterval && sinceMs < intervalWindowMs) return;
+    const enough = this.#startsCounted >= startsPerIntervalMin && sinceMs >= intervalWindowMs;
+    if (!enough && this.#startsCounted < startsPerIntervalMax) return;
     this.#intervalMs += intervalWeight * (sinceMs / this.#startsCounted - this.#intervalMs);
     this.#startsSince = now;
     this.#startsCounted = 0;

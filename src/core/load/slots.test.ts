@@ -72,6 +72,15 @@ describe("the limit of calls under way", () => {
     assert.ok(slots.limit >= before, `${slots.limit}`);
   });
 
+  test("sees by the number of calls at the store that they will wait for long, before any of them has", () => {
+    const slots = new Slots(limits);
+    for (let asked = 0; asked < 200; asked++) slots.storeAsked();
+    for (let answered = 0; answered < 10; answered++) slots.storeAnswered(5);
+    slots.wanted();
+    slots.look(windowMs);
+    assert.ok(slots.limit < 256, "190 calls at 10 in 50 ms");
+  });
+
   test("grows for calls that wait for something else than this node", () => {
     const slots = new Slots(limits);
     let now = 0;

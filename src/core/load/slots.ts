@@ -10,7 +10,8 @@
  *
  * Two things are different. What is measured is not the whole response time, which in a runtime with batched commits
  * grows with L although nothing is wrong, and with whatever the user's handlers wait for; it is the mean wait that
- * the node itself causes: that for the store, and what the event loop is late beyond the slice that handlers are
+ * the node itself causes: that for the store (of the calls that had it behind them, or that the calls in front of it
+ * foretell by Little's law, whichever is longer), and what the event loop is late beyond the slice that handlers are
  * given. It is compared with what is `tolerated`: 50 ms, or three times the lowest mean of late where the store is
  * slow by nature. And L grows only while it is what holds calls back: by q = L as long as the wait is below
  * half of what is tolerated (slow start, as in TCP), so that a store that stood still for two seconds has its calls
@@ -24,6 +25,8 @@ const smoothing = 0.5;
 const gradientMin = 0.5;
 /** Where the store is slow by nature, a wait of this many times its lowest mean is tolerated. */
 const toleratedTimes = 3;
+/** Calls at the store from which on their number says how long they will wait. */
+const foretellingMin = 16;
 /** How quickly the lowest mean is forgotten, by windows: in some seconds. */
 const lowestForgotten = 0.02;
 /** Without any commit a window of calls under way ends after so many lengths: the store stands still. */
@@ -103,7 +106,7 @@ export class Slots {
     const unanswered = this.#waits === 0 && this.#atStore > 0;
     if (unanswered && lastedMs < stalledWindows * windowMs) return;
     // After a pause nothing is known of, only what is under way says something.
-    this.#move(unanswered ? Math.min(lastedMs, 2 * stalledWindows * windowMs) : 0);
+    this.#move(unanswered ? Math.min(lastedMs, 2 * stalledWindows * windowMs) : this.#foretoldMs(lastedMs));
     this.#windowBegan = now;
     this.#waits = 0;
     this.#waitTotalMs = 0;
@@ -112,9 +115,16 @@ export class Slots {
     this.#wanted = false;
   }
 
-  #move(unansweredMs: number): void {
-    const storeMs = this.#waits === 0 ? unansweredMs : this.#waitTotalMs / this.#waits;
-    if (this.#waits > 0) this.#learn(storeMs);
+  /** How long the last of the calls at the store will have waited, at the rate of this window. Few foretell nothing. */
+  #foretoldMs(lastedMs: number): number {
+    if (this.#waits === 0 || this.#atStore < foretellingMin || lastedMs > 2 * this.#limits.windowMs) return 0;
+    return (this.#atStore * lastedMs) / this.#waits;
+  }
+
+  #move(foretoldMs: number): void {
+    const meanMs = this.#waits === 0 ? 0 : this.#waitTotalMs / this.#waits;
+    if (this.#waits > 0) this.#learn(meanMs);
+    const storeMs = Math.max(meanMs, foretoldMs);
     const waitMs = storeMs + (this.#turns === 0 ? 0 : this.#lateTotalMs / this.#turns);
     const tolerated = this.#toleratedMs;
     const gradient = Math.min(1, Math.max(gradientMin, tolerated / Math.max(waitMs, 1e-3)));

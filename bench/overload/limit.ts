@@ -1,0 +1,31 @@
+/** The least program: Node's own HTTP server. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { Run } from "../bench.ts";
+import { measureOverload, type OverloadServer } from "./measure.ts";
+import { compute, durableCounters, holdWriteLock } from "./work.ts";
+
+async function start(folder: string): Promise<OverloadServer> {
+  const { write, database } = durableCounters(folder);
+  const server = createServer((request, response) => {
+    const [, kind, key = ""] = request.url!.split("/");
+    const text = JSON.stringify(kind === "compute" ? compute() : write(key));
+    response.writeHead(200, { "content-length": text.length }).end(text);
+  });
+  server.listen({ host: "127.0.0.1", port: 0 });
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    paths: { compute: "/compute", critical: "/compute", write: "/counter/{key}" },
+    stallStore: (ms) => holdWriteLock(join(folder, "counters.db"), ms),
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      database.close();
+    },
+  };
+}
+
+export const run: Run = (options) => measureOverload(start, options);
