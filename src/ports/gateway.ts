@@ -28,6 +28,8 @@ export interface GatewayCall {
   readonly priority?: Priority | undefined;
   /** Fires when the caller has gone. */
   readonly signal?: AbortSignal | undefined;
+  /** Of a durable command: the answer comes when it is accepted, and not when it has finished. */
+  readonly waitFor?: "acceptance" | undefined;
   /** W3C trace context, carried along. */
   readonly traceparent?: string | undefined;
 }

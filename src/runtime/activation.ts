@@ -6,26 +6,24 @@
  * all it could have seen is durable, the lease is valid, and this activation has been continuous since.
  */
 import type { Change } from "../core/commits/load.ts";
-import {
-  type FailReason,
-  type LookupAnswer,
-  Mailbox,
-  type MailboxEffect,
-  type MailboxInput,
-} from "../core/mailbox/mailbox.ts";
+import { Mailbox } from "../core/mailbox/mailbox.ts";
+import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput } from "../core/mailbox/messages.ts";
 import { invariant, SynodError } from "../errors.ts";
-import type { Timer } from "../ports/clock.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CallRecord } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
+import { Callers } from "./callers.ts";
 import { CommandTurn, type TurnResult } from "./command-turn.ts";
 import type { Committer } from "./committer.ts";
+import { outcomeOf } from "./durable-item.ts";
+import { EntityInbox, type EntityInboxOptions, type InboxEntry, type Pending } from "./entity-inbox.ts";
 import type { Passivable } from "./entity-memory.ts";
 import type { Environment } from "./environment.ts";
 import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
-import { decodeRecorded, failed, failure, withOutcome } from "./replies.ts";
+import { leaseRanOut, lost, moving, refusal } from "./refusals.ts";
+import { decodeRecorded, failed, failure, succeeded } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import { absent, loadSnapshot, type Snapshot } from "./snapshot.ts";
 
@@ -39,21 +37,8 @@ export interface ActivationOptions {
   readonly service: AnyService;
   readonly shard: Shard;
   readonly key: string;
-}
-
-/** A command in the mailbox, with what its lookup found or its turn left. */
-interface Pending {
-  readonly invocation: Invocation;
-  record: CallRecord | null;
-  result: TurnResult | null;
-}
-
-/** Somebody who waits for an answer. */
-interface Call {
-  readonly invocation: Invocation;
-  readonly settle: (attempt: Attempt) => void;
-  readonly timer: Timer;
-  readonly stopListening: () => void;
+  /** The id of a command that the durable command of this number calls. */
+  readonly idOfCall: EntityInboxOptions["idOfCall"];
 }
 
 /** A state that a command left and that is not durable yet. */
@@ -62,6 +47,9 @@ interface Ahead {
   readonly snapshot: Snapshot;
   readonly record: CallRecord | null;
   readonly bytes: number;
+  /** The durable command that was accepted or finished by it. */
+  readonly accepted: InboxEntry | null;
+  readonly finished: InboxEntry | null;
 }
 
 export class Activation implements Passivable {
@@ -70,13 +58,14 @@ export class Activation implements Passivable {
   readonly #mailbox: Mailbox<Pending>;
   readonly #inputs: MailboxInput<Pending>[] = [];
   #driving = false;
-  readonly #calls = new Map<number, Call>();
+  readonly #callers: Callers;
   #lastToken = 0;
   /** The state that the next command runs on. */
   #executed: Snapshot = absent;
   #durable: Snapshot = absent;
   #ahead: Ahead[] = [];
   #turn: CommandTurn | null = null;
+  readonly #inbox: EntityInbox;
   readonly #departures = new Map<number, () => void>();
   #lastDeparture = 0;
   #queries = 0;
@@ -90,6 +79,12 @@ export class Activation implements Passivable {
     this.options = options;
     this.name = nameOfEntity(options.service.interface.name, options.key);
     this.#mailbox = new Mailbox({ mailboxLengthMax: options.environment.limits.mailboxLengthMax });
+    this.#callers = new Callers(options.environment.clock, (token) => this.#drive({ kind: "expire", token }));
+    this.#inbox = new EntityInbox({
+      ...options,
+      drive: (input) => this.#drive(input),
+      token: () => ++this.#lastToken,
+    });
     void this.#load();
   }
 
@@ -99,7 +94,7 @@ export class Activation implements Passivable {
   }
 
   get idle(): boolean {
-    return this.#mailbox.idle && this.#queries === 0 && this.#calls.size === 0;
+    return this.#mailbox.idle && this.#queries === 0 && this.#callers.length === 0;
   }
 
   get queued(): number {
@@ -122,19 +117,20 @@ export class Activation implements Passivable {
     const { environment, shard } = this.options;
     const token = ++this.#lastToken;
     return new Promise((settle) => {
-      const remainingMs = Math.max(0, invocation.deadline - environment.clock.monotonic());
-      const timer = environment.clock.setTimer(remainingMs, () => this.#expire(token));
-      this.#calls.set(token, { invocation, settle, timer, stopListening: this.#listen(invocation, token) });
+      this.#callers.add(token, invocation, settle);
       environment.memory.touch(this);
-      const { id } = invocation;
-      const payload: Pending = { invocation, record: null, result: null };
+      // It may wait long for what holds no slot: for another node's callees, or between attempts.
+      if (invocation.target.operation.durable) invocation.slot?.park();
+      const { id, waitFor: until = "outcome" } = invocation;
+      const payload: Pending = { invocation, record: null, result: null, entry: null };
       if (id === null) {
-        return this.#drive({ kind: "arrive", token, id: null, inputHash: null, lookup: false, payload });
+        return this.#drive({ kind: "arrive", token, id: null, inputHash: null, lookup: false, until, payload });
       }
-      if (!shard.mayExecute(id)) return this.#settle(token, this.#failedAttempt("forgotten"));
-      const record = environment.records.get(shard.nameOfRecord(id.hash));
+      if (!shard.mayExecute(id)) return this.#callers.settle(token, this.#failedAttempt("forgotten"));
+      const recordId = recordIdOf(invocation);
+      const record = environment.records.get(shard.nameOfRecord(recordId));
       if (record !== undefined) return this.#replay([token], record);
-      this.#drive({ kind: "arrive", token, id: id.hash, inputHash: id.inputHash, lookup: true, payload });
+      this.#drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup: true, until, payload });
     });
   }
 
@@ -161,11 +157,13 @@ export class Activation implements Passivable {
     if (this.#dropped !== null) return;
     const { environment, shard } = this.options;
     while (this.#ahead[0] !== undefined && this.#ahead[0].position <= position) {
-      const { snapshot, record, bytes } = this.#ahead.shift()!;
+      const { snapshot, record, bytes, accepted, finished } = this.#ahead.shift()!;
       this.#durable = snapshot;
       environment.counters.undurableBytes -= bytes;
       environment.counters.committedCommands += 1;
       if (record !== null) environment.records.add(shard.nameOfRecord(record.id), record);
+      if (accepted !== null) this.#inbox.becameDurable(accepted);
+      if (finished !== null) this.#inbox.finished(finished);
     }
     environment.memory.touch(this);
     this.#drive({ kind: "durable", position });
@@ -177,11 +175,27 @@ export class Activation implements Passivable {
     this.#drive({ kind: "rolledBack", through, culprit });
   }
 
+  /** The entity moves to another node. Resolves when what was taken from durable commands is written down. */
+  async leave(): Promise<void> {
+    if (this.#dropped === null) await this.#inbox.leave();
+  }
+
+  /** Durable commands that pend, in the order of their acceptance. */
+  get inbox(): EntityInbox {
+    return this.#inbox;
+  }
+
+  /** Resolves when the state is in memory, or never will be. */
+  get loaded(): Promise<void> {
+    return this.#loaded.promise;
+  }
+
   /** Ends this activation. Positions up to `unknownThrough` were in a commit of unknown outcome. */
   drop(reason: SynodError, unknownThrough: number): void {
     if (this.#dropped !== null) return;
     this.#dropped = reason;
     this.#forgetAhead();
+    this.#inbox.drop();
     for (const effect of this.#mailbox.step({ kind: "drop", unknownThrough })) this.#perform(effect);
     this.options.environment.memory.remove(this);
     this.options.shard.forget(this);
@@ -191,7 +205,10 @@ export class Activation implements Passivable {
   async #load(): Promise<void> {
     const { environment, service, shard, key } = this.options;
     try {
-      const result = await environment.reader.read({ kind: "entity", shard: shard.id, key });
+      const [result, items] = await Promise.all([
+        environment.reader.read({ kind: "entity", shard: shard.id, key }),
+        mayHaveItems(service, shard) ? this.#inbox.read() : [],
+      ]);
       if (this.#dropped !== null) return;
       this.#durable = loadSnapshot(service, key, result);
       this.#executed = this.#durable;
@@ -199,6 +216,7 @@ export class Activation implements Passivable {
       this.#isLoaded = true;
       this.#loaded.resolve();
       environment.memory.touch(this);
+      this.#inbox.found(items);
       this.#drive({ kind: "loaded" });
     } catch (error) {
       this.drop(this.#loadError(error), 0);
@@ -250,7 +268,14 @@ export class Activation implements Passivable {
       case "abandon":
         return this.#abandon();
       case "commit":
-        return this.#commit(effect.position, effect.payload.result!);
+        return this.#commit(effect.position, effect.payload.result!, effect.payload.entry);
+      case "enter":
+        return this.#enter(effect.position, effect.payload.entry!);
+      case "accept":
+        for (const token of effect.tokens) this.#leave(token, succeeded(undefined));
+        return;
+      case "suspend":
+        return this.#inbox.suspended(effect.payload.entry!, effect.blame, this.#rollback!);
       case "release":
         return this.#answer(effect.tokens, effect.token, effect.payload.result!.reply);
       case "departed":
@@ -260,9 +285,9 @@ export class Activation implements Passivable {
       case "restore":
         this.#forgetAhead();
         this.#executed = this.#durable;
-        return;
+        return this.#inbox.restored();
       case "fail":
-        for (const token of effect.tokens) this.#settle(token, this.#failedAttempt(effect.reason));
+        for (const token of effect.tokens) this.#fail(token, effect.reason);
     }
   }
 
@@ -272,9 +297,10 @@ export class Activation implements Passivable {
 
   async #findRecord(pending: Pending): Promise<LookupAnswer> {
     const { environment, shard } = this.options;
-    const id = pending.invocation.id!;
+    const id = pending.invocation!.id!;
     try {
-      const result = await environment.reader.read({ kind: "record", shard: shard.id, id: id.hash });
+      const read = { kind: "record", shard: shard.id, id: recordIdOf(pending.invocation!) } as const;
+      const result = await environment.reader.read(read);
       if (result.kind === "corrupt") {
         environment.log.error(`a recorded reply of ${this.name} is damaged`, { error: result.error });
         return "damaged";
@@ -293,24 +319,30 @@ export class Activation implements Passivable {
 
   #run(token: number, attempt: number, pending: Pending): void {
     const { environment, outgoing, service, key } = this.options;
+    const { invocation, entry } = pending;
+    const departure = (): Promise<void> => this.#depart(token, attempt);
+    if (entry !== null) return this.#inbox.run({ token, attempt, pending, snapshot: this.#executed, departure });
     if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
-      return this.#drive({ kind: "shed", token, attempt });
+      return this.#drive({ kind: "shed", token, attempt, reason: "shed" });
+    }
+    if (invocation!.target.operation.durable) {
+      return this.#inbox.run({ token, attempt, pending, snapshot: this.#executed, departure });
     }
     const turn = new CommandTurn({
       environment,
       outgoing,
-      invocation: pending.invocation,
+      invocation: invocation!,
       attempt,
       service,
       key,
       snapshot: this.#executed,
-      departure: () => this.#depart(token, attempt),
+      departure,
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
         this.#closeDepartures();
         pending.result = result;
-        if (result.changed) pending.invocation.slot?.storeAsked(environment.clock.monotonic());
+        if (result.changed) invocation!.slot?.storeAsked(environment.clock.monotonic());
         this.#drive({ kind: "finished", token, attempt, changed: result.changed });
       },
     });
@@ -322,6 +354,7 @@ export class Activation implements Passivable {
   #abandon(): void {
     this.#turn?.abandon();
     this.#turn = null;
+    this.#inbox.abandoned();
     this.#closeDepartures();
   }
 
@@ -340,30 +373,46 @@ export class Activation implements Passivable {
     });
   }
 
-  #commit(position: number, { state, record }: TurnResult): void {
-    const { environment, committer, service, shard, key } = this.options;
+  #commit(position: number, { state, record }: TurnResult, finished: InboxEntry | null): void {
+    const { shard } = this.options;
     const before = this.#executed;
     if (state !== undefined) {
       const version = state === null ? 0 : shard.nextVersion(before.version);
       this.#executed = { version, text: state };
     }
-    const change: Change = {
+    // Calls that its handler did not wait for never leave.
+    if (finished !== null) this.#closeDepartures();
+    const work = finished === null ? null : { finished: [finished.item.number] };
+    this.#add({ position, expectedVersion: before.version, state, record, work }, null, finished);
+  }
+
+  /** A durable command goes into the inbox, and its entity's state stays as it is. */
+  #enter(position: number, entry: InboxEntry): void {
+    const expectedVersion = this.#executed.version;
+    const work = { accepted: [entry.item] };
+    this.#add({ position, expectedVersion, state: undefined, record: null, work }, entry, null);
+  }
+
+  #add(
+    own: Pick<Change, "position" | "expectedVersion" | "state" | "record" | "work">,
+    accepted: InboxEntry | null,
+    finished: InboxEntry | null,
+  ): void {
+    const { environment, committer, service, shard, key } = this.options;
+    const { position, state, record } = own;
+    const input = accepted?.item.input?.length ?? 0;
+    const bytes = key.length + (state?.length ?? 0) + (record?.reply.length ?? 0) + input;
+    this.#ahead.push({ position, snapshot: this.#executed, record, bytes, accepted, finished });
+    environment.counters.undurableBytes += bytes;
+    committer.add({
+      ...own,
       shard: shard.id,
       epoch: shard.epoch,
       key,
-      position,
-      expectedVersion: before.version,
       version: this.#executed.version,
       stateVersion: service.state!.version,
-      state,
-      record,
-      work: null,
       floors: shard.takeRisenFloors(),
-    };
-    const bytes = key.length + (state?.length ?? 0) + (record?.reply.length ?? 0);
-    this.#ahead.push({ position, snapshot: this.#executed, record, bytes });
-    environment.counters.undurableBytes += bytes;
-    committer.add(change);
+    });
   }
 
   /** Copies of a call learn that theirs was not the one that took effect. */
@@ -375,18 +424,26 @@ export class Activation implements Passivable {
 
   #replay(tokens: readonly number[], record: CallRecord): void {
     for (const token of tokens) {
-      const same = this.#calls.get(token)?.invocation.id?.inputHash === record.inputHash;
+      const same = this.#callers.invocation(token)?.id?.inputHash === record.inputHash;
       if (same) this.#leave(token, decodeRecorded(record.reply));
-      else this.#settle(token, this.#failedAttempt("mismatch"));
+      else this.#callers.settle(token, this.#failedAttempt("mismatch"));
     }
   }
 
+  #fail(token: number, reason: FailReason): void {
+    const durable = this.#callers.invocation(token)?.target.operation.durable;
+    this.#callers.settle(token, this.#failedAttempt(reason, durable));
+  }
+
   /** The lease's part of the exit gate. */
-  #leave(token: number, reply: GatewayReply): void {
-    if (this.options.environment.lease.valid) return this.#settle(token, { reply });
-    const call = this.#calls.get(token);
-    if (call === undefined) return;
-    void this.#throughGate(reply, call.invocation.deadline, false).then((attempt) => this.#settle(token, attempt));
+  #leave(token: number, full: GatewayReply): void {
+    const { waitFor, target } = this.#callers.invocation(token) ?? {};
+    const accepted = waitFor === "acceptance" && target?.operation.durable === true && isRecorded(full);
+    const reply = accepted ? { ...succeeded(undefined), replayed: full.replayed } : full;
+    if (this.options.environment.lease.valid) return this.#callers.settle(token, { reply });
+    const invocation = this.#callers.invocation(token);
+    if (invocation === undefined) return;
+    void this.#throughGate(reply, invocation.deadline, false).then((attempt) => this.#callers.settle(token, attempt));
   }
 
   /** `harmless`: the answer is a query's, so that without it nothing has happened. */
@@ -397,61 +454,20 @@ export class Activation implements Passivable {
     return lost(this.#dropped ?? leaseRanOut(), harmless);
   }
 
-  #settle(token: number, attempt: Attempt): void {
-    const call = this.#calls.get(token);
-    if (call === undefined) return;
-    this.#calls.delete(token);
-    call.timer.cancel();
-    call.stopListening();
-    call.settle(attempt);
-  }
-
-  #listen({ signal }: Invocation, token: number): () => void {
-    if (signal === undefined) return () => {};
-    const onAbort = (): void => this.#expire(token);
-    signal.addEventListener("abort", onAbort);
-    return () => signal.removeEventListener("abort", onAbort);
-  }
-
-  #expire(token: number): void {
-    if (this.#calls.has(token)) this.#drive({ kind: "expire", token });
-  }
-
-  #failedAttempt(reason: FailReason): Attempt {
+  #failedAttempt(reason: FailReason, durable = false): Attempt {
     const { name } = this;
     switch (reason) {
-      case "full":
-        return { reply: failure("resource_exhausted", `too many commands wait for ${name}`, { retryAfterMs: 1_000 }) };
-      case "shed": {
-        const message = "too much waits for the store to make it durable";
-        return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
-      }
-      case "mismatch": {
-        const message = `this idempotency key was used with another input for ${name}`;
-        return { reply: failure("invalid_argument", message) };
-      }
-      case "expired":
-        return { reply: failure("deadline_exceeded", `${name} did not get it done in time; it did not happen`) };
-      case "expired-unknown": {
-        const message = `${name} did not answer in time; the command may take effect all the same`;
-        return { reply: failure("deadline_exceeded", message, { outcome: "unknown" }) };
-      }
-      case "lookup-failed":
-        return { reply: failure("unavailable", `the store did not answer for ${name}`, { retryAfterMs: 1_000 }) };
-      case "damaged": {
-        const message = `the recorded reply of ${name} is damaged: restore the store from a backup`;
-        return { reply: failure("data_loss", message, { outcome: "unknown" }) };
-      }
-      case "forgotten": {
-        const message = `this idempotency key is older than what ${name} remembers: whether it was used is not known`;
-        return { reply: failure("failed_precondition", message, { outcome: "unknown" }) };
-      }
       case "rolled-back":
         return { reply: failed(this.#rollback!) };
       case "dropped":
-        return lost(this.#dropped!, true);
+        return lost(this.#dropped ?? moving(), true);
       case "dropped-unknown":
-        return lost(this.#dropped!, false);
+        return lost(this.#dropped ?? moving(), false);
+      case "blocked":
+      case "parked":
+        return { reply: this.#inbox.refusal(reason) };
+      default:
+        return { reply: refusal(reason, name, durable) };
     }
   }
 
@@ -462,12 +478,16 @@ export class Activation implements Passivable {
   }
 }
 
-function leaseRanOut(): SynodError {
-  return new SynodError("unavailable", "this node's lease has run out", { retryAfterMs: 1_000 });
+/** Under which id the record of a call is kept. */
+function recordIdOf({ id, target }: Invocation): string {
+  return target.operation.durable ? outcomeOf(id!).id : id!.hash;
 }
 
-/** Lost for a reason that a repeat may find gone; otherwise (damaged state, say) the reason is the reply. */
-function lost(reason: SynodError, certain: boolean): Attempt {
-  const reply = withOutcome(failed(reason), certain ? "not-happened" : "unknown");
-  return reason.retryable ? { reply, lost: { certain } } : { reply };
+/** Services without durable commands pay nothing for those of others. */
+function mayHaveItems({ interface: { operations } }: AnyService, shard: Shard): boolean {
+  return shard.hasLeftItems || Object.values(operations).some(({ durable }) => durable);
+}
+
+function isRecorded(reply: GatewayReply): boolean {
+  return reply.ok || reply.error.declared;
 }

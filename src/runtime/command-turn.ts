@@ -2,14 +2,13 @@
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CallRecord } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
-import { encodeJson } from "../values/json.ts";
+import { Draft } from "./draft.ts";
 import type { Environment } from "./environment.ts";
-import type { StateAccess } from "./handler-context.ts";
 import { HandlerRun, type Settled } from "./handler-run.ts";
-import { type Invocation, nameOfEntity } from "./invocation.ts";
+import type { Invocation } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { encodeRecorded } from "./replies.ts";
-import { absent, draftOf, initialText, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 export interface CommandTurnOptions {
   readonly environment: Environment;
@@ -36,14 +35,14 @@ export interface TurnResult {
 export class CommandTurn {
   readonly #options: CommandTurnOptions;
   readonly #run: HandlerRun;
-  #draft: { value: unknown } | null = null;
-  #cleared = false;
+  readonly #draft: Draft;
 
   constructor(options: CommandTurnOptions) {
     this.#options = options;
-    const { environment, outgoing, invocation, attempt, departure } = options;
+    const { environment, outgoing, invocation, attempt, departure, service, key, snapshot } = options;
+    this.#draft = new Draft({ service, key, snapshot, stateBytesMax: environment.limits.stateBytesMax });
     this.#run = new HandlerRun(
-      { environment, outgoing, invocation, attempt, departure, state: this.#access() },
+      { environment, outgoing, invocation, attempt, departure, state: this.#draft.access },
       (settled) => options.onFinished(this.#finish(settled)),
     );
   }
@@ -57,43 +56,15 @@ export class CommandTurn {
     this.#run.revoke("its turn was over");
   }
 
-  #access(): StateAccess {
-    const { service, key, snapshot } = this.#options;
-    return {
-      get: () => {
-        this.#draft ??= { value: draftOf(service, key, this.#cleared ? absent : snapshot) };
-        return this.#draft.value;
-      },
-      set: (value) => {
-        this.#draft = { value };
-      },
-      clear: () => {
-        this.#cleared = true;
-        this.#draft = null;
-      },
-    };
-  }
-
   #finish({ kind, reply }: Settled): TurnResult {
     if (kind === "error") return { reply, state: undefined, record: null, changed: false };
     try {
-      const state = kind === "value" ? this.#state() : undefined;
+      const state = kind === "value" ? this.#draft.left() : undefined;
       const record = this.#record(reply);
       return { reply, state, record, changed: state !== undefined || record !== null };
     } catch (error) {
       return { reply: this.#run.failureOf(error), state: undefined, record: null, changed: false };
     }
-  }
-
-  /** The state that the handler left, or undefined when that is the state it found. */
-  #state(): string | null | undefined {
-    const { service, key, snapshot, environment } = this.#options;
-    if (this.#draft === null) return this.#cleared && snapshot.text !== null ? null : undefined;
-    const subject = `the state of ${nameOfEntity(service.interface.name, key)}`;
-    const text = encodeJson(this.#draft.value, subject, environment.limits.stateBytesMax);
-    if (this.#cleared && text === initialText(service, key)) return snapshot.text === null ? undefined : null;
-    // An entity without a row that was only looked at, or set to what it is, stays without a row.
-    return text === (snapshot.text ?? initialText(service, key)) ? undefined : text;
   }
 
   #record(reply: GatewayReply): CallRecord | null {

@@ -147,6 +147,7 @@ export class NodeGateway implements Gateway {
       deadline: clock.monotonic() + this.#timeout(call.timeoutMs),
       signal: call.signal,
       traceparent: call.traceparent,
+      waitFor: call.waitFor,
     };
   }
 

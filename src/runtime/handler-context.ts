@@ -30,8 +30,9 @@ export class HandlerContext {
   constructor(run: HandlerRun) {
     this.#run = run;
     const { environment, invocation } = run.options;
-    this.#now = environment.clock.wall();
-    this.#deadline = this.#now + Math.max(0, invocation.deadline - environment.clock.monotonic());
+    const wall = environment.clock.wall();
+    this.#now = run.options.now ?? wall;
+    this.#deadline = wall + Math.max(0, invocation.deadline - environment.clock.monotonic());
   }
 
   get key(): string | undefined {
@@ -56,6 +57,11 @@ export class HandlerContext {
 
   get to(): (callee: unknown, ...rest: unknown[]) => unknown {
     return (callee, ...rest) => this.#use().options.outgoing.to(this.#run, callee, rest);
+  }
+
+  /** The steps of a durable command: what comes of `act` is recorded, and not done again once it is. */
+  get step(): (name: string, act: () => unknown) => Promise<unknown> {
+    return (name, act) => this.#use().options.outgoing.step(this.#run, name, act);
   }
 
   /** Ms since 1970; the same for the whole run of the handler. */

@@ -7,8 +7,8 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import { validate } from "../service/schema.ts";
 import { decodeJson, encodeJson } from "../values/json.ts";
 import type { Environment } from "./environment.ts";
-import { HandlerContext, type StateAccess } from "./handler-context.ts";
-import { type Invocation, nameOfTarget } from "./invocation.ts";
+import { type CallOptions, HandlerContext, type StateAccess } from "./handler-context.ts";
+import { type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { declared, failed, failure, passesThrough, succeeded, withOutcome } from "./replies.ts";
 
@@ -22,6 +22,28 @@ export interface HandlerRunOptions {
   readonly state: StateAccess | null;
   /** Waits until a call of this handler may leave (the exit gate). */
   readonly departure: () => Promise<void>;
+  /** `ctx.now`, ms since 1970; left out: the instant of this run. */
+  readonly now?: number;
+  /** The input, where somebody has decoded it already. */
+  readonly decoded?: { readonly input: unknown };
+  /** How the calls and steps of a durable command are made. */
+  readonly journaled?: JournaledCalls;
+}
+
+/** A call of a durable command: it leaves, and its outcome comes back, by way of the journal. */
+export interface JournaledCall {
+  readonly target: Target;
+  /** JSON text. */
+  readonly input: string | undefined;
+  readonly options: CallOptions;
+  /** The number of the call in this run. */
+  readonly number: number;
+}
+
+/** These promises settle with what is recorded, or never: what else may happen is not for the handler to see. */
+export interface JournaledCalls {
+  call(call: JournaledCall): Promise<GatewayReply>;
+  step(name: string, act: () => unknown, number: number): Promise<GatewayReply>;
 }
 
 /** How a handler settled: its reply, and whether that is one that a repeat must get too. */
@@ -50,12 +72,12 @@ export class HandlerRun {
 
   /** Runs the handler. Settles in the same turn of the event loop when the handler is synchronous. */
   start(): void {
-    const { environment, invocation } = this.options;
+    const { environment, invocation, decoded } = this.options;
     const { target } = invocation;
     this.#startedAt = environment.clock.monotonic();
     let input: unknown;
     try {
-      input = this.#input();
+      input = decoded === undefined ? decodeInput(invocation) : decoded.input;
     } catch (error) {
       return this.#settle({ kind: "error", reply: failed(toSynodError(error, "not-happened")) });
     }
@@ -129,19 +151,6 @@ export class HandlerRun {
       slot?.unpark();
       this.#pendingCalls.delete(number);
     }
-  }
-
-  #input(): unknown {
-    const { target, input } = this.options.invocation;
-    const name = nameOfTarget(target);
-    const { input: schema } = target.operation;
-    if (schema === undefined) {
-      if (input === undefined) return undefined;
-      throw new SynodError("invalid_argument", `${name} takes no input`);
-    }
-    // An absent input is for the schema to judge: it may be optional.
-    const value = input === undefined ? undefined : decodeJson(input, `the input of ${name}`);
-    return validate(schema, value, `the input of ${name}`);
   }
 
   #returned(value: unknown): void {
@@ -229,6 +238,19 @@ export class HandlerRun {
     this.revoke("its operation had ended");
     this.#onSettled(settled);
   }
+}
+
+/** The input as the handler gets it; throws when the operation's schema does not accept it. */
+export function decodeInput({ target, input }: Pick<Invocation, "target" | "input">): unknown {
+  const name = nameOfTarget(target);
+  const { input: schema } = target.operation;
+  if (schema === undefined) {
+    if (input === undefined) return undefined;
+    throw new SynodError("invalid_argument", `${name} takes no input`);
+  }
+  // An absent input is for the schema to judge: it may be optional.
+  const value = input === undefined ? undefined : decodeJson(input, `the input of ${name}`);
+  return validate(schema, value, `the input of ${name}`);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

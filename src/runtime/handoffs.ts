@@ -85,6 +85,9 @@ export class Handoffs {
   async #quiesce(shard: Shard, next: number): Promise<void> {
     const { environment } = this.#options;
     shard.leaveTo(next);
-    await within(environment.clock, environment.limits.handoffDrainMs, shard.whenQuiet());
+    // What was accepted goes on over there: its attempts end at once, and are not counted.
+    const abandoned = [...shard.activations.values()].map((activation) => activation.leave());
+    const quiet = Promise.all([...abandoned, shard.whenQuiet()]);
+    await within(environment.clock, environment.limits.handoffDrainMs, quiet);
   }
 }

@@ -2,18 +2,19 @@
  * Calls of other nodes: they were checked where they came in, so what is asked here is only whether their
  * caller is still a member, whether this node owns the entity, and whether the call may still be executed.
  */
-import { SynodError } from "../errors.ts";
+import { SynodError, toSynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyService } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
-import { sessionRecordId } from "../values/ids.ts";
+import { derivedRecordId, sessionRecordId } from "../values/ids.ts";
 import { rankOfByte } from "../values/priority.ts";
 import type { CallBody, ReplyBody } from "../wire/frames.ts";
 import type { Environment } from "./environment.ts";
 import type { CommandId, Invocation, Target } from "./invocation.ts";
 import type { InboundCall } from "./links/calls.ts";
 import type { Membership } from "./membership.ts";
-import { clusterService, endedCallerCode } from "./peer-calls.ts";
+import type { ItemOperation, Operators } from "./operators.ts";
+import { clusterService, endedCallerCode, operateOperation, releasedOperation } from "./peer-calls.ts";
 import { failed } from "./replies.ts";
 import type { Router } from "./router.ts";
 
@@ -21,6 +22,7 @@ export interface InboundCallsOptions {
   readonly environment: Environment;
   readonly membership: Membership;
   readonly router: Router;
+  readonly operators: Operators;
 }
 
 export class InboundCalls {
@@ -51,11 +53,13 @@ export class InboundCalls {
 
   async #answer(call: InboundCall): Promise<ReplyBody> {
     const { membership, router } = this.#options;
-    if (call.body.service === clusterService) return this.#notice();
+    if (call.body.service === clusterService && call.body.operation === releasedOperation) return this.#notice();
     if (!membership.mayCall(call.incarnation)) {
       const message = `incarnation ${call.incarnation} of ${call.from.node} is not a member any more`;
       return statusOf(failed(new SynodError(endedCallerCode, message, { retryable: false })));
     }
+    if (call.body.service === clusterService && call.body.operation === operateOperation)
+      return this.#operate(call.body);
     const target = this.#target(call.body);
     if (target === undefined) {
       const { service, operation } = call.body;
@@ -70,6 +74,15 @@ export class InboundCalls {
   #notice(): ReplyBody {
     this.#options.membership.poke();
     return { kind: "ok", output: undefined, replayed: false };
+  }
+
+  async #operate({ input }: CallBody): Promise<ReplyBody> {
+    try {
+      await this.#options.operators.operateHere(JSON.parse(input ?? "null") as ItemOperation);
+      return { kind: "ok", output: undefined, replayed: false };
+    } catch (error) {
+      return statusOf(failed(toSynodError(error)));
+    }
   }
 
   #target({ service: name, key, operation: operationName }: CallBody): Target | undefined {
@@ -94,6 +107,7 @@ function invocationOf({ body, deadline, signal, priority }: InboundCall, target:
     deadline,
     signal,
     traceparent: body.traceparent,
+    waitFor: body.waitFor,
   };
 }
 
@@ -102,7 +116,7 @@ function commandIdOf({ identity, command, input }: CallBody): CommandId | null {
   if (identity !== undefined) {
     const { session, number, floor, open } = identity;
     return {
-      hash: sessionRecordId(session, number),
+      hash: command === undefined ? sessionRecordId(session, number) : derivedRecordId(session, number, command.id),
       inputHash,
       keyTime: null,
       call: { session, number },

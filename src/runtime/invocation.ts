@@ -31,6 +31,8 @@ export interface Invocation {
   /** Fires when the caller has gone. */
   readonly signal: AbortSignal | undefined;
   readonly traceparent: string | undefined;
+  /** Of a durable command: its acceptance is answer enough. */
+  readonly waitFor?: "acceptance" | undefined;
   /** What it holds while it is carried out on this node. */
   slot?: Slot;
 }
@@ -41,7 +43,10 @@ export interface CommandId {
   readonly inputHash: string;
   /** The instant in a timed key, ms since 1970; null for opaque keys and for calls of a session. */
   readonly keyTime: number | null;
-  /** For a command that got its id from Synod: its place in the session of the node where it came in. */
+  /**
+   * For a command that got its id from Synod: the number in a session to which it belongs. The session is that of the
+   * node where it came in, or of the shard whose durable command calls it, or whose message it is.
+   */
   readonly call?: { readonly session: string; readonly number: number };
   /** What came along with it: which calls of that session are settled. */
   readonly floor?: Floor;

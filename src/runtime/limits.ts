@@ -1,5 +1,7 @@
 /** Every bound of a node, with its unit last (guarantee G6). */
 
+import type { ScheduleLimits } from "../core/durable/schedule.ts";
+
 export interface NodeLimits {
   /** How long a lease lasts after a renewal. */
   readonly leaseTtlMs: number;
@@ -53,6 +55,19 @@ export interface NodeLimits {
   readonly cutsMax: number;
   /** Calls that one handler may have waiting at once. */
   readonly callsPerHandlerMax: number;
+  /** Durable commands of one entity that are not finished, parked ones included. */
+  readonly inboxLengthMax: number;
+  /** How long one attempt of a durable command may take. */
+  readonly attemptTimeoutMs: number;
+  /** How often an attempt makes one call whose callee waits, before the attempt ends. */
+  readonly callTriesMax: number;
+  /** The longest wait before the second of these tries, and before any. */
+  readonly callBackoffBaseMs: number;
+  readonly callBackoffMaxMs: number;
+  /** Open numbers that the floor of a shard's session names. */
+  readonly shardOpenLengthMax: number;
+  /** When a durable command that did not finish is tried again. */
+  readonly schedule: ScheduleLimits;
 }
 
 export const defaultLimits: NodeLimits = {
@@ -82,4 +97,11 @@ export const defaultLimits: NodeLimits = {
   expectedMembersWaitMs: 1_000,
   cutsMax: 2,
   callsPerHandlerMax: 1_000,
+  inboxLengthMax: 100,
+  attemptTimeoutMs: 5 * 60 * 1_000,
+  callTriesMax: 10,
+  callBackoffBaseMs: 50,
+  callBackoffMaxMs: 5_000,
+  shardOpenLengthMax: 64,
+  schedule: { attemptsMax: 16, ageMaxMs: 7 * 24 * 60 * 60 * 1_000, backoffBaseMs: 100, backoffMaxMs: 60_000 },
 };

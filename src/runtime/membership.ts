@@ -24,6 +24,8 @@ const suspectIntervalMs = 100;
 export interface MembershipEvents {
   /** The store has admitted the node: everything of an earlier incarnation is void. */
   joined(incarnation: number): void;
+  /** The node owns these from now on. */
+  claimed(shards: readonly ShardId[]): void;
   /** The lease was ended by somebody else; the membership joins again by itself. */
   ended(): void;
   /** Members or owners have changed. */
@@ -271,6 +273,7 @@ export class Membership {
     // Whatever this node owned of these was dropped before: only shards without an epoch are asked for.
     this.#shards.own(result.claimed);
     this.#apply(result.view);
+    this.#events.claimed(result.claimed.map(({ shard }) => shard));
     for (const { incarnation } of request.expired) {
       // Its owner may have renewed it at the last moment: then the store has left it alone.
       if (this.member(incarnation) !== undefined) continue;

@@ -12,6 +12,7 @@ import type { Random } from "../ports/random.ts";
 import type { Store } from "../ports/store.ts";
 import type { AnySystem } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
+import type { Activation } from "./activation.ts";
 import { Committer } from "./committer.ts";
 import { EntityMemory } from "./entity-memory.ts";
 import { type Environment, newCounters, within } from "./environment.ts";
@@ -26,9 +27,11 @@ import type { LinkStatistics } from "./links/statistics.ts";
 import { type LoadStatus, NodeLoad } from "./load.ts";
 import { Membership } from "./membership.ts";
 import { OperationMeters } from "./operation-meters.ts";
+import { type ItemOperation, Operators } from "./operators.ts";
 import { PeerCalls } from "./peer-calls.ts";
 import { Reader } from "./reader.ts";
 import { RecordCache } from "./record-cache.ts";
+import { Resumption } from "./resumption.ts";
 import { Retention } from "./retention.ts";
 import { Router } from "./router.ts";
 import type { Shard } from "./shard.ts";
@@ -126,6 +129,8 @@ export interface RunningNode {
   readonly gateway: Gateway;
   status(): NodeStatus;
   inspect(service: string, key: string): Promise<EntityInspection>;
+  /** Has a durable command tried again, or takes it out of its inbox, at whichever node owns it. */
+  operate(operation: ItemOperation): Promise<void>;
   /** Looks at the membership now, because somebody knows that it has changed. */
   refresh(): void;
   /** Hands its shards to other members, if there are any, for `drainMs` at the most; goes on serving meanwhile. */
@@ -157,6 +162,8 @@ class Node implements RunningNode {
   readonly #peers: PeerCalls;
   readonly #handoffs: Handoffs;
   readonly #inbound: InboundCalls;
+  readonly #resumption: Resumption;
+  readonly #operators: Operators;
   readonly #network: NodeNetwork | undefined;
   #address: string | null = null;
   readonly gateway: NodeGateway;
@@ -166,39 +173,22 @@ class Node implements RunningNode {
   #reportStopped: (reason: SynodError | undefined) => void = () => {};
 
   constructor(options: NodeOptions) {
-    const { node, system, store, clock, random, log } = options;
-    const limits = { ...defaultLimits, ...options.limits };
-    const meters = new OperationMeters(system, options.meters ?? noMeters);
-    this.#environment = {
-      node,
-      system,
-      store,
-      clock,
-      random,
-      log,
-      limits,
-      meters,
-      load: new NodeLoad(clock, meters, options.loadLimits),
-      lease: new LeaseGuard(clock, limits),
-      reader: new Reader(store, clock),
-      records: new RecordCache(limits.recordCacheLengthMax),
-      memory: new EntityMemory(limits.entityMemoryBytesMax),
-      counters: newCounters(),
-      queryRuns: new Set(),
-    };
+    const { system, store, clock } = options;
+    const environment = environmentOf(options);
+    this.#environment = environment;
     this.#onJoined = options.onJoined;
     this.stopped = new Promise((resolve) => {
       this.#reportStopped = resolve;
     });
-    this.#shards = new Shards(system, store.identity.shardsPerService);
+    this.#shards = new Shards(system, store.identity.shardsPerService, environment.limits.shardOpenLengthMax);
     const shards = this.#shards;
-    const environment = this.#environment;
     const membership = new Membership({
       environment,
       shards,
       expectedMembers: options.expectedMembers ?? 1,
       events: {
         joined: (incarnation) => this.#joined(incarnation),
+        claimed: (claimed) => this.#resumption.claimed(claimed.map((id) => shards.get(id))),
         ended: () => this.#disownAll("this node's lease was ended"),
         changed: ({ members }) => {
           this.#links?.connectTo(members);
@@ -212,11 +202,14 @@ class Node implements RunningNode {
     this.#membership = membership;
     this.#network = options.network;
     this.#links = options.network === undefined ? null : this.#makeLinks(options.network);
-    const peers = new PeerCalls(this.#links, options.clock);
+    const peers = new PeerCalls(this.#links, clock);
     this.#peers = peers;
     const committer = (): Committer => this.#currentCommitter();
     this.#router = new Router({ environment, shards, membership, peers, committer });
-    this.#inbound = new InboundCalls({ environment, membership, router: this.#router });
+    const activate = (shard: Shard, key: string): Activation | undefined => this.#router.activate(shard, key);
+    this.#resumption = new Resumption({ environment, activate });
+    this.#operators = new Operators({ environment, shards, membership, peers, activate });
+    this.#inbound = new InboundCalls({ environment, membership, router: this.#router, operators: this.#operators });
     const tell = (incarnation: number): void => void peers.tellReleased(incarnation);
     this.#handoffs = new Handoffs({ environment, shards, membership, committer, tell });
     this.#retention = new Retention(this.#environment, this.#shards, this.#membership, {
@@ -299,6 +292,10 @@ class Node implements RunningNode {
     return inspectEntity(this.#environment, this.#shards, this.#membership, service, key);
   }
 
+  operate(operation: ItemOperation): Promise<void> {
+    return this.#operators.operate(operation);
+  }
+
   stop(drainMs: number): Promise<void> {
     this.#stopping ??= this.#stop(drainMs, undefined);
     return this.#stopping;
@@ -317,6 +314,7 @@ class Node implements RunningNode {
     this.#membership.stopClaiming();
     this.gateway.state = "stopped";
     this.#router.close();
+    for (const { activations } of this.#shards) for (const activation of activations.values()) void activation.leave();
     this.#environment.load.close();
     await within(clock, Math.max(leftMs(), flushMs), this.#committer?.whenIdle() ?? Promise.resolve());
     const { lease, limits, queryRuns } = this.#environment;
@@ -409,4 +407,27 @@ class Node implements RunningNode {
     this.#committer?.disown(shard, new SynodError("unavailable", "the shard is claimed again", { retryAfterMs: 100 }));
     this.#membership.poke();
   }
+}
+
+function environmentOf(options: NodeOptions): Environment {
+  const { node, system, store, clock, random, log } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const meters = new OperationMeters(system, options.meters ?? noMeters);
+  return {
+    node,
+    system,
+    store,
+    clock,
+    random,
+    log,
+    limits,
+    meters,
+    load: new NodeLoad(clock, meters, options.loadLimits),
+    lease: new LeaseGuard(clock, limits),
+    reader: new Reader(store, clock),
+    records: new RecordCache(limits.recordCacheLengthMax),
+    memory: new EntityMemory(limits.entityMemoryBytesMax),
+    counters: newCounters(),
+    queryRuns: new Set(),
+  };
 }

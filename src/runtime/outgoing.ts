@@ -9,6 +9,7 @@ import type { AnyInterface, AnyOperation, AnyService } from "../service/model.ts
 import { validate } from "../service/schema.ts";
 import { parseDuration } from "../values/durations.ts";
 import { hashParts } from "../values/hash.ts";
+import { derivedRecordId } from "../values/ids.ts";
 import { encodeJson } from "../values/json.ts";
 import { ranks } from "../values/priority.ts";
 import type { CallOptions } from "./handler-context.ts";
@@ -75,13 +76,48 @@ export class Outgoing {
     const name = nameOfTarget(target);
     return run.during(name, async (number) => {
       const text = input === undefined ? undefined : encodeJson(input, `the input of ${name}`);
-      const invocation = this.#invocation(run, options, target, text, number);
-      await run.options.departure();
-      run.check();
-      const reply = await this.#dispatch(invocation);
+      const { journaled } = run.options;
+      const reply = await (journaled === undefined
+        ? this.#callNow(run, options, target, text, number)
+        : journaled.call({ target, input: text, options, number }));
       if (!reply.ok) return { ok: false, error: toError(reply.error) };
       return { ok: true, value: reply.output === undefined ? undefined : JSON.parse(reply.output) };
     });
+  }
+
+  async #callNow(
+    run: HandlerRun,
+    options: CallOptions,
+    target: Target,
+    input: string | undefined,
+    number: number,
+  ): Promise<GatewayReply> {
+    const invocation = this.#invocation(run, options, target, input, number);
+    await run.options.departure();
+    run.check();
+    return this.#dispatch(invocation);
+  }
+
+  /** Sends a call that a durable command has journaled. */
+  dispatch(invocation: Invocation): Promise<GatewayReply> {
+    return this.#dispatch(invocation);
+  }
+
+  /** A step of a durable command. */
+  step(run: HandlerRun, name: unknown, act: unknown): Promise<unknown> {
+    const { invocation, journaled } = run.options;
+    const own = nameOfTarget(invocation.target);
+    if (journaled === undefined) throw new SynodError("internal", `${own} is not durable: it has no steps`);
+    if (typeof name !== "string" || name.length === 0 || typeof act !== "function") {
+      throw new SynodError("internal", `a step of ${own} needs a name and a function`);
+    }
+    return handled(
+      run.during(`step ${name}`, async (number) => {
+        encodeJson(name, `the name of a step of ${own}`);
+        const reply = await journaled.step(name, act as () => unknown, number);
+        return reply.ok && reply.output !== undefined ? JSON.parse(reply.output) : undefined;
+      }),
+    );
   }
 
   #invocation(
@@ -122,11 +158,21 @@ export class Outgoing {
     if (id === null) return null;
     const { service, key } = target;
     const distinction = options.id === undefined ? `#${count}` : `=${options.id}`;
-    return {
-      hash: commandHash(id.keyTime, "derived", id.hash, service.interface.name, key ?? "", target.name, distinction),
-      inputHash: hashParts(input ?? ""),
-      keyTime: id.keyTime,
-    };
+    const hash = commandHash(
+      id.keyTime,
+      "derived",
+      id.hash,
+      service.interface.name,
+      key ?? "",
+      target.name,
+      distinction,
+    );
+    const inputHash = hashParts(input ?? "");
+    const { call, floor } = id;
+    if (call === undefined) return { hash, inputHash, keyTime: id.keyTime };
+    // It stands in its caller's number, and so lasts as long as that may be repeated.
+    const inRange = { hash: derivedRecordId(call.session, call.number, hash), inputHash, keyTime: null, call };
+    return floor === undefined ? inRange : { ...inRange, floor };
   }
 }
 
@@ -143,7 +189,8 @@ function handled<T>(call: Promise<T>): Promise<T> {
 
 /** The table "Which operation may do what" of docs/guarantees.md. */
 function mayCall(caller: Target, operation: AnyOperation): boolean {
-  return operation.kind === "query" || (caller.key === null && caller.operation.kind === "command");
+  if (operation.kind === "query") return true;
+  return caller.operation.kind === "command" && (caller.key === null || caller.operation.durable);
 }
 
 /** A key must be a text that its schema accepts and returns unchanged, so that one entity has one key. */

@@ -9,13 +9,13 @@ import type { Clock } from "../ports/clock.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
 import { hashParts } from "../values/hash.ts";
-import { sessionRecordId } from "../values/ids.ts";
+import { derivedRecordId, sessionRecordId } from "../values/ids.ts";
 import { ranks } from "../values/priority.ts";
 import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
 import { type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Links } from "./links/links.ts";
 import { PeerConduct } from "./peer-conduct.ts";
-import { declared, failed, succeeded, withOutcome } from "./replies.ts";
+import { declared, failed, failure, succeeded, withOutcome } from "./replies.ts";
 import { incarnationOf, nodeSessionName } from "./session-names.ts";
 
 /** Open calls that every call of the session names besides its floor. */
@@ -29,10 +29,16 @@ export const clusterService = "$cluster";
 /** How a call is refused whose caller is no member any more. */
 export const endedCallerCode = "aborted";
 
+/** What nodes tell each other. */
+export const releasedOperation = "released";
+export const operateOperation = "operate";
+/** How long the owner of a durable command may take to do what an operator wants, ms. */
+const operateTimeoutMs = 10_000;
+
 const releasedNotice: CallBody = {
   service: clusterService,
   key: undefined,
-  operation: "released",
+  operation: releasedOperation,
   epoch: undefined,
   identity: undefined,
   command: undefined,
@@ -152,7 +158,25 @@ export class PeerCalls {
     }
   }
 
-  #body({ target, input, requestId, principal, id, traceparent }: Invocation, epoch: number | undefined): CallBody {
+  /** Has the owner of a durable command do what an operator wants with it. */
+  async operate(to: number, input: string): Promise<GatewayReply> {
+    if (this.#links === null) return failure("unavailable", "this node has no links to others");
+    const deadline = this.#clock.monotonic() + operateTimeoutMs;
+    const body = { ...releasedNotice, operation: operateOperation, input };
+    try {
+      const reply = await this.#links.call(to, { body, deadline, priority: ranks.cluster });
+      if (reply.kind === "ok") return succeeded(undefined);
+      if (reply.kind !== "status") return failure("unavailable", "the owner has changed", { retryAfterMs: 1_000 });
+      return failure(reply.code, reply.message, { outcome: reply.outcome, retryable: reply.retryable });
+    } catch (error) {
+      return failed(toSynodError(error));
+    }
+  }
+
+  #body(
+    { target, input, requestId, principal, id, traceparent, waitFor }: Invocation,
+    epoch: number | undefined,
+  ): CallBody {
     const floor = id === null ? undefined : (id.floor ?? this.floorOf(id));
     return {
       service: target.service.interface.name,
@@ -160,13 +184,21 @@ export class PeerCalls {
       operation: target.name,
       epoch,
       identity: id?.call === undefined || floor === undefined ? undefined : { ...id.call, ...floor },
-      command: id === null || id.call !== undefined ? undefined : { id: id.hash, keyTime: id.keyTime },
+      command: id === null ? undefined : commandOf(id),
       request: requestId,
       principal,
       traceparent,
       input,
+      ...(waitFor === undefined ? {} : { waitFor }),
     };
   }
+}
+
+/** What a call says of its id besides the number of a session: all, or what tells the calls of one number apart. */
+function commandOf({ hash, keyTime, call }: CommandId): CallBody["command"] {
+  if (call === undefined) return { id: hash, keyTime };
+  const own = derivedRecordId(call.session, call.number, "");
+  return hash.startsWith(own) ? { id: hash.slice(own.length), keyTime: null } : undefined;
 }
 
 function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
@@ -188,7 +220,7 @@ function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
         return { kind: "lost", certain: true, cut: false, error: ended };
       }
       // A keyed command of unknown outcome was lost with its entity, as if the link had been cut.
-      const lost = code === "unavailable" && outcome === "unknown" && target.key !== null;
+      const lost = code === "unavailable" && outcome === "unknown" && retryable && target.key !== null;
       return lost ? { kind: "lost", certain: false, cut: false, error } : { kind: "reply", reply: failed(error) };
     }
   }

@@ -8,6 +8,7 @@ import { lighterOfTwo } from "../core/load/choice.ts";
 import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
+import { derivedRecordId } from "../values/ids.ts";
 import type { MovedHint } from "../wire/frames.ts";
 import { Activation } from "./activation.ts";
 import type { Committer } from "./committer.ts";
@@ -122,14 +123,36 @@ export class Router {
     if (!environment.memory.hasRoom) return undefined;
     const { service } = shard;
     const outgoing = this.#outgoing;
-    const activation = new Activation({ environment, committer: committer(), outgoing, service, shard, key });
+    const idOfCall = this.#idOfCall(shard);
+    const activation = new Activation({ environment, committer: committer(), outgoing, service, shard, key, idOfCall });
     shard.activations.set(key, activation);
     return activation;
+  }
+
+  /** Calls of a durable command belong to its number in its shard's session. */
+  #idOfCall(shard: Shard): Activation["options"]["idOfCall"] {
+    return (number, hash, inputHash, target) => {
+      const { sessionName: session } = shard;
+      // What a stateless service calls may go anywhere, and a floor is made for one receiver: it promises nothing.
+      const floor =
+        target.key === null
+          ? { floor: 0, open: [] }
+          : shard.session.floor(this.#options.shards.ofKey(target.service, target.key).sessionName);
+      return {
+        hash: derivedRecordId(session, number, hash),
+        inputHash,
+        keyTime: null,
+        call: { session, number },
+        floor,
+      };
+    };
   }
 
   async #dispatchKeyed(progress: Progress, shard: Shard): Promise<GatewayReply> {
     const { environment } = this.#options;
     for (let attempts = 1; ; attempts++) {
+      // What is durable is asked for again until its outcome is known, so it always has an id.
+      if (progress.invocation.target.operation.durable) this.#identify(progress);
       const { reply, lost } = await this.#attempt(progress, shard);
       if (lost === undefined) return this.#final(reply, progress);
       progress.unknown ||= !lost.certain;
@@ -174,10 +197,7 @@ export class Router {
       const message = `${nameOfTarget(progress.invocation.target)} was lost, and there are too many repeats to that node`;
       return { reply: failure("unavailable", message, { retryAfterMs: 1_000 }), lost: { certain: true } };
     }
-    if (progress.invocation.target.operation.kind === "command" && progress.invocation.id === null) {
-      progress.opened = peers.openId(progress.invocation.input);
-      progress.invocation = { ...progress.invocation, id: progress.opened };
-    }
+    if (progress.invocation.target.operation.kind === "command") this.#identify(progress);
     const epoch = membership.ownership(shard.id)?.epoch;
     const answer = await peers.call(incarnation, progress.invocation, epoch);
     switch (answer.kind) {
@@ -194,6 +214,12 @@ export class Router {
         membership.suspect();
         return lostAttempt(answer);
     }
+  }
+
+  #identify(progress: Progress): void {
+    if (progress.invocation.id !== null) return;
+    progress.opened = this.#options.peers.openId(progress.invocation.input);
+    progress.invocation = { ...progress.invocation, id: progress.opened };
   }
 
   /** An id of a session that has ended belongs to nobody; what was certainly not executed can do without it. */

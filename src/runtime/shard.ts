@@ -1,6 +1,7 @@
 /** One shard at this node: whether the node owns it, at which epoch, and the entities of it in memory. */
 
 import { SessionFloors } from "../core/sessions/receiver.ts";
+import { ShardSession } from "../core/sessions/shard-session.ts";
 import { invariant, SynodError } from "../errors.ts";
 import type { ClaimedShard, SessionFloor, ShardId } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
@@ -15,6 +16,10 @@ export class Shard {
   readonly service: AnyService;
   readonly activations: Map<string, Activation> = new Map();
   #epoch: number | null = null;
+  readonly #openLengthMax: number;
+  #session: ShardSession | null = null;
+  /** Items were found in the inbox of a service that has no durable commands any more. */
+  hasLeftItems = false;
   /** Timed keys at or below this instant are forgotten: refused, never executed. */
   #watermark = 0;
   #trimming: { readonly cap: number; readonly done: Promise<void> } | null = null;
@@ -29,9 +34,10 @@ export class Shard {
   #calls = 0;
   #whenQuiet: (() => void)[] = [];
 
-  constructor(id: ShardId, service: AnyService) {
+  constructor(id: ShardId, service: AnyService, openLengthMax: number) {
     this.id = id;
     this.sessionName = shardSessionName(id);
+    this.#openLengthMax = openLengthMax;
     this.service = service;
   }
 
@@ -42,6 +48,12 @@ export class Shard {
   get epoch(): number {
     invariant(this.#epoch !== null, "only an owned shard has an epoch");
     return this.#epoch;
+  }
+
+  /** The shard's own session, as this owner knows it. */
+  get session(): ShardSession {
+    invariant(this.#session !== null, "only an owned shard has a session");
+    return this.#session;
   }
 
   get watermark(): number {
@@ -94,14 +106,15 @@ export class Shard {
   mayExecute({ call, floor }: CommandId): boolean {
     if (call === undefined) return true;
     if (this.#ended.has(call.session)) return false;
-    if (floor !== undefined) {
+    if (floor !== undefined && floor.floor > 0) {
       const risen = this.#floors.raise(call.session, floor);
       if (risen !== null) this.#risen.set(call.session, { session: call.session, ...risen });
     }
-    return !this.#isSettled(call);
+    return !this.isSettled(call);
   }
 
-  #isSettled({ session, number }: { readonly session: string; readonly number: number }): boolean {
+  /** Whether its caller has promised never to repeat this call, or is gone. */
+  isSettled({ session, number }: { readonly session: string; readonly number: number }): boolean {
     return this.#ended.has(session) || this.#floors.isSettled(session, number);
   }
 
@@ -125,9 +138,10 @@ export class Shard {
     for (const session of sessions) this.#floors.forget(session);
   }
 
-  own({ epoch, watermark, floors }: ClaimedShard): void {
+  own({ epoch, watermark, floors, sessionNext }: ClaimedShard): void {
     invariant(this.activations.size === 0, "a shard is claimed with nothing of an earlier epoch in memory");
     this.#epoch = epoch;
+    this.#session = new ShardSession({ next: sessionNext, openLengthMax: this.#openLengthMax });
     this.#watermark = watermark;
     this.#trimming = null;
     this.#versionMax = 0;
@@ -173,7 +187,7 @@ export class Shard {
    * could remove it is under way nobody knows, so the answer waits for it.
    */
   async forgot({ keyTime, call }: CommandId): Promise<boolean> {
-    if (call !== undefined) return this.#isSettled(call);
+    if (call !== undefined) return this.isSettled(call);
     if (keyTime === null) return false;
     while (this.#trimming !== null && keyTime <= this.#trimming.cap) await this.#trimming.done;
     if (!this.owned) throw new SynodError("unavailable", "the shard was given up");

@@ -8,15 +8,18 @@ import { Shard } from "./shard.ts";
 export class Shards {
   readonly #byService = new Map<string, readonly Shard[]>();
   readonly #shardsPerService: number;
+  readonly #openLengthMax: number;
 
-  constructor(system: AnySystem, shardsPerService: number) {
+  /** `openLengthMax`: how many open numbers a floor of a shard's session names. */
+  constructor(system: AnySystem, shardsPerService: number, openLengthMax: number) {
     this.#shardsPerService = shardsPerService;
+    this.#openLengthMax = openLengthMax;
     for (const service of system.services) {
       if (service.state === undefined) continue;
       const { name } = service.interface;
       const shards = Array.from(
         { length: shardsPerService },
-        (_, number) => new Shard({ service: name, number }, service),
+        (_, number) => new Shard({ service: name, number }, service, openLengthMax),
       );
       this.#byService.set(name, shards);
     }
@@ -37,7 +40,7 @@ export class Shards {
   ofKey(service: AnyService, key: string): Shard {
     const { name } = service.interface;
     const id = { service: name, number: shardOf(name, key, this.#shardsPerService) };
-    return this.find(id) ?? new Shard(id, service);
+    return this.find(id) ?? new Shard(id, service, this.#openLengthMax);
   }
 
   *[Symbol.iterator](): Iterator<Shard> {

@@ -2,9 +2,8 @@
  * A campaign: many seeds of one scenario on several workers, until all are done, the time is up or one has failed.
  * Which worker runs a seed makes no difference to its result.
  */
-import { SynodError, toSynodError } from "../errors.ts";
+import { CaseRunner } from "./case-runner.ts";
 import type { RunResult } from "./simulate.ts";
-import { startWorker } from "./worker-thread.ts";
 
 export interface CampaignOptions {
   readonly file: string;
@@ -31,9 +30,6 @@ export interface CampaignReport {
   failure: RunResult | undefined;
 }
 
-/** Memory that a worker may take before another one takes its place: user modules are never collected. */
-const runsPerWorkerMax = 2_000;
-
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const report: CampaignReport = {
     runs: 0,
@@ -57,45 +53,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     options.onResult?.(result, report);
   };
   const workers = Math.max(1, Math.min(options.workers, options.seeds));
-  await Promise.all(Array.from({ length: workers }, () => work(options, nextSeed, onResult)));
+  await using runner = new CaseRunner({ file: options.file, mutation: options.mutation }, workers);
+  const work = async (): Promise<void> => {
+    for (let seed = nextSeed(); seed !== undefined; seed = nextSeed()) onResult(await runner.run({ seed }));
+  };
+  await Promise.all(Array.from({ length: workers }, work));
   return report;
-}
-
-/** One place for a worker, taken by one after the other. */
-async function work(
-  options: CampaignOptions,
-  nextSeed: () => number | undefined,
-  onResult: (result: RunResult) => void,
-): Promise<void> {
-  while (await runWorker(options, nextSeed, onResult)) {
-    // Another worker takes its place.
-  }
-}
-
-/** Resolves with whether there may be more to do. */
-function runWorker(
-  { file, mutation }: CampaignOptions,
-  nextSeed: () => number | undefined,
-  onResult: (result: RunResult) => void,
-): Promise<boolean> {
-  const worker = startWorker({ file, mutation });
-  let runs = 0;
-  return new Promise((resolve, reject) => {
-    // Ending it on purpose looks like any other end to whoever hears of it.
-    const end = (more: boolean): void => {
-      worker.removeAllListeners("exit");
-      void worker.terminate().then(() => resolve(more), reject);
-    };
-    worker.on("error", (error) => reject(toSynodError(error, "not-happened")));
-    worker.on("exit", (code) => reject(new SynodError("internal", `a worker ended with code ${code}`)));
-    worker.on("message", (message: RunResult | "ready") => {
-      if (message !== "ready") onResult(message);
-      const seed = nextSeed();
-      if (seed === undefined) end(false);
-      else if (runs++ >= runsPerWorkerMax) end(true);
-      else worker.postMessage({ seed });
-    });
-  });
 }
 
 function add(report: CampaignReport, result: RunResult): void {

@@ -1,6 +1,6 @@
 /**
  * Runs cases of one scenario on a few workers. A case goes to whichever is free: its result is the same on each. A
- * worker that has done its part is replaced, because what it loaded of the user is never collected.
+ * worker whose heap is full is replaced, because what it loads of the user for each run is never collected.
  */
 import type { Worker } from "node:worker_threads";
 import { SynodError, toSynodError } from "../errors.ts";
@@ -9,12 +9,11 @@ import type { RunResult } from "./simulate.ts";
 import type { WorkerTask } from "./worker.ts";
 import { startWorker } from "./worker-thread.ts";
 
-/** Runs of one worker. */
-const runsPerWorkerMax = 400;
+/** The heap of a worker that is not replaced yet. A system of few modules fills it in some hundred runs. */
+const heapBytesMax = 256 * 1024 * 1024;
 
 interface Place {
   worker: Worker | undefined;
-  runs: number;
 }
 
 export class CaseRunner implements AsyncDisposable {
@@ -25,7 +24,7 @@ export class CaseRunner implements AsyncDisposable {
 
   constructor(task: WorkerTask, workers: number) {
     this.#task = task;
-    this.#all = Array.from({ length: workers }, () => ({ worker: undefined, runs: 0 }));
+    this.#all = Array.from({ length: workers }, () => ({ worker: undefined }));
     this.#free = [...this.#all];
   }
 
@@ -46,12 +45,10 @@ export class CaseRunner implements AsyncDisposable {
   }
 
   async #runAt(place: Place, options: CaseOptions): Promise<RunResult> {
-    if (place.runs >= runsPerWorkerMax) {
-      await place.worker?.terminate();
+    if (place.worker !== undefined && (await isFull(place.worker))) {
+      await place.worker.terminate();
       place.worker = undefined;
-      place.runs = 0;
     }
-    place.runs++;
     if (place.worker === undefined) {
       place.worker = startWorker(this.#task);
       await messageOf(place.worker);
@@ -60,6 +57,10 @@ export class CaseRunner implements AsyncDisposable {
     place.worker.postMessage(options);
     return (await result) as RunResult;
   }
+}
+
+async function isFull(worker: Worker): Promise<boolean> {
+  return (await worker.getHeapStatistics()).used_heap_size > heapBytesMax;
 }
 
 /** The next message of a worker. */

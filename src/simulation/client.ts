@@ -21,6 +21,8 @@ export interface ClientOptions {
   readonly machines: readonly Machine[];
   /** Records are forgotten within the run: only keys that say when they were made are refused then. */
   readonly timedKeys: boolean;
+  /** How likely it asks the machine that it likes best; drawn when absent. */
+  readonly loyalty?: number | undefined;
 }
 
 /** What a client does with its next moments. */
@@ -29,6 +31,8 @@ export interface Behaviour {
   readonly timeoutMs: number;
   /** How often it asks in all. */
   readonly attemptsMax: number;
+  /** It does not ask again when this has passed since it first asked, ms. */
+  readonly lastsMs?: number;
   /** How likely it is that an answer is lost on its way to the client. */
   readonly answerLost: number;
 }
@@ -60,7 +64,7 @@ export class Client {
     this.prng = options.world.prng(`client/${options.name}`);
     const habits = options.world.prng(`client/${options.name}/habits`);
     this.#home = habits.below(options.machines.length);
-    this.#loyalty = pick(habits, [0, 0.5, 0.95]);
+    this.#loyalty = options.loyalty ?? pick(habits, [0, 0.5, 0.95]);
     this.#timedKeys = options.timedKeys || chance(habits, 0.5);
   }
 
@@ -84,7 +88,7 @@ export class Client {
     const operation = judge.invoked(request, {
       client: this.name,
       inputText: request.input === undefined ? undefined : JSON.stringify(request.input),
-      idempotencyKey: repeatable ? this.#keyOf(turn) : undefined,
+      idempotencyKey: repeatable ? (request.idempotencyKey ?? this.#keyOf(turn)) : undefined,
     });
     world.trace.add(this.name, "asks", describeOperation(operation));
     await this.#attempts(operation, behaviour, world.prng(`client/${this.name}/${turn}`));
@@ -108,7 +112,8 @@ export class Client {
   }
 
   async #attempts(operation: ClientOperation, behaviour: Behaviour, prng: Prng): Promise<void> {
-    const { judge } = this.#options;
+    const { judge, world } = this.#options;
+    const until = world.now + (behaviour.lastsMs ?? Number.POSITIVE_INFINITY);
     const mayRepeat = operation.kind === "query" || operation.idempotencyKey !== undefined;
     let unknown = operation.outcome === "info";
     let reply: GatewayReply | undefined;
@@ -120,7 +125,7 @@ export class Client {
         if (!reply.ok && reply.error.outcome === "unknown") unknown = true;
         if (!reply.ok && !reply.error.retryable && reply.error.code !== "deadline_exceeded") break;
       } else if (heard.kind === "lost") unknown = true;
-      if (unknown && !mayRepeat) break;
+      if ((unknown && !mayRepeat) || world.now >= until) break;
       await this.sleep(between(prng, 5, 400));
     }
     judge.completed(operation, unknown && operation.kind === "command" ? "info" : "fail", reply);

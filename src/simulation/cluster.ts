@@ -98,9 +98,20 @@ export class Cluster {
     return machine;
   }
 
-  client(name: string = `client-${++this.#clients}`): Client {
+  /** One of the clients of a run. */
+  client(): Client {
     const { world, judge, machines } = this;
-    return new Client({ name, world, judge, machines, timedKeys: this.#forgets });
+    return new Client({ name: this.#nameOfClient(), world, judge, machines, timedKeys: this.#forgets });
+  }
+
+  /** A client that asks any of these machines, and likes none best. */
+  strangerTo(machines: readonly Machine[]): Client {
+    const { world, judge } = this;
+    return new Client({ name: this.#nameOfClient(), world, judge, machines, timedKeys: this.#forgets, loyalty: 0 });
+  }
+
+  #nameOfClient(): string {
+    return `client-${++this.#clients}`;
   }
 
   /** Whether every machine that should serve does. */

@@ -6,6 +6,7 @@
  */
 export type { PlannedOperation } from "./asking.ts";
 export type { Case as SimulatedCase } from "./case.ts";
+export type { Skew } from "./cluster.ts";
 export type { Fault, FaultKind } from "./faults.ts";
 export type { Violation } from "./judge.ts";
 export type { Request } from "./operation.ts";
@@ -18,4 +19,11 @@ export {
   type Workload,
 } from "./scenario.ts";
 export { loadScenario } from "./scenario-file.ts";
+export {
+  type CrashManner,
+  type SimulatedCaller,
+  SimulatedSystem,
+  type SimulatedSystemOptions,
+  startSimulatedSystem,
+} from "./scripted.ts";
 export { type RunOptions, type RunResult, simulate } from "./simulate.ts";

@@ -12,6 +12,8 @@ export interface Request {
   readonly input?: unknown;
   /** False: without an idempotency key, so that it is not repeated once its outcome is unknown. */
   readonly repeatable?: boolean | undefined;
+  /** Instead of a key that the client makes. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** One operation of one client. */

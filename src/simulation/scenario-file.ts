@@ -17,6 +17,13 @@ import type { Place } from "./user-code/place.ts";
 import { firstPlace, nodePlace } from "./user-code/places.ts";
 import type { Process } from "./world/process.ts";
 
+/** The file is not one that can be simulated. */
+export class ScenarioFileError extends SynodError {
+  constructor(sentence: string) {
+    super("failed_precondition", sentence);
+  }
+}
+
 /**
  * The scenario that a file declares; a file that declares a system is the scenario of that system with generated
  * clients. In its runs each node loads the file, and what it imports, for itself: what a module keeps in its variables
@@ -41,7 +48,7 @@ export async function loadScenario(file: string | URL): Promise<Scenario> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) {
     const sentence = `There is no file ${path}: give the path of the file that declares the system or the scenario.`;
-    throw new SynodError("failed_precondition", sentence);
+    throw new ScenarioFileError(sentence);
   }
   const giveBack = replaceSurroundings();
   try {
@@ -61,8 +68,7 @@ async function scenarioAt(path: string, place: Place): Promise<Scenario> {
   const { default: declared } = await loadInstance(path, place);
   if (isScenario(declared)) return declared;
   if (isSystem(declared)) return defineScenario({ system: declared });
-  throw new SynodError(
-    "failed_precondition",
+  throw new ScenarioFileError(
     `${path} declares neither a system nor a scenario: end it with \`export default defineSystem({ … })\` or \`export default defineScenario({ … })\`.`,
   );
 }

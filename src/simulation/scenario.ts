@@ -44,6 +44,8 @@ export interface Scenario {
   readonly nodes: number | undefined;
   readonly clients: number | undefined;
   readonly workload: Workload;
+  /** What a generated workload leaves out, each with the reason. */
+  readonly unasked: readonly string[];
   readonly invariants: readonly Invariant[];
   readonly durationMs: number;
   /** Where it was loaded from by `loadScenario`: every node then has modules of its own. */
@@ -92,7 +94,9 @@ const durationDefaultMs = 60_000;
 export function defineScenario(definition: ScenarioDefinition): Scenario {
   const { replace = [], nodes, clients, invariants = [], durationMs = durationDefaultMs } = definition;
   const system = replace.length === 0 ? definition.system : replaceServices(definition.system, replace);
-  const workload = definition.workload ?? generatedWorkload(system);
+  const { workload, unasked } = definition.workload
+    ? { workload: definition.workload, unasked: [] }
+    : generatedWorkload(system);
   const marked = { [scenarioMark]: true };
-  return { ...marked, system, nodes, clients, workload, invariants, durationMs };
+  return { ...marked, system, nodes, clients, workload, unasked, invariants, durationMs };
 }

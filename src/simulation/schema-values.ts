@@ -4,6 +4,7 @@
  */
 import type { JsonSchema } from "../ports/gateway.ts";
 import type { Prng } from "../values/prng.ts";
+import { textsMatching } from "./pattern-values.ts";
 import { chance, pick } from "./world/world.ts";
 
 const depthMax = 6;
@@ -21,6 +22,14 @@ const formats: Readonly<Record<string, (prng: Prng) => string>> = {
   uri: (prng) => `https://example.org/${prng.below(10)}`,
   url: (prng) => `https://example.org/${prng.below(10)}`,
   ipv4: (prng) => `192.0.2.${prng.below(256)}`,
+  ipv6: (prng) => `2001:db8::${prng.below(1_000)}`,
+  cidrv4: (prng) => `192.0.${prng.below(256)}.0/24`,
+  cidrv6: (prng) => `2001:db8:${prng.below(1_000)}::/48`,
+  duration: (prng) => `PT${1 + prng.below(60)}M`,
+  hostname: (prng) => `host${prng.below(10)}.example.org`,
+  emoji: (prng) => pick(prng, ["😀", "🎉", "🐟"]),
+  jwt: (prng) =>
+    `eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.${btoa(`{"sub":"${prng.below(10)}"}`).replaceAll("=", "")}.c2lnbmVk`,
 };
 
 export function generateValue(schema: JsonSchema, prng: Prng, root: JsonSchema = schema, depth: number = 0): unknown {
@@ -82,25 +91,53 @@ function objectFrom(schema: JsonSchema, prng: Prng, root: JsonSchema, depth: num
     if (required.has(name) || (depth < depthMax && chance(prng, 0.5)))
       made[name] = generateValue(part, prng, root, depth + 1);
   }
+  // The names of a record come from a schema too; those it needs are required without being properties.
+  const others = schema.additionalProperties;
+  if (typeof others !== "object" || others === null) return made;
+  for (const name of required) {
+    if (!Object.hasOwn(made, name)) made[name] = generateValue(others as JsonSchema, prng, root, depth + 1);
+  }
+  if (depth >= depthMax) return made;
+  for (let count = prng.below(lengthMax + 1); count > 0; count--) {
+    const name = generateValue((schema.propertyNames as JsonSchema | undefined) ?? { type: "string" }, prng, root);
+    if (typeof name !== "string" || Object.hasOwn(made, name)) continue;
+    made[name] = generateValue(others as JsonSchema, prng, root, depth + 1);
+  }
   return made;
 }
 
 function arrayFrom(schema: JsonSchema, prng: Prng, root: JsonSchema, depth: number): unknown {
-  const fixed = schema.prefixItems as readonly JsonSchema[] | undefined;
-  if (fixed !== undefined) return fixed.map((item) => generateValue(item, prng, root, depth + 1));
+  const fixed = (schema.prefixItems as readonly JsonSchema[] | undefined) ?? [];
+  const first = fixed.map((item) => generateValue(item, prng, root, depth + 1));
+  if (fixed.length > 0 && (schema.items === undefined || schema.items === false)) return first;
   const least = (schema.minItems as number | undefined) ?? 0;
   const most = Math.min((schema.maxItems as number | undefined) ?? Number.POSITIVE_INFINITY, least + lengthMax);
   const length = depth > depthMax ? least : least + prng.below(most - least + 1);
   const items = (schema.items as JsonSchema | undefined) ?? {};
-  return Array.from({ length }, () => generateValue(items, prng, root, depth + 1));
+  const made = Array.from({ length }, () => generateValue(items, prng, root, depth + 1));
+  return [...first, ...made];
 }
 
 function stringFrom(schema: JsonSchema, prng: Prng): string {
-  const format = formats[String(schema.format)];
-  if (format !== undefined) return format(prng);
+  const { pattern } = schema;
+  const made = formats[String(schema.format)]?.(prng);
+  if (made !== undefined && (typeof pattern !== "string" || matches(pattern, made))) return made;
+  if (typeof pattern === "string") {
+    const text = textsMatching(pattern)?.(prng);
+    if (text !== undefined) return text;
+  }
   const least = (schema.minLength as number | undefined) ?? 0;
   const most = (schema.maxLength as number | undefined) ?? Number.POSITIVE_INFINITY;
   return pick(prng, words).padEnd(least, "x").slice(0, most);
+}
+
+/** JSON Schema has no flags, and zod's patterns for emoji need this one. */
+function matches(pattern: string, text: string): boolean {
+  try {
+    return new RegExp(pattern, "u").test(text);
+  } catch {
+    return new RegExp(pattern).test(text);
+  }
 }
 
 function numberFrom(schema: JsonSchema, prng: Prng, whole: boolean): number {
@@ -108,8 +145,10 @@ function numberFrom(schema: JsonSchema, prng: Prng, whole: boolean): number {
   const above = schema.exclusiveMinimum as number | undefined;
   const below = schema.exclusiveMaximum as number | undefined;
   const given = (schema.minimum as number | undefined) ?? (above === undefined ? undefined : above + step);
-  const least = given === undefined || given < -numberMax ? 0 : given;
   const end = (schema.maximum as number | undefined) ?? (below === undefined ? Number.POSITIVE_INFINITY : below - step);
+  // From 0 unless the schema has nothing there.
+  const lowest = end < 0 ? end - numberMax : 0;
+  const least = given === undefined || given < -numberMax ? lowest : given;
   const most = Math.max(least, Math.min(end, least + numberMax));
   const steps = Math.floor((most - least) / step);
   return Math.ceil(least / step) * step + step * prng.below(steps + 1);

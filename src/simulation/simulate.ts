@@ -4,16 +4,16 @@
  * every machine.
  */
 import type { CommitBatch } from "../ports/store.ts";
-import type { AnyInterface } from "../service/model.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
+import { committedState } from "./committed-state.ts";
 import { type Fault, FaultInjector, type InjectedFault, planFaults } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
 import { drawLimits } from "./run-limits.ts";
-import type { CommittedState, Scenario, Workload } from "./scenario.ts";
+import type { Scenario, Workload } from "./scenario.ts";
 import { type RunCode, runCode } from "./scenario-file.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { type Place, runAt } from "./user-code/place.ts";
@@ -287,25 +287,12 @@ class Run {
   #checkInvariants(_batch?: CommitBatch): void {
     const { invariants } = this.#options.scenario;
     if (invariants.length === 0) return;
-    const state = this.#committed();
+    const state = committedState(this.#cluster.database);
     for (const { name, holds } of invariants) {
       const said = runAt(this.#place, () => holds(state));
       if (said === true) continue;
       this.#cluster.judge.report("invariant", `${name}${typeof said === "string" ? `: ${said}` : ""}`);
     }
-  }
-
-  #committed(): CommittedState {
-    const { services } = this.#cluster.database;
-    return {
-      all: <State>({ name }: AnyInterface) => {
-        const states = new Map<string, State>();
-        for (const { entities } of services.get(name) ?? []) {
-          for (const [key, { state }] of entities) states.set(key, JSON.parse(state));
-        }
-        return states;
-      },
-    };
   }
 
   #result(): RunResult {

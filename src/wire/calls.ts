@@ -9,8 +9,17 @@ import { type ByteReader, type ByteWriter, checkText, protocolError } from "./by
 import type { CallBody, CallFrame, CallIdentity, ReplyBody, ReplyFrame } from "./frames.ts";
 import * as limit from "./limits.ts";
 
-const callFlags = { key: 1, epoch: 2, identity: 4, traceparent: 8, input: 16, command: 32, keyTime: 64 } as const;
-const callFlagsAll = 127;
+const callFlags = {
+  key: 1,
+  epoch: 2,
+  identity: 4,
+  traceparent: 8,
+  input: 16,
+  command: 32,
+  keyTime: 64,
+  acceptance: 128,
+} as const;
+const callFlagsAll = 255;
 
 const replyCodes = { ok: 0, declared: 1, status: 2, moved: 3 } as const;
 /** Flags of replies; a reply of one kind may carry only its own. */
@@ -48,14 +57,15 @@ function checkIdentity({ session, floor, open }: CallIdentity): void {
 export function writeCall(writer: ByteWriter, frame: CallFrame): void {
   const { body } = frame;
   writer.varint(frame.number);
-  writer.byte(
+  writer.varint(
     (body.key === undefined ? 0 : callFlags.key) |
       (body.epoch === undefined ? 0 : callFlags.epoch) |
       (body.identity === undefined ? 0 : callFlags.identity) |
       (body.traceparent === undefined ? 0 : callFlags.traceparent) |
       (body.input === undefined ? 0 : callFlags.input) |
       (body.command === undefined ? 0 : callFlags.command) |
-      (body.command === undefined || body.command.keyTime === null ? 0 : callFlags.keyTime),
+      (body.command === undefined || body.command.keyTime === null ? 0 : callFlags.keyTime) |
+      (body.waitFor === undefined ? 0 : callFlags.acceptance),
   );
   writer.varint(Math.max(0, Math.ceil(frame.remainingMs)));
   writer.byte(Math.min(frame.priority, priorityMax));
@@ -77,8 +87,8 @@ export function writeCall(writer: ByteWriter, frame: CallFrame): void {
 
 export function readCall(reader: ByteReader): CallFrame {
   const number = reader.varint("call number");
-  const flags = reader.byte("flags");
-  if ((flags & ~callFlagsAll) !== 0) throw protocolError(`a call has the unknown flags ${flags & ~callFlagsAll}`);
+  const flags = reader.varint("flags");
+  if (flags > callFlagsAll) throw protocolError(`a call has the unknown flags ${flags - (flags & callFlagsAll)}`);
   const remainingMs = reader.varint("remaining time");
   const priority = reader.byte("priority");
   const incarnation = reader.varint("incarnation");
@@ -95,7 +105,20 @@ export function readCall(reader: ByteReader): CallFrame {
   const bytes = reader.left;
   const input = (flags & callFlags.input) === 0 ? undefined : reader.rest("input");
   reader.end();
-  const body: CallBody = { service, key, operation, epoch, identity, command, request, principal, traceparent, input };
+  const waitFor = (flags & callFlags.acceptance) === 0 ? {} : ({ waitFor: "acceptance" } as const);
+  const body: CallBody = {
+    service,
+    key,
+    operation,
+    epoch,
+    identity,
+    command,
+    request,
+    principal,
+    traceparent,
+    input,
+    ...waitFor,
+  };
   return { kind: "call", number, remainingMs, priority, incarnation, body, bytes };
 }
 

@@ -67,6 +67,7 @@ const refused = (pattern: RegExp) => (error: unknown) => error instanceof SynodE
 const golden: readonly (readonly [Frame, string])[] = [
   [hello, `01 01 02 04 62616e6b 06 6e6f64652d31 07 03 ${"ab".repeat(32)} 808004 e807 c801`],
   [{ kind: "proof", proof: new Uint8Array(32).fill(1) }, `02 ${"01".repeat(32)}`],
+  [{ ...call, body: { ...keyless, waitFor: "acceptance" }, bytes: 0 }, "03 01 8001 fa01 02 07 01 72 01 6f 00 00"],
   [
     call,
     "03 01 17 fa01 02 07 07 6163636f756e74 07 6465706f736974 00 02 7231 06 c3a46c696365 ac02 01 73 09 08 02 02 03" +
@@ -153,7 +154,7 @@ test("what a frame may not be is refused with a reason", () => {
     ["05 8000", /longer than it must be/],
     ["05 ffffffffffffff10", /larger than 9007199254740991/],
     ["05 ffffffffffffffffff01", /larger than/],
-    ["03 01 80", /unknown flags 128/],
+    ["03 01 8002", /unknown flags 256/],
     ["03 01 40 00 00 00 00 00 00 00", /the instant of an id without the id/],
     ["04 05 04 00", /unknown kind 4/],
     ["04 05 00 10", /unknown flags 16/],

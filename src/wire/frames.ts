@@ -63,6 +63,8 @@ export interface CallBody {
   readonly traceparent: string | undefined;
   /** The input as JSON text; absent for an operation without input. */
   readonly input: string | undefined;
+  /** The acceptance of a durable command is answer enough. */
+  readonly waitFor?: "acceptance" | undefined;
 }
 
 export interface CallFrame {

@@ -8,6 +8,10 @@ const synod = fileURLToPath(new URL("../../bin/synod.js", import.meta.url));
 const bank = fileURLToPath(new URL("../../examples/bank/system.ts", import.meta.url));
 const careless = fileURLToPath(new URL("careless-system.ts", import.meta.url));
 
+function surrounding(name: string): string {
+  return fileURLToPath(new URL(`surroundings/${name}`, import.meta.url));
+}
+
 async function sim(...words: string[]): Promise<{ code: number | null; output: string; errors: string }> {
   const child = spawn(process.execPath, [synod, "sim", ...words], { stdio: ["ignore", "pipe", "pipe"] });
   let [output, errors] = ["", ""];
@@ -47,6 +51,24 @@ test("a rejection that a handler leaves behind is told, and is not the end of th
   const { code, output } = await sim(careless, "--seed", "1");
   assert.equal(code, 1);
   assert.match(output, /no defect[\s\S]*nobody looks/);
+});
+
+test("a handler that does I/O fails its run, with the line that does it and what to do instead", async () => {
+  const { code, output } = await sim(surrounding("refused-system.ts"), "--seed", "1");
+  assert.equal(code, 1);
+  assert.match(output, /no outside world[\s\S]*user code calls .*\n +at .*refused-system\.ts:\d+/);
+});
+
+test("a file that does I/O while it is loaded is refused, before any run", async () => {
+  const { code, errors } = await sim(surrounding("eager.ts"), "--seeds", "2");
+  assert.equal(code, 1);
+  assert.match(errors, /eager\.ts:\d+ threw while it was loaded: user code calls fetch\(\)\. .*stateless interface/);
+});
+
+test("what a campaign could not ask for is said", async () => {
+  const { code, output, errors } = await sim(surrounding("password-system.ts"), "--seeds", "1");
+  assert.equal(code, 0, errors);
+  assert.match(output, /not asked {3}door\.open: none of 200 values .*give the scenario a workload/);
 });
 
 test("what cannot be simulated is refused in one sentence", async () => {

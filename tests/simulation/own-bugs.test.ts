@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { command, defineInterface, defineSystem, implement, query } from "../../src/index.ts";
-import { defineScenario, type RunResult, type Scenario, simulate } from "../../src/simulation/index.ts";
+import { defineScenario, loadScenario, type RunResult, type Scenario, simulate } from "../../src/simulation/index.ts";
 
 async function firstFailure(scenario: Scenario, seeds: number): Promise<RunResult | undefined> {
   for (let seed = 1; seed <= seeds; seed++) {
@@ -61,4 +61,26 @@ test("the same system without the bug passes", async () => {
   const system = defineSystem({ name: "flights", services: [seats((free, wanted) => free < wanted)] });
   const scenario = defineScenario({ system, durationMs: 5_000, invariants: [neverOverbooked] });
   assert.equal(await firstFailure(scenario, 5), undefined);
+});
+
+test("the bug of the cinema, a question in one command and a change in another, is found; mended it passes", async () => {
+  const cinema = await loadScenario(new URL("../../examples/cinema/cinema.scenario.ts", import.meta.url));
+  const failure = await firstFailure(cinema, 5);
+  assert.equal(failure?.violations[0]?.promise, "invariant");
+  assert.equal(failure.violations[0].text, "no seat is sold twice");
+  const again = await simulate({ scenario: cinema, seed: failure.seed });
+  assert.equal(again.digest, failure.digest);
+
+  const mended = await loadScenario(new URL("../../examples/cinema/mended.scenario.ts", import.meta.url));
+  assert.equal(await firstFailure(mended, 3), undefined);
+});
+
+test("state that is kept in a variable of a module is lost with its process, and that is found", async () => {
+  const file = new URL("surroundings/voucher-system.ts", import.meta.url);
+  const failure = await firstFailure(await loadScenario(file), 10);
+  assert.equal(failure?.violations[0]?.text, "a voucher is good for one purchase");
+
+  // All nodes in one set of modules, which outlives them: nothing is lost, so that nothing is found.
+  const { default: shared } = (await import(file.href)) as { default: Scenario };
+  assert.equal((await simulate({ scenario: shared, seed: failure.seed })).violations.length, 0);
 });

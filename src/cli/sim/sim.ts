@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { relative, resolve } from "node:path";
+import { explainLoadError } from "../../host/load-errors.ts";
 import { runCampaign } from "../../simulation/campaign.ts";
 import { type Case, type CaseOptions, caseOf, decodeCase, encodeCase } from "../../simulation/case.ts";
 import { mutations } from "../../simulation/mutations.ts";
@@ -10,9 +11,10 @@ import { regressionTestOf } from "../../simulation/report/regression-test.ts";
 import { storyOf } from "../../simulation/report/story.ts";
 import { timelineOf } from "../../simulation/report/timeline.ts";
 import type { Scenario } from "../../simulation/scenario.ts";
-import { loadScenario } from "../../simulation/scenario-file.ts";
+import { loadScenario, ScenarioFileError } from "../../simulation/scenario-file.ts";
 import { type Failure, failureOf } from "../../simulation/shrink/shrink.ts";
 import { type RunResult, simulate } from "../../simulation/simulate.ts";
+import { replaceSurroundings } from "../../simulation/user-code/install.ts";
 import { formatTraceLine } from "../../simulation/world/trace.ts";
 import { exitCodes, UsageError } from "../exit.ts";
 import { Progress } from "./progress.ts";
@@ -47,10 +49,23 @@ export async function sim(file: string, options: SimOptions): Promise<number> {
     throw new UsageError("A test of a mutation cannot be saved: without the mutation it finds nothing.");
   }
   if (seed !== undefined && only !== undefined) throw new UsageError("Give --seed or --only, not both.");
-  const scenario = await loadScenario(file);
-  if (only !== undefined) return await one(file, scenario, { ...options, shrink: 0 }, await readCase(only));
-  if (seed !== undefined) return await one(file, scenario, options, { seed });
-  return await many(file, scenario, options);
+  // For the workers too, which are threads of this process: they tell the time of its zone.
+  const giveBack = replaceSurroundings();
+  try {
+    const scenario = await loadScenario(file).catch((thrown: unknown) => {
+      throw explainScenarioError(resolve(file), thrown);
+    });
+    if (only !== undefined) return await one(file, scenario, { ...options, shrink: 0 }, await readCase(only));
+    if (seed !== undefined) return await one(file, scenario, options, { seed });
+    return await many(file, scenario, options);
+  } finally {
+    giveBack();
+  }
+}
+
+/** What is wrong with the file itself is a sentence already. */
+function explainScenarioError(file: string, thrown: unknown): unknown {
+  return thrown instanceof ScenarioFileError ? thrown : explainLoadError(file, thrown);
 }
 
 async function readCase(only: string): Promise<Case> {
@@ -105,11 +120,17 @@ async function many(file: string, scenario: Scenario, options: SimOptions): Prom
   const small = failure && (await smallest(file, failure, { seed: failure.seed }, scenario, options));
   if (options.json) {
     await print(
-      JSON.stringify({ ...report, failure: withoutTrace(failure), shrunk: small?.case, tookMs: Math.round(tookMs) }),
+      JSON.stringify({
+        ...report,
+        unasked: scenario.unasked,
+        failure: withoutTrace(failure),
+        shrunk: small?.case,
+        tookMs: Math.round(tookMs),
+      }),
     );
   } else {
     if (failure && small) await print(wordsOfShrunk(small, failure, replay));
-    await print(wordsOfReport(report, tookMs));
+    await print(wordsOfReport(report, tookMs, scenario.unasked));
   }
   if (small !== undefined) await showAgain(small, scenario, { ...options, file });
   await keep(file, small, options);

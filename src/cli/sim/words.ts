@@ -65,7 +65,8 @@ function bounded(lines: readonly string[]): readonly string[] {
   return left <= 0 ? lines : [...lines.slice(0, listedMax), `and ${left} more`];
 }
 
-export function wordsOfReport(report: CampaignReport, ms: number): string {
+/** `unasked`: what no client asked for, with the reason. */
+export function wordsOfReport(report: CampaignReport, ms: number, unasked: readonly string[]): string {
   const { operations, faults } = report;
   const injected = Object.entries(faults).sort(([, a], [, b]) => b - a);
   const never = faultKinds.filter((kind) => faults[kind] === undefined);
@@ -75,6 +76,7 @@ export function wordsOfReport(report: CampaignReport, ms: number): string {
     `  checked     ${report.checks} answers, ${report.commits} commits`,
     `  faults      ${injected.map(([kind, count]) => `${kind} ${count}`).join(", ") || "none"}`,
     ...(never.length > 0 ? [`  never       ${never.join(", ")}`] : []),
+    ...unasked.map((one) => `  not asked   ${one}`),
   ].join("\n");
 }
 

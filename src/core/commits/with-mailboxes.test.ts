@@ -8,7 +8,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
-import { type FailReason, Mailbox, type MailboxEffect, type MailboxInput } from "../mailbox/mailbox.ts";
+import { Mailbox } from "../mailbox/mailbox.ts";
+import type { FailReason, MailboxEffect, MailboxInput } from "../mailbox/messages.ts";
 import { Commits, type CommitsEffect } from "./commits.ts";
 import type { Change } from "./load.ts";
 import { ModelStore } from "./model-store.test.ts";
@@ -100,7 +101,7 @@ class World {
     const pending = { id: `${number}/${key}/${id}`, bad: id === badId, looks, left: "" };
     this.#calls.set(token, { entity: `${number}/${key}`, pending, answer: null });
     const arrival = looks ? { id: null, inputHash: null, lookup: false } : { id, inputHash: "", lookup: true };
-    this.#drive(this.#entity(number, key), { kind: "arrive", token, ...arrival, payload: pending });
+    this.#drive(this.#entity(number, key), { kind: "arrive", until: "outcome", token, ...arrival, payload: pending });
   }
 
   /** Handlers and reads of one entity go on. */

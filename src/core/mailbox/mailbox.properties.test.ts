@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { LookupAnswer } from "./mailbox.ts";
+import type { LookupAnswer } from "./messages.ts";
 import { World } from "./world.test.ts";
 
 const mailboxLengthMax = 5;

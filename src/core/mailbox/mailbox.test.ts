@@ -1,7 +1,8 @@
 /** The mailbox by example: one short story per rule. `mailbox.properties.test.ts` tries all orders. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Mailbox, type MailboxEffect, type MailboxInput } from "./mailbox.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { MailboxEffect, MailboxInput } from "./messages.ts";
 
 type Arrival = Partial<Omit<Extract<MailboxInput<string>, { kind: "arrive" }>, "kind">>;
 
@@ -14,7 +15,7 @@ function mailbox(mailboxLengthMax = 10): Mailbox<string> {
 
 function arrive(to: Mailbox<string>, token: number, arrival: Arrival = {}): readonly MailboxEffect<string>[] {
   const defaults = { id: null, inputHash: null, lookup: false, payload: `command ${token}` };
-  return to.step({ kind: "arrive", token, ...defaults, ...arrival });
+  return to.step({ kind: "arrive", until: "outcome", token, ...defaults, ...arrival });
 }
 
 function finish(of: Mailbox<string>, token: number, { attempt = 1, changed = true } = {}): MailboxEffect<string>[] {
@@ -187,7 +188,7 @@ test("a command that is shed fails for all who wait for it, and the next one get
   const call = { id: "x", inputHash: "in" };
   for (const token of [1, 2]) arrive(entity, token, call);
   arrive(entity, 3);
-  assert.deepEqual(entity.step({ kind: "shed", token: 1, attempt: 1 }), [
+  assert.deepEqual(entity.step({ kind: "shed", token: 1, attempt: 1, reason: "shed" }), [
     { kind: "fail", tokens: [1, 2], reason: "shed" },
     { kind: "run", token: 3, attempt: 1, payload: "command 3" },
   ]);

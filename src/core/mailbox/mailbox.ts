@@ -6,117 +6,16 @@
  * wait for the courier before serving the next customer (execution is ahead of durability), but nobody
  * leaves the building before every page that they could have read is in the vault (the exit gate).
  *
+ * A durable command is a customer with a stamped ticket: once it is stamped (accepted, durably), the customer may
+ * leave, and the clerk deals with it until it is done. If that has to wait, the counter stays taken, and
+ * everybody else is sent away with the number of that ticket.
+ *
  * The mailbox decides; it never runs a handler, never stores anything, never looks at a clock. The
  * driver performs the effects in the order in which they are returned.
  */
 import { invariant } from "../../errors.ts";
-
-/** A caller's place in the mailbox; the driver's own number for it. */
-export type Token = number;
-
-export type MailboxInput<Payload> =
-  /** A command for this entity. With an id, `lookup` says whether the store may hold its record. */
-  | {
-      kind: "arrive";
-      token: Token;
-      id: string | null;
-      inputHash: string | null;
-      lookup: boolean;
-      /** The driver's own, given back in the effects that concern this command. */
-      payload: Payload;
-    }
-  /** The entity's durable state is in memory. */
-  | { kind: "loaded" }
-  | { kind: "looked"; token: Token; answer: LookupAnswer }
-  /** The handler of this attempt settled. `changed`: it leaves something to commit (state, or a record). */
-  | { kind: "finished"; token: Token; attempt: number; changed: boolean }
-  /** The node holds all the work that it can: this command does not run after all. */
-  | { kind: "shed"; token: Token; attempt: number }
-  /** The handler of this attempt wants to call somebody: a call leaves through the exit gate too. */
-  | { kind: "depart"; token: Token; attempt: number; departure: number }
-  /** Everything up to this position is durable. */
-  | { kind: "durable"; position: number }
-  /**
-   * The changes up to `through` are certainly not durable and will not be. `culprit`: the store does not take
-   * this data (try each command alone); otherwise it could not write at all (all of them fail).
-   */
-  | { kind: "rolledBack"; through: number; culprit: boolean }
-  /** Nobody waits for this token any more: its deadline has passed, or its caller has gone. */
-  | { kind: "expire"; token: Token }
-  /** This activation is over. Positions up to `unknownThrough` were in a commit of unknown outcome. */
-  | { kind: "drop"; unknownThrough: number };
-
-/**
- * What became of a lookup: the record is there; the id is new; the store could not say; the record is there and
- * cannot be read; or the id is so old that its record may have been removed, so that it must never be executed.
- */
-export type LookupAnswer = "found" | "absent" | "failed" | "damaged" | "forgotten";
-
-export type MailboxEffect<Payload> =
-  /** Ask the store for the record of this call, then say `looked`. */
-  | { kind: "lookup"; token: Token; payload: Payload }
-  /** The record answers these callers: with its reply whoever gave its input, the others with a mismatch. */
-  | { kind: "replay"; tokens: readonly Token[]; payload: Payload }
-  /** Give this command the turn: run its handler on the state that the last finished command left. */
-  | { kind: "run"; token: Token; attempt: number; payload: Payload }
-  /** Revoke the handler's context and drop its draft: its turn is over. */
-  | { kind: "abandon" }
-  /** Hand the change of this command to the committer under this position. */
-  | { kind: "commit"; position: number; payload: Payload }
-  /** Exit gate open: all that this answer could have seen is durable. It goes to all these callers. */
-  | { kind: "release"; token: Token; tokens: readonly Token[]; payload: Payload }
-  /** Exit gate open for an outgoing call. */
-  | { kind: "departed"; departure: number }
-  /** Memory goes back to the durable state before anything else runs. */
-  | { kind: "restore" }
-  /** These callers get no answer from a handler. */
-  | { kind: "fail"; tokens: readonly Token[]; reason: FailReason };
-
-export type FailReason =
-  /** The queue is at its bound. Not happened. */
-  | "full"
-  /** It had the turn and was not run, because the node holds all the work that it can. Not happened. */
-  | "shed"
-  /** The same id came with another input. Not happened. */
-  | "mismatch"
-  /** Nobody waits any more, and it certainly did not happen. */
-  | "expired"
-  /** Nobody waits any more, and it may still happen. */
-  | "expired-unknown"
-  /** The store could not say whether the id is known. Not happened, as far as this attempt goes. */
-  | "lookup-failed"
-  /** There is a record, and nobody can read it: it happened, and what it answered is lost. */
-  | "damaged"
-  /** The id is older than what is remembered: whether it happened once cannot be said any more. */
-  | "forgotten"
-  /** Rolled back: the store could not take its change. Not happened. */
-  | "rolled-back"
-  /** The activation is over; not happened. */
-  | "dropped"
-  /** The activation is over with a commit of unknown outcome under way. */
-  | "dropped-unknown";
-
-type Arrival<Payload> = Extract<MailboxInput<Payload>, { kind: "arrive" }>;
-
-interface Ticket<Payload> {
-  readonly payload: Payload;
-  /** The first caller; names the ticket. */
-  readonly token: Token;
-  readonly id: string | null;
-  readonly inputHash: string | null;
-  /** Callers who wait for this command: the first one and copies that joined. Empty: all have gone. */
-  waiters: Token[];
-  /** Arrivals with the same id and another input: until the lookup ends, nobody knows which input is the first. */
-  rivals: Arrival<Payload>[];
-  stage: "looking" | "waiting" | "running" | "executed";
-  attempt: number;
-  /** Run with nothing undurable around, so that a refused change has one author. */
-  alone: boolean;
-  changed: boolean;
-  /** The last change that this command could have seen, its own included. */
-  position: number;
-  departures: number[];
-}
+import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput, Token } from "./messages.ts";
+import { type Arrival, callersOf, newTicket, type Ticket } from "./ticket.ts";
 
 export interface MailboxOptions {
   /** Commands that may wait for the turn. */
@@ -125,13 +24,15 @@ export interface MailboxOptions {
 
 export class Mailbox<Payload> {
   readonly #options: MailboxOptions;
-  #phase: "loading" | "active" | "dropped" = "loading";
+  #phase: "loading" | "active" | "leaving" | "dropped" = "loading";
   /** Every open ticket by the token of each of its waiters. */
   readonly #byToken = new Map<Token, Ticket<Payload>>();
   /** Open tickets with an id: queued, running or undurable. A copy joins here. */
   readonly #byId = new Map<string, Ticket<Payload>>();
   #waiting: Ticket<Payload>[] = [];
   #running: Ticket<Payload> | null = null;
+  /** The accepted command that keeps the turn without running. */
+  #holder: Ticket<Payload> | null = null;
   #executed: Ticket<Payload>[] = [];
   /** Tickets whose record is being looked up, by the token that names them. */
   readonly #looking = new Map<Token, Ticket<Payload>>();
@@ -146,9 +47,8 @@ export class Mailbox<Payload> {
 
   /** No handler, no queue, no undurable change: only then may the entity be passivated. */
   get idle(): boolean {
-    return (
-      this.#running === null && this.#waiting.length === 0 && this.#executed.length === 0 && this.#looking.size === 0
-    );
+    if (this.#running !== null || this.#holder?.stage === "paused") return false;
+    return this.#waiting.length === 0 && this.#executed.length === 0 && this.#looking.size === 0;
   }
 
   /** Commands that wait for the turn. */
@@ -159,40 +59,49 @@ export class Mailbox<Payload> {
   step(input: MailboxInput<Payload>): readonly MailboxEffect<Payload>[] {
     invariant(this.#phase !== "dropped", "a dropped mailbox takes no input");
     this.#effects = [];
+    this.#take(input);
+    if (input.kind !== "drop") this.#advance();
+    return this.#effects;
+  }
+
+  #take(input: MailboxInput<Payload>): void {
     switch (input.kind) {
       case "arrive":
-        this.#arrive(input);
-        break;
+        return this.#arrive(input);
+      case "found":
+        return this.#found(input);
       case "loaded":
         this.#phase = "active";
-        break;
+        return;
       case "looked":
-        this.#looked(input.token, input.answer);
-        break;
+        return this.#looked(input.token, input.answer);
+      case "accepted":
+        return this.#accepted(input.token, input.attempt);
+      case "paused":
+        return this.#paused(input.token, input.attempt);
+      case "resumed":
+        return this.#resumed(input.token);
+      case "parked":
+        return this.#parked(input.token, input.holdsTurn);
+      case "removed":
+        return this.#removed(input.token);
       case "finished":
-        this.#finished(input.token, input.attempt, input.changed);
-        break;
+        return this.#finished(input.token, input.attempt, input.changed);
       case "shed":
-        this.#shed(input.token, input.attempt);
-        break;
+        return this.#shed(input.token, input.attempt, input.reason);
       case "depart":
-        this.#depart(input.token, input.attempt, input.departure);
-        break;
+        return this.#depart(input.token, input.attempt, input.departure);
       case "durable":
-        this.#becameDurable(input.position);
-        break;
+        return this.#becameDurable(input.position);
       case "rolledBack":
-        this.#rolledBack(input.through, input.culprit);
-        break;
+        return this.#rolledBack(input.through, input.culprit);
+      case "leave":
+        return this.#leave();
       case "expire":
-        this.#expire(input.token);
-        break;
+        return this.#expire(input.token);
       case "drop":
-        this.#drop(input.unknownThrough);
-        return this.#effects;
+        return this.#drop(input.unknownThrough);
     }
-    this.#advance();
-    return this.#effects;
   }
 
   #arrive(arrival: Arrival<Payload>): void {
@@ -203,27 +112,29 @@ export class Mailbox<Payload> {
       else this.#open(arrival);
       return;
     }
-    if (original.inputHash === inputHash) original.waiters.push(token);
-    else if (original.stage === "looking") original.rivals.push(arrival);
-    else return this.#fail([token], "mismatch");
+    if (original.inputHash === inputHash) return this.#join(original, token, arrival.until);
+    if (original.stage !== "looking") return this.#fail([token], "mismatch");
+    original.rivals.push(arrival);
     this.#byToken.set(token, original);
   }
 
-  #open({ token, id, inputHash, lookup, payload }: Arrival<Payload>): void {
-    const ticket: Ticket<Payload> = {
-      payload,
-      token,
-      id,
-      inputHash,
-      waiters: [token],
-      rivals: [],
-      stage: lookup ? "looking" : "waiting",
-      attempt: 0,
-      alone: false,
-      changed: false,
-      position: 0,
-      departures: [],
-    };
+  /** A copy of a command that is still open. */
+  #join(ticket: Ticket<Payload>, token: Token, until: Arrival<Payload>["until"]): void {
+    if (ticket.stage === "parked") return this.#fail([token], "parked");
+    if (until === "acceptance" && this.#isInInbox(ticket)) {
+      this.#effects.push({ kind: "accept", tokens: [token], payload: ticket.payload });
+      return;
+    }
+    ticket.waiters.push(token);
+    if (until === "acceptance") ticket.impatient.add(token);
+    this.#byToken.set(token, ticket);
+  }
+
+  #open({ token, id, inputHash, lookup, until, payload }: Arrival<Payload>): void {
+    const ticket = newTicket({ token, id, inputHash, payload });
+    ticket.waiters.push(token);
+    if (until === "acceptance") ticket.impatient.add(token);
+    if (lookup) ticket.stage = "looking";
     this.#byToken.set(token, ticket);
     if (id !== null) this.#byId.set(id, ticket);
     if (lookup) {
@@ -232,6 +143,38 @@ export class Mailbox<Payload> {
     } else {
       this.#waiting.push(ticket);
     }
+  }
+
+  #found({ token, id, inputHash, turn, payload }: Extract<MailboxInput<Payload>, { kind: "found" }>): void {
+    const early = this.#byId.get(id);
+    if (early !== undefined) this.#withdraw(early);
+    const ticket = newTicket({ token, id, inputHash, payload });
+    ticket.accepted = 0;
+    this.#byId.set(id, ticket);
+    if (turn === null) {
+      const firstUnaccepted = this.#waiting.findIndex(({ accepted }) => accepted === null);
+      this.#waiting.splice(firstUnaccepted < 0 ? this.#waiting.length : firstUnaccepted, 0, ticket);
+    } else {
+      invariant(this.#holder === null && this.#running === null, "one command at a time keeps an entity's turn");
+      ticket.stage = turn === "waits" ? "paused" : "parked";
+      this.#holder = ticket;
+    }
+    if (early === undefined) return;
+    // Copies that came before the inbox was known.
+    const joins = early.inputHash === inputHash;
+    if (!joins) this.#fail(early.waiters, "mismatch");
+    for (const waiter of joins ? early.waiters : []) {
+      this.#join(ticket, waiter, early.impatient.has(waiter) ? "acceptance" : "outcome");
+    }
+    for (const rival of early.rivals) this.#arrive(rival);
+  }
+
+  /** Takes a command that has not run out of the mailbox, without a word to its callers. */
+  #withdraw(ticket: Ticket<Payload>): void {
+    invariant(ticket.stage === "looking" || ticket.stage === "waiting", "what was found in the inbox is not run twice");
+    this.#looking.delete(ticket.token);
+    this.#waiting = this.#waiting.filter((other) => other !== ticket);
+    this.#close(ticket);
   }
 
   #looked(token: Token, answer: LookupAnswer): void {
@@ -252,15 +195,92 @@ export class Mailbox<Payload> {
   }
 
   #advance(): void {
+    if (this.#holder !== null) return this.#sendAway();
     const next = this.#waiting[0];
-    if (this.#phase !== "active" || this.#running !== null || next === undefined) return;
+    if (this.#phase === "loading" || this.#running !== null || next === undefined) return;
     const alone = next.alone || this.#executed.some((ticket) => ticket.alone);
     if (alone && this.#executed.length > 0) return;
     this.#waiting.shift();
-    next.stage = "running";
-    next.attempt += 1;
-    this.#running = next;
-    this.#effects.push({ kind: "run", token: next.token, attempt: next.attempt, payload: next.payload });
+    this.#run(next);
+  }
+
+  #run(ticket: Ticket<Payload>): void {
+    ticket.stage = "running";
+    ticket.attempt += 1;
+    this.#running = ticket;
+    this.#effects.push({ kind: "run", token: ticket.token, attempt: ticket.attempt, payload: ticket.payload });
+  }
+
+  /** While the turn is kept, nobody waits for it in vain. */
+  #sendAway(): void {
+    const [kept, blocked] = partition(this.#waiting, ({ accepted }) => accepted !== null);
+    this.#waiting = kept;
+    for (const ticket of blocked) {
+      this.#end(ticket, this.#phase === "leaving" ? "dropped" : "blocked");
+    }
+  }
+
+  #accepted(token: Token, attempt: number): void {
+    const ticket = this.#runningAs(token, attempt);
+    if (ticket === null) return;
+    invariant(ticket.accepted === null, "a command is accepted once");
+    this.#position += 1;
+    ticket.accepted = this.#position;
+    this.#effects.push({ kind: "enter", position: this.#position, payload: ticket.payload });
+  }
+
+  #paused(token: Token, attempt: number): void {
+    const ticket = this.#runningAs(token, attempt);
+    if (ticket === null) return;
+    invariant(ticket.accepted !== null, "only what was accepted keeps the turn");
+    this.#running = null;
+    this.#hold(ticket);
+  }
+
+  #hold(ticket: Ticket<Payload>): void {
+    ticket.departures = [];
+    ticket.stage = "paused";
+    this.#holder = ticket;
+  }
+
+  /** What keeps the turn may have been rolled back, or removed, since its driver decided. */
+  #holding(token: Token): Ticket<Payload> | null {
+    return this.#holder?.token === token ? this.#holder : null;
+  }
+
+  #resumed(token: Token): void {
+    const ticket = this.#holding(token);
+    if (ticket === null || this.#phase === "leaving") return;
+    this.#holder = null;
+    this.#run(ticket);
+  }
+
+  #parked(token: Token, holdsTurn: boolean): void {
+    const ticket = this.#holding(token);
+    if (ticket === null) return;
+    invariant(this.#isInInbox(ticket), "only what is durable is parked");
+    this.#fail(ticket.waiters, "parked");
+    this.#close(ticket);
+    ticket.waiters = [];
+    if (!holdsTurn) {
+      this.#holder = null;
+      return;
+    }
+    ticket.stage = "parked";
+    if (ticket.id !== null) this.#byId.set(ticket.id, ticket);
+  }
+
+  #removed(token: Token): void {
+    const ticket = this.#holding(token) ?? this.#waiting.find((other) => other.token === token && other.accepted === 0);
+    if (ticket === undefined) return;
+    this.#waiting = this.#waiting.filter((other) => other !== ticket);
+    if (this.#holder === ticket) this.#holder = null;
+    this.#end(ticket, "removed");
+  }
+
+  /** Accepted, and so durably that whatever becomes of this activation, the command will be done. */
+  #isInInbox({ accepted }: Ticket<Payload>): boolean {
+    return accepted !== null && accepted <= this.#durable;
   }
 
   /** An abandoned handler may settle later; by then its ticket is gone or has been given another attempt. */
@@ -284,12 +304,11 @@ export class Mailbox<Payload> {
     else this.#executed.push(ticket);
   }
 
-  #shed(token: Token, attempt: number): void {
+  #shed(token: Token, attempt: number, reason: "shed" | "dropped"): void {
     const ticket = this.#runningAs(token, attempt);
     if (ticket === null) return;
     this.#running = null;
-    this.#fail(ticket.waiters, "shed");
-    this.#close(ticket);
+    this.#end(ticket, reason);
   }
 
   #depart(token: Token, attempt: number, departure: number): void {
@@ -308,11 +327,22 @@ export class Mailbox<Payload> {
     while (open < this.#executed.length && this.#executed[open]!.position <= position) open += 1;
     for (const ticket of this.#executed.splice(0, open)) this.#release(ticket);
     const running = this.#running;
+    for (const ticket of [...this.#executed, running, this.#holder]) if (ticket !== null) this.#announce(ticket);
     if (running !== null && running.departures.length > 0 && this.#position <= position) {
       for (const departure of running.departures.splice(0)) {
         this.#effects.push({ kind: "departed", departure });
       }
     }
+  }
+
+  /** Tells those who wait for no more that it is accepted. */
+  #announce(ticket: Ticket<Payload>): void {
+    if (ticket.impatient.size === 0 || !this.#isInInbox(ticket)) return;
+    const tokens = ticket.waiters.filter((token) => ticket.impatient.has(token));
+    ticket.impatient.clear();
+    ticket.waiters = ticket.waiters.filter((token) => !tokens.includes(token));
+    for (const token of tokens) this.#byToken.delete(token);
+    this.#effects.push({ kind: "accept", tokens, payload: ticket.payload });
   }
 
   #release(ticket: Ticket<Payload>): void {
@@ -326,33 +356,68 @@ export class Mailbox<Payload> {
    * changes fail, or run again one by one until the one bad change stands alone; the rest run again.
    */
   #rolledBack(through: number, culprit: boolean): void {
-    const executed = this.#executed;
-    this.#executed = [];
+    const [executed, running, holder] = [this.#executed, this.#running, this.#holder];
     this.#position = this.#durable;
     this.#effects.push({ kind: "restore" });
+    // A paused command that is in the inbox has seen only what is durable.
+    const voided = holder === null || this.#isInInbox(holder) ? null : holder;
+    this.#executed = [];
+    this.#running = null;
+    if (voided !== null) this.#holder = null;
+    const open = [...executed, ...(running === null ? [] : [running]), ...(voided === null ? [] : [voided])];
+    const authors = open.filter((ticket) => this.#isAuthor(ticket, through));
+    const blamed = !culprit || authors.length === 1;
     const again: Ticket<Payload>[] = [];
-    const authors = executed.filter((ticket) => ticket.changed && ticket.position <= through);
-    for (const ticket of executed) {
+    for (const ticket of open) {
       const author = authors.includes(ticket);
-      if (author && (!culprit || authors.length === 1)) {
-        this.#fail(ticket.waiters, "rolled-back");
-        this.#close(ticket);
-      } else if (ticket.waiters.length === 0) {
-        this.#close(ticket);
-      } else {
+      if (ticket === running) this.#effects.push({ kind: "abandon" });
+      ticket.departures = [];
+      if (author && this.#isInInbox(ticket) && this.#holder === null) this.#suspend(ticket, culprit && blamed);
+      else if (author && blamed && !this.#isInInbox(ticket)) this.#end(ticket, "rolled-back");
+      else if (ticket.waiters.length === 0 && !this.#isInInbox(ticket)) this.#close(ticket);
+      else {
         if (author) ticket.alone = true;
+        if (!this.#isInInbox(ticket)) ticket.accepted = null;
+        ticket.stage = "waiting";
         again.push(ticket);
       }
     }
+    this.#waiting = [...again, ...this.#waiting];
+  }
+
+  #isAuthor({ stage, changed, position, accepted }: Ticket<Payload>, through: number): boolean {
+    if (accepted !== null && accepted > this.#durable && accepted <= through) return true;
+    return stage === "executed" && changed && position <= through;
+  }
+
+  /** Accepted and not finished after all: it keeps the turn, and its driver decides what follows. */
+  #suspend(ticket: Ticket<Payload>, blame: boolean): void {
+    this.#hold(ticket);
+    this.#effects.push({ kind: "suspend", token: ticket.token, payload: ticket.payload, blame });
+    if (this.#phase === "leaving") this.#goElsewhere(ticket);
+  }
+
+  #leave(): void {
+    if (this.#phase !== "active") return;
+    this.#phase = "leaving";
     const running = this.#running;
-    if (running !== null) {
+    if (running !== null && running.accepted !== null) {
       this.#running = null;
       this.#effects.push({ kind: "abandon" });
-      running.departures = [];
-      again.push(running);
+      this.#hold(running);
     }
-    for (const ticket of again) ticket.stage = "waiting";
-    this.#waiting = [...again, ...this.#waiting];
+    if (this.#holder !== null) this.#goElsewhere(this.#holder);
+    const [accepted, others] = partition(this.#waiting, (ticket) => ticket.accepted !== null);
+    this.#waiting = others;
+    for (const ticket of accepted) this.#end(ticket, "dropped-unknown");
+  }
+
+  /** Whoever waits for it asks again, and finds it where the entity is then. */
+  #goElsewhere(ticket: Ticket<Payload>): void {
+    this.#fail(ticket.waiters, "dropped-unknown");
+    for (const token of ticket.waiters) this.#byToken.delete(token);
+    ticket.waiters = [];
+    ticket.impatient.clear();
   }
 
   #expire(token: Token): void {
@@ -364,7 +429,8 @@ export class Mailbox<Payload> {
       return this.#fail([token], "expired");
     }
     ticket.waiters = ticket.waiters.filter((waiter) => waiter !== token);
-    const goesOn = ticket.waiters.length > 0 || ticket.stage === "executed";
+    ticket.impatient.delete(token);
+    const goesOn = ticket.waiters.length > 0 || ticket.stage === "executed" || ticket.accepted !== null;
     this.#fail([token], goesOn ? "expired-unknown" : "expired");
     if (goesOn) return;
     this.#looking.delete(ticket.token);
@@ -383,16 +449,24 @@ export class Mailbox<Payload> {
     const running = this.#running;
     if (running !== null) this.#effects.push({ kind: "abandon" });
     for (const ticket of new Set(this.#byToken.values())) {
+      const written = Math.max(this.#durable, unknownThrough);
+      const accepted = ticket.accepted !== null && ticket.accepted <= written;
       const unknown = ticket.stage === "executed" && ticket.changed && ticket.position <= unknownThrough;
-      this.#fail(callersOf(ticket), unknown ? "dropped-unknown" : "dropped");
+      this.#fail(callersOf(ticket), unknown || accepted ? "dropped-unknown" : "dropped");
     }
     this.#byToken.clear();
     this.#byId.clear();
     this.#waiting = [];
     this.#executed = [];
     this.#running = null;
+    this.#holder = null;
     this.#looking.clear();
     this.#phase = "dropped";
+  }
+
+  #end(ticket: Ticket<Payload>, reason: FailReason): void {
+    this.#fail(ticket.waiters, reason);
+    this.#close(ticket);
   }
 
   #close(ticket: Ticket<Payload>): void {
@@ -405,6 +479,6 @@ export class Mailbox<Payload> {
   }
 }
 
-function callersOf<Payload>({ waiters, rivals }: Ticket<Payload>): Token[] {
-  return [...waiters, ...rivals.map(({ token }) => token)];
+function partition<T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(holds), all.filter((one) => !holds(one))];
 }

@@ -4,7 +4,8 @@
  * that it could have seen is durable" is the question whether that copy is a prefix of the durable log.
  */
 import assert from "node:assert/strict";
-import { type FailReason, type LookupAnswer, Mailbox, type MailboxEffect, type MailboxInput } from "./mailbox.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput } from "./messages.ts";
 
 interface Caller {
   readonly token: number;
@@ -88,7 +89,10 @@ export class World {
       (lookup ? this.looking : this.queue).push(command);
       if (lookup) looks = [token];
     }
-    const effects = this.#step({ kind: "arrive", token, id, inputHash: input, lookup, payload: token }, fails);
+    const effects = this.#step(
+      { kind: "arrive", until: "outcome", token, id, inputHash: input, lookup, payload: token },
+      fails,
+    );
     assert.deepEqual(lookupsOf(effects), looks);
     return token;
   }
@@ -135,7 +139,7 @@ export class World {
     this.running = null;
     const { token, waiters } = turn.command;
     const fails = new Map(waiters.map((waiter) => [waiter, "shed"] as const));
-    this.#step({ kind: "shed", token, attempt: turn.attempt }, fails);
+    this.#step({ kind: "shed", token, attempt: turn.attempt, reason: "shed" }, fails);
   }
 
   depart(): void {
@@ -207,7 +211,7 @@ export class World {
       const { token } = command;
       assert.deepEqual(this.#step({ kind: "finished", token, attempt, changed: true }), []);
       assert.deepEqual(this.#step({ kind: "depart", token, attempt, departure: ++this.#lastDeparture }), []);
-      assert.deepEqual(this.#step({ kind: "shed", token, attempt }), []);
+      assert.deepEqual(this.#step({ kind: "shed", token, attempt, reason: "shed" }), []);
     }
     const closed = this.lastToken + 1_000;
     assert.deepEqual(this.#step({ kind: "looked", token: closed, answer: "found" }), []);

@@ -97,7 +97,11 @@ export class SimulatedStore {
 
   /** The store as one process sees it. */
   portOf(process: Process): Store {
-    const ask = (method: StoreMethod, request: unknown): Promise<never> => this.#ask(process, method, request);
+    let closed = false;
+    const ask = async (method: StoreMethod, request: unknown): Promise<never> => {
+      if (closed) throw new SynodError("failed_precondition", "the connection to the store is closed");
+      return this.#ask(process, method, request);
+    };
     const { identity } = this.database;
     return {
       identity: { ...identity, secret: identity.secret.slice() },
@@ -110,7 +114,9 @@ export class SimulatedStore {
       read: (reads) => ask("read", reads),
       commit: (batch) => ask("commit", batch),
       trim: (request) => ask("trim", request),
-      close: async () => {},
+      close: async () => {
+        closed = true;
+      },
     };
   }
 

@@ -49,9 +49,11 @@ const otherWays: Readonly<Record<string, () => unknown>> = {
   },
 };
 
+export const names: readonly string[] = [...Object.keys(ways), ...Object.keys(otherWays)];
+
 const Reacher = defineInterface("reacher", {
   key: z.string(),
-  operations: { reach: command({ input: z.string(), output: z.boolean() }), load: command({ output: z.int() }) },
+  operations: { reach: command({ input: z.enum(names), output: z.boolean() }), load: command({ output: z.int() }) },
 });
 
 const reacher = implement(Reacher, {
@@ -73,6 +75,5 @@ const reacher = implement(Reacher, {
   },
 });
 
-export const names: readonly string[] = [...Object.keys(ways), ...Object.keys(otherWays)];
 const system: System = defineSystem({ name: "reaching", services: [reacher] });
 export default system;

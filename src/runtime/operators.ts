@@ -1,0 +1,70 @@
+/** What an operator does to pending work, at whatever node owns it: a durable command is tried again, or dropped. */
+import { SynodError } from "../errors.ts";
+import type { ShardId } from "../ports/store.ts";
+import type { Activation } from "./activation.ts";
+import type { Environment } from "./environment.ts";
+import type { Membership } from "./membership.ts";
+import type { PeerCalls } from "./peer-calls.ts";
+import { toError } from "./replies.ts";
+import type { Shard } from "./shard.ts";
+import type { Shards } from "./shards.ts";
+
+/** One durable command, and what is to be done with it. */
+export interface ItemOperation {
+  readonly shard: ShardId;
+  /** The item's number. */
+  readonly number: number;
+  readonly action: "retry" | "drop";
+}
+
+export interface OperatorsOptions {
+  readonly environment: Environment;
+  readonly shards: Shards;
+  readonly membership: Membership;
+  readonly peers: PeerCalls;
+  /** Undefined when there is no room in memory. */
+  readonly activate: (shard: Shard, key: string) => Activation | undefined;
+}
+
+export class Operators {
+  readonly #options: OperatorsOptions;
+
+  constructor(options: OperatorsOptions) {
+    this.#options = options;
+  }
+
+  /** Here, if this node owns the shard, and else at its owner. */
+  async operate(operation: ItemOperation): Promise<void> {
+    const { shards, membership, peers } = this.#options;
+    if (shards.find(operation.shard)?.admits) return this.operateHere(operation);
+    const owner = membership.destination(operation.shard);
+    if (owner === undefined || owner.incarnation === membership.incarnation) throw ownerMissing(operation.shard);
+    const reply = await peers.operate(owner.incarnation, JSON.stringify(operation));
+    if (!reply.ok) throw toError(reply.error);
+  }
+
+  async operateHere({ shard: id, number, action }: ItemOperation): Promise<void> {
+    const { environment, shards, activate } = this.#options;
+    const shard = shards.find(id);
+    if (!shard?.admits) throw ownerMissing(id);
+    const result = await environment.reader.read({ kind: "inbox", shard: id, after: number - 1, limit: 1 });
+    if (result.kind === "corrupt") throw result.error;
+    const [item] = result.kind === "inbox" ? result.page.rows : [];
+    if (item?.number !== number) {
+      throw new SynodError(
+        "not_found",
+        `shard ${shard.sessionName} has no durable command ${number}: it may be finished`,
+      );
+    }
+    const activation = shard.admits ? activate(shard, item.key) : undefined;
+    if (activation === undefined) throw ownerMissing(id);
+    await activation.loaded;
+    await activation.inbox.operate(number, action);
+  }
+}
+
+function ownerMissing({ service, number }: ShardId): SynodError {
+  return new SynodError("unavailable", `shard ${service}/${number} has no owner that can do it now`, {
+    retryAfterMs: 1_000,
+  });
+}
