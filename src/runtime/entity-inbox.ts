@@ -5,7 +5,7 @@
  * What it does to rows: an acceptance and a finish are changes of the entity (the activation commits them); attempts,
  * journals and parking are progress of the shard.
  */
-import { type AttemptEnd, afterAttempt } from "../core/durable/schedule.ts";
+import { type AttemptEnd, afterAttempt, mayStart } from "../core/durable/schedule.ts";
 import type { MailboxInput } from "../core/mailbox/messages.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
@@ -284,7 +284,12 @@ export class EntityInbox {
 
   /** An attempt is counted, durably, before it starts: one that kills its node counts too. */
   async #count(given: GivenTurn, entry: InboxEntry): Promise<void> {
-    const { outcome, error } = await this.#write(entry, { attempts: entry.item.attempts + 1 });
+    const { attempts } = entry.item;
+    if (!mayStart(attempts, this.#options.environment.limits.schedule)) {
+      const message = `${attempts} attempts were begun, and the last one ended with its node`;
+      return this.#pause(given, entry, { kind: "hopeless", code: "aborted", message });
+    }
+    const { outcome, error } = await this.#write(entry, { attempts: attempts + 1 });
     if (this.#running !== entry || this.#dropped) return;
     if (outcome !== "durable") {
       const message = `the store cannot write now: ${error?.message ?? ""}`;
