@@ -32,7 +32,7 @@ export const capacities = {
 /** One way between a client and the node, ms. */
 const wayMs = 0.2;
 /** How long a caller waits. */
-export const patienceMs = 1_000;
+const patienceMs = 1_000;
 /** The objective: 99 of 100 admitted calls have their answer by then. */
 export const objectiveMs = 500;
 
