@@ -121,6 +121,16 @@ export class Outbox {
     return this.#entries.size + this.#parked.size + this.#settling.size + (this.#held?.length ?? 0);
   }
 
+  /** Whether the rows of all earlier owners are known. */
+  get complete(): boolean {
+    return this.#held === null;
+  }
+
+  /** Whether there is such a message, waiting or parked. */
+  has(number: number): boolean {
+    return this.#entries.has(number) || this.#parked.has(number);
+  }
+
   /** Messages that are neither delivered nor parked. */
   get pending(): number {
     return this.#entries.size + (this.#held?.length ?? 0);

@@ -106,6 +106,21 @@ test("rows with long inputs are put back, and not fetched again before those in 
   ]);
 });
 
+test("a page that was asked for before rows in front of it were put back is not joined on", () => {
+  const own = new Timers({ ...options, lengthMax: 4, firingsMax: 9, overdueMax: 9 });
+  own.step({ kind: "claimed" });
+  const [first, second] = [row("a", "x1", 1, 100), row("a", "x2", 2, 200)];
+  own.step({ kind: "page", rows: [first, second], next: second });
+  const [, read] = own.step({ kind: "time", now: 100 });
+  assert.deepEqual(read, { kind: "read", after: second, limit: 3 });
+  for (const at of [110, 120, 130, 140]) own.step(set(row("b", `y${at}`, at, at)));
+  assert.ok(!own.isSet("a", "x2", 2), "it was put back");
+  own.step({ kind: "page", rows: [], next: null });
+  assert.ok(!own.complete);
+  const effects = own.step({ kind: "time", now: 140 });
+  assert.deepEqual(effects.at(-1), { kind: "read", after: { dueAt: 200, key: "", name: "" }, limit: 3 });
+});
+
 /** The store's part, and the entities': what was committed in which order, and what ran. */
 class World {
   readonly rows = new Map<string, TimerRow>();
