@@ -4,6 +4,7 @@
  */
 import { type Instant, Lease, type LeaseOptions } from "../core/membership/lease.ts";
 import type { Clock } from "../ports/clock.ts";
+import { mark } from "../values/marks.ts";
 
 export class LeaseGuard {
   readonly #clock: Clock;
@@ -42,6 +43,7 @@ export class LeaseGuard {
    */
   async whenValid(deadline: number, wanted: () => boolean): Promise<boolean> {
     const giveUpAt = Math.min(deadline, this.#clock.monotonic() + this.#patienceMs);
+    if (!this.valid) mark("lease ran out");
     while (!this.valid && wanted()) {
       const leftMs = giveUpAt - this.#clock.monotonic();
       if (leftMs <= 0) return false;

@@ -6,6 +6,7 @@ import { Expiry } from "../core/membership/expiry.ts";
 import { placeShard, shardsToClaim, shardsToReclaim } from "../core/ownership/placement.ts";
 import { SynodError } from "../errors.ts";
 import type { ClaimRequest, HostedService, Member, ShardId, ShardOwnership, View } from "../ports/store.ts";
+import { mark } from "../values/marks.ts";
 import type { MovedHint } from "../wire/frames.ts";
 import type { Environment } from "./environment.ts";
 import { incarnationOf } from "./session-names.ts";
@@ -256,6 +257,7 @@ export class Membership {
   }
 
   async #rejoin(): Promise<void> {
+    mark("joined again");
     this.#environment.log.warn("this node's lease was ended by another: it drops everything and joins again");
     this.#environment.lease.ended();
     this.#events.ended();
@@ -276,7 +278,11 @@ export class Membership {
     this.#apply(result.view);
     for (const { incarnation } of request.expired) {
       // Its owner may have renewed it at the last moment: then the store has left it alone.
-      if (this.member(incarnation) !== undefined) continue;
+      if (this.member(incarnation) !== undefined) {
+        mark("lease renewed at the last moment");
+        continue;
+      }
+      mark("lease ended by this node");
       this.#environment.log.info(`the lease of incarnation ${incarnation} has run out and was ended`);
     }
     if (request.expired.length > 0) this.#events.endedLeases();
@@ -287,6 +293,7 @@ export class Membership {
     const expired = this.#expiry.expired();
     const free = shardsToClaim(this.view, incarnation, new Set(expired.map((lease) => lease.incarnation)));
     const dropped = shardsToReclaim(this.view, incarnation, (shard) => this.#owns(shard));
+    if (dropped.length > 0) mark("lost shard claimed again");
     const shards = [...free, ...dropped].filter((shard) => this.#table.isBelievable(shard));
     return { incarnation, expired, shards };
   }

@@ -9,6 +9,7 @@ import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
 import { derivedRecordId } from "../values/ids.ts";
+import { mark } from "../values/marks.ts";
 import type { MovedHint } from "../wire/frames.ts";
 import { Activation } from "./activation.ts";
 import type { Committer } from "./committer.ts";
@@ -232,6 +233,7 @@ export class Router {
   /** An id of a session that has ended belongs to nobody; what was certainly not executed can do without it. */
   #forgetEndedId(progress: Progress): void {
     if (progress.opened === null || this.#options.peers.isCurrent(progress.opened)) return;
+    mark("id of an ended session");
     progress.opened = null;
     progress.invocation = { ...progress.invocation, id: null };
   }
@@ -255,6 +257,7 @@ export class Router {
     if (invocation.id !== null && this.#options.peers.hasEnded(invocation.id)) return this.#gone();
     const activation = this.activate(shard, key);
     if (activation === undefined) {
+      mark("memory full");
       const message = "the memory for entities is used up by entities at work";
       return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
     }
@@ -349,6 +352,7 @@ export class Router {
     const { membership } = this.#options;
     const hint = membership.hint(shard.id);
     if (shard.nextOwner === null) return { kind: "moved", hint };
+    mark("sent on to the next owner");
     const node = membership.member(shard.nextOwner)?.node;
     // The next owner claims the epoch after this one.
     return { kind: "moved", hint: { ...hint, owner: shard.nextOwner, node } };
@@ -376,6 +380,7 @@ function lostAttempt({ certain, error }: { readonly certain: boolean; readonly e
 
 /** A call that may be what its nodes die of is not sent to all of them, nor are its callers asked to try again. */
 function cutTooOften({ invocation, cuts }: Progress): GatewayReply {
+  mark("cut too often");
   const message = `${nameOfTarget(invocation.target)} was cut ${cuts} times by a node that went away: it is not tried again`;
   return failure("unavailable", message, { retryable: false });
 }

@@ -5,6 +5,7 @@ import { ShardSession } from "../core/sessions/shard-session.ts";
 import { invariant, SynodError } from "../errors.ts";
 import type { ClaimedShard, SessionFloor, ShardId } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
+import { mark } from "../values/marks.ts";
 import type { Activation } from "./activation.ts";
 import type { CommandId } from "./invocation.ts";
 import type { ShardMessages } from "./messages/shard-messages.ts";
@@ -110,12 +111,17 @@ export class Shard {
   /** Takes the promise over that came with a call; says whether the call itself may still be executed. */
   mayExecute({ call, floor }: CommandId): boolean {
     if (call === undefined) return true;
-    if (this.#ended.has(call.session)) return false;
+    if (this.#ended.has(call.session)) {
+      mark("session ended");
+      return false;
+    }
     if (floor !== undefined && floor.floor > 0) {
       const risen = this.#floors.raise(call.session, floor);
       if (risen !== null) this.#risen.set(call.session, { session: call.session, ...risen });
     }
-    return !this.isSettled(call);
+    const settled = this.isSettled(call);
+    if (settled) mark("called below its floor");
+    return !settled;
   }
 
   /** Whether its caller has promised never to repeat this call, or is gone. */
@@ -195,7 +201,10 @@ export class Shard {
   async forgot({ keyTime, call }: CommandId): Promise<boolean> {
     if (call !== undefined) return this.isSettled(call);
     if (keyTime === null) return false;
-    while (this.#trimming !== null && keyTime <= this.#trimming.cap) await this.#trimming.done;
+    while (this.#trimming !== null && keyTime <= this.#trimming.cap) {
+      mark("waits for a trim");
+      await this.#trimming.done;
+    }
     if (!this.owned) throw new SynodError("unavailable", "the shard was given up");
     return keyTime <= this.#watermark;
   }

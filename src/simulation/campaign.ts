@@ -2,6 +2,7 @@
  * A campaign: many seeds of one scenario on several workers, until all are done, the time is up or one has failed.
  * Which worker runs a seed makes no difference to its result.
  */
+import type { Mark } from "../values/marks.ts";
 import { CaseRunner } from "./case-runner.ts";
 import type { RunResult } from "./simulate.ts";
 
@@ -26,6 +27,8 @@ export interface CampaignReport {
   readonly operations: { ok: number; fail: number; info: number };
   /** How often each kind of fault was injected. */
   readonly faults: Record<string, number>;
+  /** How often each rare branch of the runtime was reached. */
+  readonly marks: Partial<Record<Mark, number>>;
   /** The run of the lowest seed that broke a promise. */
   failure: RunResult | undefined;
 }
@@ -39,6 +42,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     checks: 0,
     operations: { ok: 0, fail: 0, info: 0 },
     faults: {},
+    marks: {},
     failure: undefined,
   };
   const end = options.firstSeed + options.seeds;
@@ -69,6 +73,9 @@ function add(report: CampaignReport, result: RunResult): void {
   report.checks += result.checks;
   for (const outcome of ["ok", "fail", "info"] as const) report.operations[outcome] += result.operations[outcome];
   for (const [kind, count] of Object.entries(result.faults)) report.faults[kind] = (report.faults[kind] ?? 0) + count;
+  for (const [mark, count] of Object.entries(result.marks) as [Mark, number][]) {
+    report.marks[mark] = (report.marks[mark] ?? 0) + count;
+  }
   const lower = report.failure === undefined || result.seed < report.failure.seed;
   if (result.violations.length > 0 && lower) report.failure = result;
 }

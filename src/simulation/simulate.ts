@@ -4,6 +4,7 @@
  * every machine.
  */
 import type { CommitBatch } from "../ports/store.ts";
+import { listenToMarks, type Mark } from "../values/marks.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
@@ -68,6 +69,8 @@ export interface RunResult {
   readonly commits: number;
   readonly checks: number;
   readonly faults: Readonly<Record<string, number>>;
+  /** How often each rare branch of the runtime was reached; those that never were are left out. */
+  readonly marks: Readonly<Partial<Record<Mark, number>>>;
 }
 
 /** After the faults have ended: until everything serves, and for how long everything must be answered then, ms. */
@@ -123,6 +126,7 @@ class Run {
   readonly #behaviour: Behaviour;
   #asking: Asking | undefined;
   #servedAt = 0;
+  readonly #marks: Partial<Record<Mark, number>> = {};
   /** The safety phase is over: clients finish what they began. */
   #finishing = false;
 
@@ -170,9 +174,13 @@ class Run {
 
   async run(): Promise<RunResult> {
     const { judge } = this.#cluster;
+    const listenNoMore = listenToMarks((mark) => {
+      this.#marks[mark] = (this.#marks[mark] ?? 0) + 1;
+    });
     judge.onCommitted = (batch) => this.#checkInvariants(batch);
     if (await this.#cluster.start()) await this.#phases();
     else judge.report("liveness", "the nodes did not come to serve");
+    listenNoMore();
     return this.#result();
   }
 
@@ -316,6 +324,7 @@ class Run {
       commits: judge.counts.commits,
       checks: judge.counts.checks,
       faults: { ...this.#injector.counts },
+      marks: this.#marks,
     };
   }
 }

@@ -4,6 +4,7 @@ import { type Case, encodeCase } from "../../simulation/case.ts";
 import { describeFault, faultKinds } from "../../simulation/faults.ts";
 import type { Failure } from "../../simulation/shrink/shrink.ts";
 import type { RunResult } from "../../simulation/simulate.ts";
+import { type Mark, marks } from "../../values/marks.ts";
 
 /** How a run is run again. */
 export interface Replay {
@@ -76,8 +77,17 @@ export function wordsOfReport(report: CampaignReport, ms: number, unasked: reado
     `  checked     ${report.checks} answers, ${report.commits} commits`,
     `  faults      ${injected.map(([kind, count]) => `${kind} ${count}`).join(", ") || "none"}`,
     ...(never.length > 0 ? [`  never       ${never.join(", ")}`] : []),
+    ...wordsOfMarks(report),
     ...unasked.map((one) => `  not asked   ${one}`),
   ].join("\n");
+}
+
+/** Rare branches of the runtime: how many were reached, and which were not. */
+function wordsOfMarks(report: CampaignReport): string[] {
+  const all = Object.keys(marks) as Mark[];
+  const missed = all.filter((mark) => report.marks[mark] === undefined);
+  const reached = `  branches    ${all.length - missed.length} of ${all.length} rare ones of the runtime`;
+  return missed.length === 0 ? [reached] : [reached, `  unreached   ${missed.join(", ")}`];
 }
 
 export function duration(ms: number): string {

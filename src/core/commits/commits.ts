@@ -11,6 +11,7 @@
  */
 import { invariant } from "../../errors.ts";
 import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
+import { mark } from "../../values/marks.ts";
 import {
   addChange,
   addProgress,
@@ -138,7 +139,10 @@ export class Commits {
   #makeRoom(bytes: number): void {
     const { batchCommandsMax, batchBytesMax } = this.#options;
     const full = this.#boardingLength >= batchCommandsMax || this.#boardingBytes + bytes > batchBytesMax;
-    if (full && this.#boardingLength > 0) this.#departBoarding();
+    if (full && this.#boardingLength > 0) {
+      mark("batch full");
+      this.#departBoarding();
+    }
     this.#boardingLength += 1;
     this.#boardingBytes += bytes;
   }
@@ -173,19 +177,23 @@ export class Commits {
         report(progressOf(loads), "durable", effects);
         break;
       case "fenced":
+        mark("commit fenced");
         this.#withdraw(loads, result.shards, [], effects);
         break;
       case "conflict":
+        mark("commit conflict");
         this.#withdraw(loads, [], result.entities, effects);
         break;
       case "refused":
         if (loads.size > 0) this.#refused(loads, result.error, effects);
         break;
       case "failed":
+        mark("commit failed");
         for (const { load, seat } of seatsOf(loads)) this.#rollBack(load, seat, false, result.error, effects);
         report(progressOf(loads), "failed", effects, result.error);
         break;
       case "unknown":
+        mark("commit unknown");
         for (const load of loads.values()) {
           const positions = new Map([...load.seats.values()].map((seat) => [seat.key, seat.position]));
           report(load.progress, "unknown", effects);
@@ -193,6 +201,7 @@ export class Commits {
         }
         break;
       case "ended":
+        mark("commit of an ended lease");
         report(progressOf(loads), "dropped", effects);
         effects.push({ kind: "ended" });
         break;

@@ -14,6 +14,7 @@
  * driver performs the effects in the order in which they are returned.
  */
 import { invariant } from "../../errors.ts";
+import { mark } from "../../values/marks.ts";
 import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput, Token } from "./messages.ts";
 import { type Arrival, callersOf, newTicket, type Ticket } from "./ticket.ts";
 
@@ -108,12 +109,13 @@ export class Mailbox<Payload> {
     const { token, id, inputHash } = arrival;
     const original = id === null ? undefined : this.#byId.get(id);
     if (original === undefined) {
-      if (this.queued >= this.#options.mailboxLengthMax) this.#fail([token], "full");
-      else this.#open(arrival);
-      return;
+      if (this.queued < this.#options.mailboxLengthMax) return this.#open(arrival);
+      mark("mailbox full");
+      return this.#fail([token], "full");
     }
     if (original.inputHash === inputHash) return this.#join(original, token, arrival.until);
     if (original.stage !== "looking") return this.#fail([token], "mismatch");
+    mark("id with another input");
     original.rivals.push(arrival);
     this.#byToken.set(token, original);
   }
@@ -125,6 +127,7 @@ export class Mailbox<Payload> {
       this.#effects.push({ kind: "accept", tokens: [token], payload: ticket.payload });
       return;
     }
+    mark("copy joins");
     ticket.waiters.push(token);
     if (until === "acceptance") ticket.impatient.add(token);
     this.#byToken.set(token, ticket);
@@ -189,6 +192,7 @@ export class Mailbox<Payload> {
       return this.#fail(rivals, "mismatch");
     }
     const tokens = callersOf(ticket);
+    if (answer === "found") mark("recorded reply");
     if (answer === "found") this.#effects.push({ kind: "replay", tokens, payload: ticket.payload });
     else this.#fail(tokens, answer === "failed" ? "lookup-failed" : answer);
     this.#close(ticket);
@@ -315,8 +319,9 @@ export class Mailbox<Payload> {
     const ticket = this.#runningAs(token, attempt);
     if (ticket === null) return;
     // What the handler can have seen is whatever was executed before it got the turn.
-    if (this.#position <= this.#durable) this.#effects.push({ kind: "departed", departure });
-    else ticket.departures.push(departure);
+    if (this.#position <= this.#durable) return void this.#effects.push({ kind: "departed", departure });
+    mark("exit gate waits");
+    ticket.departures.push(departure);
   }
 
   #becameDurable(position: number): void {
@@ -382,6 +387,7 @@ export class Mailbox<Payload> {
         again.push(ticket);
       }
     }
+    if (again.length > 0) mark("runs again");
     this.#waiting = [...again, ...this.#waiting];
   }
 
@@ -436,6 +442,7 @@ export class Mailbox<Payload> {
     this.#looking.delete(ticket.token);
     if (ticket.stage === "waiting") this.#waiting = this.#waiting.filter((other) => other !== ticket);
     if (ticket.stage === "running") {
+      mark("handler abandoned");
       this.#running = null;
       this.#effects.push({ kind: "abandon" });
     }
@@ -452,6 +459,7 @@ export class Mailbox<Payload> {
       const written = Math.max(this.#durable, unknownThrough);
       const accepted = ticket.accepted !== null && ticket.accepted <= written;
       const unknown = ticket.stage === "executed" && ticket.changed && ticket.position <= unknownThrough;
+      if (unknown) mark("undurable dropped");
       this.#fail(callersOf(ticket), unknown || accepted ? "dropped-unknown" : "dropped");
     }
     this.#byToken.clear();
