@@ -1,6 +1,7 @@
 /** Every bound of a node, with its unit last (guarantee G6). */
 
 import type { ScheduleLimits } from "../core/durable/schedule.ts";
+import type { LoadLimits } from "../core/load/limits.ts";
 
 export interface NodeLimits {
   /** How long a lease lasts after a renewal. */
@@ -68,6 +69,8 @@ export interface NodeLimits {
   readonly shardOpenLengthMax: number;
   /** When a durable command that did not finish is tried again. */
   readonly schedule: ScheduleLimits;
+  /** Those of load control that are not as they are by default. */
+  readonly load: Partial<LoadLimits>;
 }
 
 export const defaultLimits: NodeLimits = {
@@ -104,4 +107,5 @@ export const defaultLimits: NodeLimits = {
   callBackoffMaxMs: 5_000,
   shardOpenLengthMax: 64,
   schedule: { attemptsMax: 16, ageMaxMs: 7 * 24 * 60 * 60 * 1_000, backoffBaseMs: 100, backoffMaxMs: 60_000 },
+  load: {},
 };

@@ -1,7 +1,6 @@
 /** A node: one process of a system, from joining the membership to leaving it. */
 
 import type { BreakerState } from "../core/load/breaker.ts";
-import type { LoadLimits } from "../core/load/limits.ts";
 import { invariant, SynodError, toSynodError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Gateway } from "../ports/gateway.ts";
@@ -47,8 +46,6 @@ export interface NodeOptions {
   readonly log: Log;
   /** Where it says what it did; nowhere if absent. */
   readonly meters?: Meters;
-  /** How it behaves when there is too much to do. */
-  readonly loadLimits?: Partial<LoadLimits>;
   readonly limits?: Partial<NodeLimits>;
   /** How other nodes are reached; absent for a node on its own. */
   readonly network?: NodeNetwork;
@@ -422,7 +419,7 @@ function environmentOf(options: NodeOptions): Environment {
     log,
     limits,
     meters,
-    load: new NodeLoad(clock, meters, options.loadLimits),
+    load: new NodeLoad(clock, meters, limits.load),
     lease: new LeaseGuard(clock, limits),
     reader: new Reader(store, clock),
     records: new RecordCache(limits.recordCacheLengthMax),
