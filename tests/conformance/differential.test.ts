@@ -24,6 +24,16 @@ import type {
 } from "../../src/ports/store.ts";
 import { compareShards } from "../../src/ports/store.ts";
 import { sessionRecordId } from "../../src/values/ids.ts";
+import {
+  progressForm,
+  progressOf,
+  readsOfWork,
+  type ShardWork,
+  shardWorkOf,
+  type WorkForm,
+  workForm,
+  workOf,
+} from "./differential-work.ts";
 import { temporaryFolder } from "./sqlite-database.ts";
 
 const runs = 50;
@@ -46,6 +56,8 @@ interface Known {
   readonly members: { node: string; incarnation: number }[];
   /** Of every record that a request could have written, in the order in which they were made up. */
   readonly ids: string[];
+  /** The next number of each shard's session, by the shard's name. */
+  readonly numbers: Map<string, number>;
 }
 
 type Command = fc.AsyncCommand<Known, Pair>;
@@ -216,6 +228,7 @@ const change = fc.record({
     }),
     { maxLength: 3 },
   ),
+  work: workForm,
 });
 
 /** Floors a little below the last number, with numbers that are still open; some that every store must refuse. */
@@ -244,7 +257,13 @@ const changeList = fc.oneof(
   { weight: 1, arbitrary: fc.array(change, { maxLength: 4 }) },
 );
 
-async function changeOf(known: Known, pair: Pair, shard: ShardId, { key: at, kind, off, ...rest }: Change) {
+async function changeOf(
+  known: Known,
+  pair: Pair,
+  shard: ShardId,
+  there: ShardWork,
+  { key: at, kind, off, ...rest }: Change,
+): Promise<EntityChange> {
   const key = keys[at]!;
   const [found] = await pair.memory.read([{ kind: "entity", shard, key }]);
   const version = Math.max(0, (found?.kind === "entity" ? (found.row?.version ?? 0) : 0) + off);
@@ -258,7 +277,22 @@ async function changeOf(known: Known, pair: Pair, shard: ShardId, { key: at, kin
   });
   const after = { put: version + 1, clear: 0, note: version }[kind];
   const state = kind === "put" ? JSON.stringify([version, key]) : null;
-  return { key, expectedVersion: version, version: after, stateVersion: rest.stateVersion, state, records, work: null };
+  const change = { key, expectedVersion: version, version: after, stateVersion: rest.stateVersion, state };
+  return { ...change, ...withWork(known, rest.work, key, there, records) };
+}
+
+/** The work of a change, with the records of what it finishes beside its own. */
+function withWork(
+  known: Known,
+  form: WorkForm,
+  key: string,
+  there: ShardWork,
+  own: readonly CallRecord[],
+): Pick<EntityChange, "work" | "records"> {
+  if (form === null) return { work: null, records: own };
+  const { work, records } = workOf(form, key, there);
+  known.ids.push(...records.map(({ id }) => id));
+  return { work, records: [...own, ...records] };
 }
 
 function idOf(session: string | null, number: number): string {
@@ -267,24 +301,40 @@ function idOf(session: string | null, number: number): string {
 
 const commits = fc
   .record({
-    shards: fc.uniqueArray(fc.record({ shard: shardPick, off: drift, entities: changeList, floors: floorList }), {
-      maxLength: 3,
-      selector: ({ shard }) => shard.service * shardsPerService + shard.number,
-    }),
+    shards: fc.uniqueArray(
+      fc.record({
+        shard: shardPick,
+        off: drift,
+        entities: changeList,
+        floors: floorList,
+        progress: progressForm,
+        /** How much the next number is off; null leaves it out. */
+        next: fc.option(drift, { freq: 8 }),
+      }),
+      {
+        maxLength: 3,
+        selector: ({ shard }) => shard.service * shardsPerService + shard.number,
+      },
+    ),
     stranger: fc.option(member, { freq: 8 }),
   })
   .map(({ shards, stranger }) =>
     command(`commit ${JSON.stringify({ shards, stranger })}`, async (known, pair) => {
       let incarnation = stranger === null ? 0 : memberAt(known, stranger).incarnation;
       const batch: ShardChanges[] = [];
-      for (const { shard: pick, off, entities, floors } of shards) {
+      for (const { shard: pick, off, entities, floors, progress, next } of shards) {
         const shard = shardAt(known, pick);
         const { owner, epoch } = await ownershipOf(pair, shard);
         if (incarnation === 0) incarnation = owner ?? 0;
         const changes: EntityChange[] = [];
-        for (const entity of entities) changes.push(await changeOf(known, pair, shard, entity));
+        const name = `${shard.service}/${shard.number}`;
+        const there = await shardWorkOf(pair.memory, shard, keys, known.numbers.get(name) ?? 1);
+        for (const entity of entities) changes.push(await changeOf(known, pair, shard, there, entity));
+        const said = progress === null ? null : progressOf(progress, there);
+        known.numbers.set(name, there.nextNumber);
+        const sessionNext = next === null ? null : there.nextNumber + next;
         const risen = floors.map((floor) => floorOf(known, floor));
-        batch.push({ shard, epoch: epoch + off, entities: changes, floors: risen, sessionNext: null, progress: null });
+        batch.push({ shard, epoch: epoch + off, entities: changes, floors: risen, sessionNext, progress: said });
       }
       batch.sort((a, b) => compareShards(a.shard, b.shard));
       await both(pair, (store) => store.commit({ incarnation, shards: batch }));
@@ -329,6 +379,7 @@ async function compareRows({ services, ids }: Known, pair: Pair): Promise<void> 
       const shard = { service, number };
       for (const key of keys) reads.push({ kind: "entity", shard, key });
       for (const id of ids) reads.push({ kind: "record", shard, id });
+      reads.push(...readsOfWork(shard, keys));
     }
   }
   await both(pair, (store) => store.read(reads));
@@ -389,7 +440,7 @@ test("memory and SQLite answer every sequence of requests alike", async () => {
     const current = pair ?? (await openPair(folder.path, String(run)));
     pair = undefined;
     run++;
-    const known: Known = { services: [`${run}-x`, `${run}-y`], members: [], ids: [] };
+    const known: Known = { services: [`${run}-x`, `${run}-y`], members: [], ids: [], numbers: new Map() };
     await startOwning(known, current);
     await fc.asyncModelRun(() => ({ model: known, real: current }), sequence);
     await compareRows(known, current);

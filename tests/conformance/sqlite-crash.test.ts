@@ -1,51 +1,20 @@
 /** A process that dies between any two steps of SQLite leaves a store that is whole. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { cpus } from "node:os";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
 import { openConnection } from "../../src/adapters/sqlite/connection.ts";
 import { leasesOf } from "../../src/adapters/sqlite/leases.ts";
 import { readsOf } from "../../src/adapters/sqlite/reads.ts";
 import { prepareStore } from "../../src/adapters/sqlite/schema.ts";
-import type { ReadResult } from "../../src/ports/store.ts";
-import { crashCall, crashKeys, crashService } from "./sqlite-crash-batch.ts";
-import { system, temporaryFolder } from "./sqlite-database.ts";
+import type { Read, ReadResult, ShardId } from "../../src/ports/store.ts";
+import { crashCall, crashKeys, crashPending, crashService, crashSessionNext } from "./sqlite-crash-batch.ts";
+import { system } from "./sqlite-database.ts";
+import { atEachStep } from "./sqlite-dying.ts";
 
-const program = fileURLToPath(new URL("./sqlite-crash-steps.ts", import.meta.url));
-
-/** Runs the program until it kills itself; answers what it said before. */
-async function die(path: string, role: "create" | "commit", step?: number): Promise<string> {
-  const rest = step === undefined ? [] : [String(step)];
-  const child = spawn(process.execPath, [program, path, role, ...rest], { stdio: ["ignore", "pipe", "inherit"] });
-  const [said, [, signal]] = await Promise.all([text(child.stdout), once(child, "exit")]);
-  assert.equal(signal, "SIGKILL");
-  return said;
-}
-
-/** Lets the program die before each of its steps, several at a time. */
-async function atEachStep(role: "create" | "commit", check: (path: string, step: number) => Promise<void>) {
-  await using folder = await temporaryFolder();
-  const steps = Number(await die(join(folder.path, "whole.db"), role));
-  let next = 1;
-  const worker = async (): Promise<void> => {
-    for (let step = next++; step <= steps; step = next++) {
-      const path = join(folder.path, `${step}.db`);
-      await die(path, role, step);
-      await check(path, step);
-    }
-  };
-  await Promise.all(cpus().slice(0, 4).map(worker));
-  await check(join(folder.path, "whole.db"), steps + 1);
-  return steps;
-}
+const nothingBefore = async (): Promise<void> => {};
 
 test("a commit that dies before any of its steps has happened as a whole or not at all", async () => {
   const versions: number[] = [];
-  const steps = await atEachStep("commit", async (path, step) => {
+  const steps = await atEachStep("commit", nothingBefore, async (path, step) => {
     versions[step] = durableVersion(path);
   });
   assert.ok(steps >= 12, `BEGIN, COMMIT and ten statements between them are ${steps} steps`);
@@ -73,20 +42,34 @@ function durableVersion(path: string): number {
         }
       }
     }
+    assert.deepEqual(pendingOf(read, shards[0]!), crashPending(version));
     const floors = database.prepare("SELECT DISTINCT floor FROM floors").all();
     assert.deepEqual(
       floors.map((row) => Object.values(row)),
       [[version * crashKeys.length]],
     );
-    const held = database.prepare("SELECT DISTINCT state_version, timed_records FROM shards WHERE number < 2").all();
+    const held = database
+      .prepare("SELECT state_version, timed_records, session_next FROM shards WHERE number < 2")
+      .all();
     assert.deepEqual(
       held.map((row) => Object.values(row)),
-      [[version, version * crashKeys.length]],
+      [crashSessionNext(version), 1].map((next) => [version, version * crashKeys.length, next]),
     );
     return version;
   } finally {
     database.close();
   }
+}
+
+/** What is there of pending work, with the journal of the one item. */
+function pendingOf(read: (read: Read) => ReadResult, shard: ShardId): ReturnType<typeof crashPending> {
+  const [items, messages, timers] = [
+    read({ kind: "inboxOf", shard, key: crashKeys[0]!, after: 0, limit: 9 }),
+    read({ kind: "outbox", shard, after: 0, limit: 9 }),
+    read({ kind: "timers", shard, after: null, limit: 9 }),
+  ];
+  assert.ok(items.kind === "inboxOf" && messages.kind === "outbox" && timers.kind === "timers");
+  return { items: items.page.rows, messages: messages.page.rows, timers: timers.page.rows };
 }
 
 function versionOf(result: ReadResult): number {
@@ -96,7 +79,7 @@ function versionOf(result: ReadResult): number {
 }
 
 test("a store whose creation died before any of its steps can be created again", async () => {
-  const steps = await atEachStep("create", async (path) => {
+  const steps = await atEachStep("create", nothingBefore, async (path) => {
     const database = openConnection(path, "writer");
     const secret = new Uint8Array(32);
     const identity = prepareStore(database, { path, system, shardsPerService: 4, secret });

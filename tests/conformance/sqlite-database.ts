@@ -1,9 +1,10 @@
 /** SQLite databases for tests: in folders of their own, which go when the test is over. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
 import type { SmallStoreUnderTest, StoreUnderTest } from "../../src/conformance/index.ts";
@@ -25,6 +26,13 @@ export async function createDatabase(): Promise<StoreUnderTest> {
     lock: async () => await lock(path),
     remove: async () => await folder[Symbol.asyncDispose](),
   };
+}
+
+/** Makes the file a store of schema 1, whose first member owns both shards; `sqlite-migration.test.ts` knows what is in it. */
+export async function oldStore(path: string): Promise<void> {
+  const database = new DatabaseSync(path);
+  database.exec(await readFile(new URL("./schema-1.sql", import.meta.url), "utf8"));
+  database.close();
 }
 
 /** Holds the write lock in another process until the answer is called. */
