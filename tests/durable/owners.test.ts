@@ -190,7 +190,7 @@ test("a message to a durable command is answered when it is accepted; an operato
   assert.ok(item?.parked);
   const { shard: number } = await first!.running.inspect("saga", key);
   broken = false;
-  const operation = { shard: { service: "saga", number }, number: item.number, action: "retry" } as const;
+  const operation = { kind: "item", shard: { service: "saga", number }, number: item.number, action: "retry" } as const;
   await world.until(second!.running.operate(operation));
   await world.advance(100);
   assert.equal(await second!.answer("run", run("slow", { key, id: "k" })), '"done" (replayed)');
