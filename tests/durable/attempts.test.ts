@@ -151,7 +151,7 @@ test("one that was parked after a call keeps its entity's turn until an operator
   assert.equal(await node.answer("run", run("order", { id: "another" })), "unavailable (not-happened)");
   assert.equal(await node.answer("state", stateOf), '{"touched":0}', "queries go on");
   const { shard } = await node.running.inspect("saga", "one");
-  const operation = { shard: { service: "saga", number: shard }, number: item!.number };
+  const operation = { kind: "item" as const, shard: { service: "saga", number: shard }, number: item!.number };
   broken = false;
   await world.until(node.running.operate({ ...operation, action: "retry" }));
   await world.advance(1_000);
