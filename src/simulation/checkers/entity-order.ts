@@ -106,7 +106,7 @@ export class EntityOrder {
     const ran = pending.map(({ operation, start, end }) => {
       return `${operation}: ${start === null ? "?" : shortened(start)} → ${end === null ? "unchanged" : shortened(end)}`;
     });
-    const lost = this.#overwrittenSince(pending[0]?.start ?? null);
+    const lost = after === this.text ? [] : this.#overwrittenSince(pending[0]?.start ?? null);
     // The next commits are judged from what is in the store now.
     const last = pending.at(-1);
     if (last !== undefined) {
