@@ -145,7 +145,7 @@ export const defaultLimits: NodeLimits = {
   timersInMemoryMax: 1_000,
   timersInputLengthMax: 1024 * 1024,
   timersOverdueMax: 10_000,
-  timersFiringMax: 64,
+  timersFiringMax: 16,
   timersLookMs: 10_000,
   schedule: { attemptsMax: 16, ageMaxMs: 7 * 24 * 60 * 60 * 1_000, backoffBaseMs: 100, backoffMaxMs: 60_000 },
   load: {},

@@ -149,6 +149,40 @@ for (const [operation, letter] of [
   });
 }
 
+test("a number is promised away only when its row is gone: a sender that dies before that finds its receiver's record", async () => {
+  await using world = World.create();
+  const limits = { deliveriesPerShardMax: 1 };
+  const [first, second] = [
+    await world.start({ system: mailSystem(), node: "node-1", linked: true, limits }),
+    await world.start({ system: mailSystem(), node: "node-2", linked: true, limits }),
+  ];
+  await world.advance(5_000);
+  const ownedBy = async (service: string, owner: string): Promise<{ key: string; shard: number }[]> => {
+    const keys: { key: string; shard: number }[] = [];
+    for (let number = 0; number < 40; number++) {
+      const entity = await world.until(first.running.inspect(service, `k${number}`));
+      if (entity.owner === owner) keys.push({ key: `k${number}`, shard: entity.shard });
+    }
+    return keys;
+  };
+  const [sender] = await ownedBy("post", "node-1");
+  const boxes = await ownedBy("box", "node-2");
+  const [one, other] = boxes.filter(({ shard }) => shard === boxes[0]!.shard);
+  let held = 0;
+  first.store.intercept("commit", (batch, forward) => {
+    if (!batch.shards.some(({ progress }) => (progress?.messagesSettled.length ?? 0) > 0)) return forward();
+    held += 1;
+    return new Promise(() => {});
+  });
+  for (const to of [one!.key, other!.key]) void first.ask("send", send(sender!.key, to, "x"));
+  await world.advance(200);
+  assert.equal(held, 1, "both are delivered, and the store does not know");
+  first.kill();
+  await world.advance(20_000);
+  for (const { key } of [one!, other!]) assert.equal(await letters(second, key), `["${sender!.key}:x"]`);
+  assert.equal(second.running.status().messagesPending, 0, "their repeats were answered");
+});
+
 test("a receiver that is away for twice the window gets everything once, and nobody else's records pile up", async () => {
   await using world = World.create();
   let away = true;

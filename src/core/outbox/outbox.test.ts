@@ -29,7 +29,7 @@ test("of one pair one message is under way at a time, in the order of the number
   assert.deepEqual(delivers(own.step(sent(3, "b"))), [3]);
   assert.deepEqual(own.step(answer(1, delivered)), [
     { kind: "settle", number: 1 },
-    { kind: "deliver", number: 2, attempt: 1 },
+    { kind: "deliver", number: 2, attempt: 1, prompt: true },
   ]);
 });
 
@@ -61,14 +61,16 @@ test("a message on which its receiver fails is counted before every further atte
   own.step(sent(2, "a"));
   own.step(answer(1, failed));
   assert.deepEqual(own.step({ kind: "time", now: 1_000 }), [{ kind: "count", number: 1, attempts: 2, waits: true }]);
-  assert.deepEqual(own.step({ kind: "counted", number: 1 }), [{ kind: "deliver", number: 1, attempt: 2 }]);
+  assert.deepEqual(own.step({ kind: "counted", number: 1 }), [
+    { kind: "deliver", number: 1, attempt: 2, prompt: false },
+  ]);
   own.step(answer(1, failed));
   own.step({ kind: "time", now: 2_000 });
   own.step({ kind: "counted", number: 1 });
   assert.deepEqual(own.step(answer(1, failed)), [
     { kind: "park", number: 1, attempts: 3, reason: { code: "internal", message: "it broke" } },
   ]);
-  assert.deepEqual(own.step({ kind: "parked", number: 1 }), [{ kind: "deliver", number: 2, attempt: 1 }]);
+  assert.deepEqual(own.step({ kind: "parked", number: 1 }), [{ kind: "deliver", number: 2, attempt: 1, prompt: true }]);
 });
 
 test("a message of an earlier owner is counted before it leaves, and not charged for an attempt that only waited", () => {
@@ -114,7 +116,7 @@ test("an operator drops what waits at once, and what is under way when it comes 
   assert.deepEqual(own.step({ kind: "drop", number: 1 }), []);
   assert.deepEqual(own.step(answer(1, failed)), [
     { kind: "settle", number: 1 },
-    { kind: "deliver", number: 3, attempt: 1 },
+    { kind: "deliver", number: 3, attempt: 1, prompt: true },
   ]);
   own.step(answer(3, waits));
   assert.deepEqual(own.step({ kind: "drop", number: 3 }), [{ kind: "settle", number: 3 }]);

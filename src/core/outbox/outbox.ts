@@ -54,8 +54,8 @@ export interface Reason {
 }
 
 export type OutboxEffect =
-  /** Send it, then say `answered`. Before that, its row says so many attempts. */
-  | { kind: "deliver"; number: number; attempt: number }
+  /** Send it, then say `answered`. Before that, its row says so many attempts. `prompt`: it has not waited yet. */
+  | { kind: "deliver"; number: number; attempt: number; prompt: boolean }
   /** Write this count. `waits`: nothing leaves before it is durable, so say `counted` then. */
   | { kind: "count"; number: number; attempts: number; waits: boolean }
   /** Write that it is parked, then say `parked`: until that is durable nothing of its pair leaves. */
@@ -243,7 +243,8 @@ export class Outbox {
 
   #deliver(entry: Entry): void {
     entry.pair.stage = "underWay";
-    this.#effects.push({ kind: "deliver", number: entry.number, attempt: entry.spent + 1 });
+    const prompt = entry.fresh && entry.pair.failures === 0;
+    this.#effects.push({ kind: "deliver", number: entry.number, attempt: entry.spent + 1, prompt });
   }
 
   #counted(number: number): void {

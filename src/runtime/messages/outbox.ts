@@ -200,7 +200,7 @@ export class ShardOutbox {
     const { number } = effect;
     switch (effect.kind) {
       case "deliver":
-        return void this.#deliver(number);
+        return void this.#deliver(number, effect.prompt);
       case "count": {
         const { attempts } = effect;
         const then: OutboxInput | null = effect.waits ? { kind: "counted", number } : null;
@@ -220,11 +220,11 @@ export class ShardOutbox {
     }
   }
 
-  async #deliver(number: number): Promise<void> {
+  async #deliver(number: number, prompt: boolean): Promise<void> {
     const { environment } = this.#options;
     let reply: GatewayReply | null;
     try {
-      reply = await this.#send(number);
+      reply = await this.#send(number, prompt);
     } catch (error) {
       environment.log.error(`message ${number} failed inside the runtime`, { error });
       const { code, message } = toSynodError(error);
@@ -241,7 +241,7 @@ export class ShardOutbox {
   }
 
   /** Null when the message is not there any more. */
-  async #send(number: number): Promise<GatewayReply | null> {
+  async #send(number: number, prompt: boolean): Promise<GatewayReply | null> {
     const { environment, session, shard, dispatch } = this.#options;
     const message = this.#texts.get(number) ?? (await this.#readOne(number));
     if (message === null) return null;
@@ -251,7 +251,7 @@ export class ShardOutbox {
       throw new SynodError("unimplemented", `${service} has no operation ${operation} any more`);
     }
     const numbers = { name: shard.sessionName, numbers: session };
-    return dispatch({ ...deliveryOf(environment, message, target, numbers), signal: this.#abort.signal });
+    return dispatch({ ...deliveryOf(environment, message, target, numbers, prompt), signal: this.#abort.signal });
   }
 
   async #readOne(number: number): Promise<OutboxMessage | null> {

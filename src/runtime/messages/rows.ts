@@ -6,7 +6,7 @@ import type { ShardSession } from "../../core/sessions/shard-session.ts";
 import type { EntityWork, InboxItem, OutboxMessage, TimerRow } from "../../ports/work.ts";
 import { hashParts, shardOf } from "../../values/hash.ts";
 import { sessionRecordId } from "../../values/ids.ts";
-import { rankOf } from "../../values/priority.ts";
+import { rankOf, ranks } from "../../values/priority.ts";
 import type { Environment } from "../environment.ts";
 import { foreignTarget } from "../foreign.ts";
 import type { Invocation, Target } from "../invocation.ts";
@@ -110,12 +110,17 @@ export function targetOf({ system }: Environment, { service: name, target, opera
   return { service, key: target, name: operation, operation: operations[operation]! };
 }
 
-/** The call by which a message is delivered; the same at every attempt, but for its floor and its deadline. */
+/**
+ * The call by which a message is delivered; the same at every attempt, but for its floor and its deadline. The first
+ * attempt belongs to a chain that was admitted; what had to wait takes its place among the calls from outside, so that
+ * a backlog does not keep them all away.
+ */
 export function deliveryOf(
   environment: Environment,
   message: OutboxMessage,
   target: Target,
   session: { readonly name: string; readonly numbers: ShardSession },
+  prompt: boolean,
 ): Omit<Invocation, "signal"> {
   const { number, input, principal, request, traceparent } = message;
   return {
@@ -123,7 +128,7 @@ export function deliveryOf(
     input: input ?? undefined,
     requestId: request,
     principal,
-    rank: rankOf(target.operation.priority),
+    rank: prompt ? ranks.chain : rankOf(target.operation.priority),
     caller: principal,
     id: {
       hash: sessionRecordId(session.name, number),

@@ -8,7 +8,7 @@ import type { Timer } from "../../ports/clock.ts";
 import type { GatewayReply } from "../../ports/gateway.ts";
 import type { OutboxMessage, Page, TimerPlace, TimerRow } from "../../ports/work.ts";
 import { hashParts } from "../../values/hash.ts";
-import { rankOf } from "../../values/priority.ts";
+import { ranks } from "../../values/priority.ts";
 import type { Committer } from "../committer.ts";
 import type { Environment } from "../environment.ts";
 import { type CommandId, commandHash, type Invocation } from "../invocation.ts";
@@ -147,7 +147,8 @@ export class ShardTimers {
       // One name for all tries, and for no other timer: random values of its command come from it.
       requestId: `${shard.sessionName}~${generation}`,
       principal: row.principal,
-      rank: rankOf(target.operation.priority),
+      // It was admitted when it was set; how many run at a time is bounded.
+      rank: ranks.chain,
       caller: row.principal,
       // A durable command is known by an id. That its timer goes when it is accepted keeps it from being run again.
       id: target.operation.durable ? this.#idOf(row) : null,
