@@ -10,7 +10,7 @@ import type { WorkerTask } from "./worker.ts";
 import { startWorker } from "./worker-thread.ts";
 
 /** The heap of a worker that is not replaced yet. A system of few modules fills it in some hundred runs. */
-const heapBytesMax = 256 * 1024 * 1024;
+const heapBytesMax = 128 * 1024 * 1024;
 
 interface Place {
   worker: Worker | undefined;

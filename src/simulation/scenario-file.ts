@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { SynodError } from "../errors.ts";
 import type { AnySystem } from "../service/model.ts";
 import { isSystem } from "../service/system.ts";
+import { checkInitialStates } from "./initial-states.ts";
 import type { Judge } from "./judge.ts";
 import type { ProcessCode } from "./machine.ts";
 import { defineScenario, isScenario, type Scenario } from "./scenario.ts";
@@ -83,6 +84,7 @@ export interface RunCode {
 
 export async function runCode(scenario: Scenario): Promise<RunCode> {
   const { file } = scenario;
+  checkInitialStates(scenario.system);
   if (file === undefined) return { scenario, code: undefined };
   const own = await scenarioAt(
     file,

@@ -8,12 +8,9 @@ import { type TestNode, World } from "./world.ts";
 const oneSlot = { slotsFirst: 1, slotsMin: 1, slotsMax: 1 };
 const shed = "resource_exhausted (not-happened)";
 
-async function startWith(
-  loadLimits: Partial<LoadLimits>,
-  scripts: Scripts = {},
-): Promise<{ world: World; node: TestNode }> {
+async function startWith(load: Partial<LoadLimits>, scripts: Scripts = {}): Promise<{ world: World; node: TestNode }> {
   const world = World.create();
-  const node = await world.start({ system: counterSystem(scripts), loadLimits });
+  const node = await world.start({ system: counterSystem(scripts), limits: { load } });
   return { world, node };
 }
 

@@ -8,7 +8,6 @@ import { join } from "node:path";
 import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
 import { createMemoryDatabase, openMemoryStore } from "../../src/adapters/memory/store.ts";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
-import type { LoadLimits } from "../../src/core/load/limits.ts";
 import type { GatewayReply } from "../../src/ports/gateway.ts";
 import type { Log } from "../../src/ports/log.ts";
 import type { Random } from "../../src/ports/random.ts";
@@ -41,6 +40,7 @@ export interface Ask {
   readonly principal?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  readonly waitFor?: "acceptance";
 }
 
 /** A call that was made, and its answer when there is one. */
@@ -60,7 +60,6 @@ export interface StartOptions {
   readonly system: AnySystem;
   readonly node?: string;
   readonly limits?: Partial<NodeLimits>;
-  readonly loadLimits?: Partial<LoadLimits>;
   readonly onJoined?: NodeOptions["onJoined"];
   /** Gives the node an address and links to the others. */
   readonly linked?: boolean;
@@ -180,7 +179,7 @@ export class TestNode {
   #running: RunningNode | undefined;
 
   constructor(world: World, store: FaultStore, options: StartOptions) {
-    const { system, node = "node-1", limits = {}, loadLimits = {}, onJoined, linked = false } = options;
+    const { system, node = "node-1", limits = {}, onJoined, linked = false } = options;
     this.name = node;
     this.system = system;
     this.#world = world;
@@ -193,7 +192,6 @@ export class TestNode {
       random: seededRandom(node),
       log: listTo(this.log),
       limits,
-      loadLimits,
       ...(onJoined && { onJoined }),
       ...(linked && { network: { network: world.network.of(node), listen: anyAddress } }),
     });

@@ -84,3 +84,18 @@ test("state that is kept in a variable of a module is lost with its process, and
   const { default: shared } = (await import(file.href)) as { default: Scenario };
   assert.equal((await simulate({ scenario: shared, seed: failure.seed })).violations.length, 0);
 });
+
+test("an initial state that is another one each time is refused, by the name of its service", async () => {
+  const Order = defineInterface("order", { key: z.string(), operations: { placedAt: query({ output: z.number() }) } });
+  for (const initial of [() => ({ at: Date.now() }), () => ({ at: Math.random() })]) {
+    const order = implement(Order, {
+      state: { version: 1, initial },
+      operations: { placedAt: (ctx) => ctx.state.at },
+    });
+    const scenario = defineScenario({ system: defineSystem({ name: "orders", services: [order] }) });
+    await assert.rejects(simulate({ scenario, seed: 1 }), {
+      code: "failed_precondition",
+      message: /initial\(\) of service order gives another state each time/,
+    });
+  }
+});

@@ -94,14 +94,17 @@ test("the outside world is refused by name, file and line, even to a handler tha
   }
 });
 
-test("a handler may import a module; its node has that for itself", async () => {
+test("each process has its own of every kind of module, be it imported by a handler", async () => {
   await using system = await startSystem(reaching, { nodes: 1 });
   assert.equal(await system.ask("load"), 2);
   assert.equal(await system.ask("load"), 3);
+  assert.equal(await system.ask("require"), 1);
+  assert.equal(await system.ask("require"), 2);
   system.cluster.crash("node-1");
   await system.cluster.until(() => !system.cluster.serves, 1_000);
   await system.cluster.until(() => system.cluster.serves, 10_000);
   assert.equal(await system.ask("load"), 2, "what a module kept is gone with its process");
+  assert.equal(await system.ask("require"), 1, "and what one of CommonJS kept");
   assert.deepEqual(system.cluster.judge.violations, []);
 });
 

@@ -25,13 +25,13 @@ export interface LoadLimits {
 
 export const defaultLoadLimits: LoadLimits = {
   queueLengthMax: 5_000,
-  slotsFirst: 256,
+  slotsFirst: 64,
   slotsMin: 8,
   slotsMax: 4_096,
   sliceMinMs: 5,
   sliceMaxMs: 50,
-  standingWaitMs: 20,
-  standingAfterMs: 100,
+  standingWaitMs: 50,
+  standingAfterMs: 200,
   burstWaitMaxMs: 1_000,
   patiencePart: 0.25,
   commitWaitMs: 50,

@@ -89,7 +89,7 @@ describe("load control", () => {
     assert.equal(node.arrive(call({ now: node.now, leftMs: 60_000 })), "wait", "there is little to wait for");
   });
 
-  test("keeps the queue of a standing overload at about 20 ms", () => {
+  test("keeps the queue of a standing overload at about 50 ms", () => {
     const node = new Node();
     const waits: number[] = [];
     for (let at = 0; at < 3_000; at += 0.2) {
@@ -99,7 +99,7 @@ describe("load control", () => {
       for (const { queuedAt } of node.started.slice(counted)) waits.push(node.now - queuedAt);
       if (node.started.length > 750) break;
     }
-    assert.ok(node.load.queued * 2 < 60, `${node.load.queued} calls wait`);
+    assert.ok(node.load.queued * 2 < 100, `${node.load.queued} calls wait`);
     assert.ok(node.shed.length > 1_000);
   });
 

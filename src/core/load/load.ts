@@ -7,10 +7,10 @@
  * foreseen as the calls ahead of it times the mean interval between two starts. How much is allowed:
  *
  *     burst: a quarter of the time until its deadline, at most 1 s      the queue was empty a moment ago
- *     standing: 20 ms, at most as much as for a burst                   the queue has not been empty for 100 ms
+ *     standing: 50 ms or 20 calls, at most as much as for a burst       the queue has not been empty for 200 ms
  *
- * after CoDel (RFC 8289, with its interval of 100 ms) and DAGOR (WeChat, SoCC 2018: a mean queue wait of 20 ms means
- * overload). A deep queue that stands makes nobody faster and everybody late; a burst is let in, because it will be
+ * after CoDel (RFC 8289), whose 5 ms and 100 ms are those of packets, and DAGOR (WeChat, SoCC 2018), which takes a mean
+ * queue wait of 20 ms for overload. A deep queue that stands makes nobody faster and everybody late; a burst is let in, because it will be
  * over before its callers have gone.
  *
  * Handlers run in slices of a turn of the event loop, so that the queue stands here and not in the kernel's buffers,
@@ -53,8 +53,11 @@ const startsPerInterval = 16;
 const intervalWindowMs = 25;
 /** What a start is taken to need before any was seen. */
 const intervalFirstMs = 0.2;
-/** The wait of a standing queue is no shorter than so many intervals: a queue of one call keeps nobody busy. */
-const standingCallsMin = 4;
+/**
+ * The wait of a standing queue is no shorter than so many intervals: calls come at random, and below its capacity
+ * a node would turn some away, for want of a place in a short queue, that it had time for a moment later.
+ */
+const standingCallsMin = 20;
 /** Suggested to a caller who was turned away: his foreseen wait, so many times, within these bounds. */
 const retryAfterTimes = 4;
 const retryAfterMinMs = 100;

@@ -4,6 +4,7 @@ import { defaultLoadLimits } from "./limits.ts";
 import { Slots } from "./slots.ts";
 
 const windowMs = 50;
+const limits = { ...defaultLoadLimits, slotsFirst: 256 };
 
 /** Windows in which commands waited so long for the store, and calls wanted slots or not. */
 function windows(slots: Slots, count: number, waitMs: number, { from = 0, wanted = true } = {}): number {
@@ -20,7 +21,7 @@ function windows(slots: Slots, count: number, waitMs: number, { from = 0, wanted
 
 describe("the limit of calls under way", () => {
   test("grows while it holds calls back and the store answers quickly, to its bound", () => {
-    const slots = new Slots(defaultLoadLimits);
+    const slots = new Slots(limits);
     windows(slots, 1, 5);
     assert.equal(slots.limit, 384);
     windows(slots, 40, 5, { from: 50 });
@@ -28,29 +29,36 @@ describe("the limit of calls under way", () => {
   });
 
   test("stays where it is while it holds nobody back", () => {
-    const slots = new Slots(defaultLoadLimits);
+    const slots = new Slots(limits);
     windows(slots, 100, 5, { wanted: false });
     assert.equal(slots.limit, 256);
   });
 
   test("falls while commands wait for the store for longer than 50 ms, and no lower than its bound", () => {
-    const slots = new Slots(defaultLoadLimits);
+    const slots = new Slots(limits);
     let now = windows(slots, 3, 5);
     const before = slots.limit;
     now = windows(slots, 1, 100, { from: now });
     assert.ok(slots.limit < before * 0.8);
-    windows(slots, 60, 1_000, { from: now });
+    windows(slots, 100, 1_000, { from: now });
     assert.equal(slots.limit, defaultLoadLimits.slotsMin);
   });
 
   test("tolerates three times the wait that is the rule where the store is slow by nature", () => {
-    const slots = new Slots(defaultLoadLimits);
+    const slots = new Slots(limits);
     windows(slots, 50, 200);
     assert.ok(slots.limit >= 256);
   });
 
+  test("does not take the wait that an overload makes for the rule, however long that lasts", () => {
+    const slots = new Slots(limits);
+    const now = windows(slots, 20, 10);
+    windows(slots, 2_000, 60, { from: now });
+    assert.equal(slots.limit, defaultLoadLimits.slotsMin);
+  });
+
   test("falls while the store answers nothing at all, and is back half a second after it does", () => {
-    const slots = new Slots(defaultLoadLimits);
+    const slots = new Slots(limits);
     let now = windows(slots, 2, 5);
     const before = slots.limit;
     for (let asked = 0; asked < 100; asked++) slots.storeAsked();
@@ -65,7 +73,7 @@ describe("the limit of calls under way", () => {
   });
 
   test("grows for calls that wait for something else than this node", () => {
-    const slots = new Slots(defaultLoadLimits);
+    const slots = new Slots(limits);
     let now = 0;
     for (let window = 0; window < 5; window++) {
       slots.wanted();
@@ -77,7 +85,7 @@ describe("the limit of calls under way", () => {
   });
 
   test("falls while the event loop is late beyond the slice of handlers", () => {
-    const slots = new Slots(defaultLoadLimits);
+    const slots = new Slots(limits);
     let now = 0;
     for (let window = 0; window < 3; window++) {
       slots.wanted();

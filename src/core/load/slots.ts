@@ -11,8 +11,8 @@
  * Two things are different. What is measured is not the whole response time, which in a runtime with batched commits
  * grows with L although nothing is wrong, and with whatever the user's handlers wait for; it is the mean wait that
  * the node itself causes: that for the store, and what the event loop is late beyond the slice that handlers are
- * given. It is compared with what is `tolerated`: 50 ms, or three times the lowest mean of the last windows where the
- * store is slow by nature. And L grows only while it is what holds calls back: by q = L as long as the wait is below
+ * given. It is compared with what is `tolerated`: 50 ms, or three times the lowest mean of late where the store is
+ * slow by nature. And L grows only while it is what holds calls back: by q = L as long as the wait is below
  * half of what is tolerated (slow start, as in TCP), so that a store that stood still for two seconds has its calls
  * back half a second later, and so that calls that wait for something else than this node soon hold nobody back; by
  * q = √L from there on.
@@ -24,8 +24,8 @@ const smoothing = 0.5;
 const gradientMin = 0.5;
 /** Where the store is slow by nature, a wait of this many times its lowest mean is tolerated. */
 const toleratedTimes = 3;
-/** Windows of which the lowest mean is remembered: some seconds. */
-const lowestWindows = 100;
+/** How quickly the lowest mean is forgotten, by windows: in some seconds. */
+const lowestForgotten = 0.02;
 /** Without any commit a window of calls under way ends after so many lengths: the store stands still. */
 const stalledWindows = 4;
 
@@ -44,7 +44,8 @@ export class Slots {
   #lateTotalMs = 0;
   /** Whether a call had to wait for a slot in this window. */
   #wanted = false;
-  readonly #means: number[] = [];
+  /** The lowest mean wait for the store, as far as it is remembered. */
+  #lowestMs = Number.POSITIVE_INFINITY;
 
   constructor(limits: LoadLimits) {
     this.#limits = limits;
@@ -113,7 +114,7 @@ export class Slots {
 
   #move(unansweredMs: number): void {
     const storeMs = this.#waits === 0 ? unansweredMs : this.#waitTotalMs / this.#waits;
-    if (this.#waits > 0) this.#remember(storeMs);
+    if (this.#waits > 0) this.#learn(storeMs);
     const waitMs = storeMs + (this.#turns === 0 ? 0 : this.#lateTotalMs / this.#turns);
     const tolerated = this.#toleratedMs;
     const gradient = Math.min(1, Math.max(gradientMin, tolerated / Math.max(waitMs, 1e-3)));
@@ -127,13 +128,14 @@ export class Slots {
     return waitMs < tolerated / 2 ? this.#limit : Math.sqrt(this.#limit);
   }
 
-  #remember(meanMs: number): void {
-    this.#means.push(meanMs);
-    if (this.#means.length > lowestWindows) this.#means.shift();
+  /** While calls want slots the wait is of their own making: to learn from it would tolerate more, and more. */
+  #learn(meanMs: number): void {
+    if (meanMs < this.#lowestMs) this.#lowestMs = meanMs;
+    else if (!this.#wanted) this.#lowestMs += lowestForgotten * (meanMs - this.#lowestMs);
   }
 
   get #toleratedMs(): number {
-    const lowest = this.#means.length === 0 ? 0 : Math.min(...this.#means);
-    return Math.max(this.#limits.commitWaitMs, toleratedTimes * lowest);
+    const slowMs = Number.isFinite(this.#lowestMs) ? toleratedTimes * this.#lowestMs : 0;
+    return Math.max(this.#limits.commitWaitMs, slowMs);
   }
 }

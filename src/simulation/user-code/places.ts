@@ -40,11 +40,14 @@ export function scenarioPlace(world: World, judge: Judge): Place {
  * Where a file is loaded before any run. Packages are loaded with it, here and nowhere else, so that what they draw and
  * read while they are loaded is the same whichever run comes first.
  */
-export function firstPlace(print: (text: string) => void): Place {
+export function firstPlace(
+  print: (text: string) => void,
+  { seed, nowMs }: { readonly seed: number; readonly nowMs: number } = { seed: 0, nowMs: 0 },
+): Place {
   return {
     name: "first",
-    clock: standingClock(() => 0),
-    prng: createPrng(0),
+    clock: standingClock(() => nowMs),
+    prng: createPrng(seed),
     loads: 0,
     hold: () => {},
     print,

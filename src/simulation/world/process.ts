@@ -34,6 +34,8 @@ export class Process {
   /** Through this everything goes that runs on this process: whoever runs knows by it where he is. */
   enter: (run: () => void) => void = (run) => run();
   #waiting: Waiting[] = [];
+  /** Until when the processor is at work on what has run already, in microseconds of the world. */
+  #busyUntilUs = 0;
   #serving = false;
   #lastSoonUs = 0;
 
@@ -44,6 +46,19 @@ export class Process {
     this.machineClock = machineClock;
   }
 
+  /**
+   * What runs now takes so long: for whoever asks this process's clock it is later by that, and what comes next
+   * waits until then. Handlers of a model of load call it; all other code takes no time.
+   */
+  spend(ms: number): void {
+    this.#busyUntilUs = Math.max(this.#busyUntilUs, this.world.nowUs) + Math.round(ms * 1_000);
+  }
+
+  /** How far the code that runs now is ahead of the world, ms. */
+  get aheadMs(): number {
+    return Math.max(0, this.#busyUntilUs - this.world.nowUs) / 1_000;
+  }
+
   get alive(): boolean {
     return this.state !== "dead";
   }
@@ -51,7 +66,8 @@ export class Process {
   /** Something comes in: runs now, later, or never. */
   deliver(run: () => void, source: Source = "io"): void {
     if (this.state === "dead") return;
-    if (this.state === "running" && this.costMs === 0 && this.#waiting.length === 0) return this.enter(run);
+    const free = this.costMs === 0 && this.#waiting.length === 0 && this.#busyUntilUs <= this.world.nowUs;
+    if (this.state === "running" && free) return this.enter(run);
     this.#waiting.push({ source, run });
     this.#serve();
   }
@@ -76,8 +92,8 @@ export class Process {
   clock(): Clock {
     const { world, machineClock } = this;
     return {
-      monotonic: () => machineClock.monotonic(),
-      wall: () => machineClock.wall(),
+      monotonic: () => machineClock.monotonic() + this.aheadMs * machineClock.rate,
+      wall: () => machineClock.wall() + Math.floor(this.aheadMs),
       setTimer: (delayMs, callback) => this.#setTimer(delayMs, callback),
       soon: (callback) => {
         // A microsecond apart: they keep their order, and come after what was due.
@@ -115,7 +131,7 @@ export class Process {
   #serve(): void {
     if (this.#serving || this.state !== "running" || this.#waiting.length === 0) return;
     this.#serving = true;
-    this.world.after(Math.max(this.costMs, servingMinMs), () => {
+    this.world.after(Math.max(this.costMs, servingMinMs, this.aheadMs), () => {
       this.#serving = false;
       if (this.state !== "running") return;
       const next = this.#waiting.shift();

@@ -12,6 +12,8 @@ import { Worker } from "node:worker_threads";
 import { createGzip } from "node:zlib";
 import { z } from "zod";
 import { command, defineInterface, defineSystem, implement, type System } from "../../../src/index.ts";
+// @ts-expect-error: it has no types.
+import commonJs from "./counted.cjs";
 
 const here = new URL(import.meta.url);
 /** While it is loaded a module may read files. */
@@ -53,7 +55,11 @@ export const names: readonly string[] = [...Object.keys(ways), ...Object.keys(ot
 
 const Reacher = defineInterface("reacher", {
   key: z.string(),
-  operations: { reach: command({ input: z.enum(names), output: z.boolean() }), load: command({ output: z.int() }) },
+  operations: {
+    reach: command({ input: z.enum(names), output: z.boolean() }),
+    load: command({ output: z.int() }),
+    require: command({ output: z.int() }),
+  },
 });
 
 const reacher = implement(Reacher, {
@@ -68,8 +74,9 @@ const reacher = implement(Reacher, {
         return false;
       }
     },
+    require: () => (commonJs as { counted: () => number }).counted(),
     load: async () => {
-      const { lazily } = (await import("./lazily.ts")) as { lazily: () => number };
+      const { lazily } = await import("./lazily.ts");
       return lazily() + Math.sign(ownText.length);
     },
   },

@@ -2,11 +2,9 @@
 import { z } from "zod";
 import { command, defineInterface, defineSystem, implement } from "../../../src/index.ts";
 import { defineScenario, type Scenario } from "../../../src/simulation/index.ts";
+import { used } from "./used-vouchers.ts";
 
 const Voucher = defineInterface("voucher", { key: z.string(), operations: { use: command({ output: z.boolean() }) } });
-
-/** Only this process knows it, and only while it lives. */
-const used = new Set<string>();
 
 const voucher = implement(Voucher, {
   state: { version: 1, initial: () => ({ purchases: 0 }) },

@@ -1,0 +1,3 @@
+/** A module of CommonJS that keeps something. */
+let count = 0;
+module.exports = { counted: () => ++count };
