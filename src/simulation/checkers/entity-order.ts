@@ -152,7 +152,9 @@ function lengthOf(
   const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
   let [text, changes, recorded] = [before, 0, 0];
   let hasRow = change.expectedVersion > 0;
-  let length: number | undefined;
+  // An acceptance, or a timer that is let go: pending work comes and goes, and nothing of the entity changes.
+  const unchanged = text === after && ids.size === 0 && change.version === change.expectedVersion;
+  let length: number | undefined = unchanged ? 0 : undefined;
   for (const [index, run] of pending.entries()) {
     if (run.start !== null && run.start !== text) break;
     if (ids.has(run.id)) recorded++;
