@@ -4,7 +4,7 @@
  * wait out a partition, and never change places within a connection.
  */
 import type { CloseReason, Connection, ConnectionEvents } from "../../ports/network.ts";
-import type { SimulatedNetwork } from "./network.ts";
+import type { SimulatedNetwork, Way } from "./network.ts";
 import type { Ear } from "./overheard.ts";
 import type { Process } from "./process.ts";
 import type { Passage } from "./trace.ts";
@@ -31,6 +31,8 @@ export class SimulatedConnection implements Connection {
   readonly remote: string;
   readonly process: Process;
   readonly host: string;
+  /** The way of what this end sends. */
+  readonly way: Way;
   /** For the trace: `#7`. */
   readonly name: string;
   other!: SimulatedConnection;
@@ -57,10 +59,12 @@ export class SimulatedConnection implements Connection {
   #endDelivered = false;
   #delivering = false;
 
-  constructor(network: SimulatedNetwork, process: Process, name: string, remote: string) {
+  /** `to` is the machine of the other end, `remote` what the port says of it. */
+  constructor(network: SimulatedNetwork, process: Process, to: string, name: string, remote: string) {
     this.#network = network;
     this.process = process;
     this.host = process.name;
+    this.way = network.way(process.name, to);
     this.name = name;
     this.remote = remote;
   }
@@ -142,7 +146,7 @@ export class SimulatedConnection implements Connection {
 
   #cut(bytes: Uint8Array): Uint8Array[] {
     const { cutProbability } = this.#network;
-    const prng = this.#network.prngOf(this.host, this.other.host);
+    const { prng } = this.way;
     const pieces: Uint8Array[] = [];
     let rest = bytes;
     while (rest.length > 1 && pieces.length < 4 && chance(prng, cutProbability)) {
@@ -162,13 +166,14 @@ export class SimulatedConnection implements Connection {
   #launch(segment: Segment, resendMs: number): void {
     const network = this.#network;
     const { world } = network;
-    world.after(network.delayMs(this.host, this.other.host), () => {
+    const { way } = this;
+    world.after(network.delayMs(way), () => {
       if (this.#held !== null) return void this.#held.push(segment);
       if (this.#cutOff(segment) || this.other.#stranded) return;
-      if (!network.passes(this.host, this.other.host) || !network.isUp(this.other.host)) {
+      if (way.blocks > 0 || !network.isUp(this.other.host)) {
         // A kernel goes on for a while with what a process that closed the connection has left to it.
         if (!this.open && world.now - this.#closedAt > lingerMs) return;
-        const wait = between(network.prngOf(this.host, this.other.host), resendMs / 2, resendMs);
+        const wait = between(way.prng, resendMs / 2, resendMs);
         world.after(wait, () => this.#launch(segment, Math.min(2 * resendMs, resendMaxMs)));
       } else if (!this.other.process.alive || !this.other.open) {
         network.sendReset(this.other, "the other side knows nothing of this connection");

@@ -13,6 +13,15 @@ import type { Process } from "./process.ts";
 import type { Passage } from "./trace.ts";
 import { between, skewed, type World } from "./world.ts";
 
+/** From one machine to another. */
+export interface Way {
+  /** Chance of its own: what happens on one way moves nothing on another, so that a run with less in it stays like it was. */
+  readonly prng: Prng;
+  readonly isLocal: boolean;
+  /** How many faults block it: it carries nothing while there are any. */
+  blocks: number;
+}
+
 interface Listening {
   readonly process: Process;
   readonly onConnection: (connection: Connection) => void;
@@ -34,10 +43,7 @@ export class SimulatedNetwork {
   readonly weather: NetworkWeather;
   readonly #listeners = new Map<string, Listening>();
   readonly #connections = new Set<SimulatedConnection>();
-  /** Chance of each way: what happens on one moves nothing on another, so that a run with less in it stays like it was. */
-  readonly #prngs = new Map<string, Prng>();
-  /** Ways that carry nothing, as `from→to`, and how many faults block each. */
-  readonly #blocked = new Map<string, number>();
+  readonly #ways = new Map<string, Way>();
   /** Machines without power. */
   readonly #down = new Set<string>();
   #numbers = 0;
@@ -64,24 +70,19 @@ export class SimulatedNetwork {
     };
   }
 
-  delayMs(from: string, to: string): number {
-    const prng = this.prngOf(from, to);
-    if (from === to) return skewed(prng, 0.01, 0.1);
+  delayMs({ prng, isLocal }: Way): number {
+    if (isLocal) return skewed(prng, 0.01, 0.1);
     return skewed(prng, this.weather.delayMinMs, this.weather.delayMaxMs);
   }
 
-  prngOf(from: string, to: string): Prng {
-    const way = wayOf(from, to);
-    let prng = this.#prngs.get(way);
-    if (prng === undefined) {
-      prng = this.world.prng(`network/${way}`);
-      this.#prngs.set(way, prng);
+  way(from: string, to: string): Way {
+    const name = `${from}→${to}`;
+    let way = this.#ways.get(name);
+    if (way === undefined) {
+      way = { prng: this.world.prng(`network/${name}`), isLocal: from === to, blocks: 0 };
+      this.#ways.set(name, way);
     }
-    return prng;
-  }
-
-  passes(from: string, to: string): boolean {
-    return !this.#blocked.has(wayOf(from, to));
+    return way;
   }
 
   isUp(host: string): boolean {
@@ -90,15 +91,12 @@ export class SimulatedNetwork {
 
   /** Blocks a way, until the returned function has been called. */
   block(from: string, to: string): () => void {
-    const way = wayOf(from, to);
-    this.#blocked.set(way, (this.#blocked.get(way) ?? 0) + 1);
+    const way = this.way(from, to);
+    way.blocks += 1;
     let undone = false;
     return () => {
-      if (undone) return;
+      if (!undone) way.blocks -= 1;
       undone = true;
-      const left = this.#blocked.get(way)! - 1;
-      if (left > 0) this.#blocked.set(way, left);
-      else this.#blocked.delete(way);
     };
   }
 
@@ -135,7 +133,7 @@ export class SimulatedNetwork {
     }
     for (const connection of [...this.#connections]) {
       if (connection.process !== process) continue;
-      connection.vanish(powerLost ? this.prngOf(connection.host, connection.other.host).below(3) : 0);
+      connection.vanish(powerLost ? connection.way.prng.below(3) : 0);
       this.#connections.delete(connection);
       if (!powerLost) this.sendReset(connection, "the process at the other side ended");
     }
@@ -148,9 +146,9 @@ export class SimulatedNetwork {
 
   /** Tells the end opposite to `from` that the connection is no more; a reset that is lost is not sent again. */
   sendReset(from: SimulatedConnection, message: string): void {
-    const { host, other } = from;
-    this.world.after(this.delayMs(host, other.host), () => {
-      if (this.passes(host, other.host) && this.isUp(other.host)) other.lose(message);
+    const { way, other } = from;
+    this.world.after(this.delayMs(way), () => {
+      if (way.blocks === 0 && this.isUp(other.host)) other.lose(message);
     });
   }
 
@@ -185,7 +183,8 @@ export class SimulatedNetwork {
 
   #connect(process: Process, address: string, timeoutMs: number): Promise<Connection> {
     const to = address.slice(0, address.lastIndexOf(":"));
-    const from = process.name;
+    const there = this.way(process.name, to);
+    const back = this.way(to, process.name);
     return new Promise((resolve, reject) => {
       let settled = false;
       const settle = (end: () => void): void => {
@@ -198,31 +197,31 @@ export class SimulatedNetwork {
       this.world.after(timeoutMs, () => fail(`no answer within ${timeoutMs} ms`));
       const dial = (): void => {
         if (settled || !process.alive) return;
-        if (!this.passes(from, to) || !this.passes(to, from) || !this.isUp(to)) {
-          this.world.after(between(this.prngOf(from, to), connectRetryMs / 2, connectRetryMs), dial);
+        if (there.blocks > 0 || back.blocks > 0 || !this.isUp(to)) {
+          this.world.after(between(there.prng, connectRetryMs / 2, connectRetryMs), dial);
           return;
         }
         const listening = this.#listeners.get(address);
         if (listening === undefined) {
-          this.world.after(this.delayMs(to, from), () => fail("nobody listens"));
+          this.world.after(this.delayMs(back), () => fail("nobody listens"));
           return;
         }
         const [dialled, accepted] = this.#pair(process, listening.process, address);
-        this.world.after(this.delayMs(to, from), () => {
+        this.world.after(this.delayMs(back), () => {
           // Whoever gave up meanwhile does not know this connection.
           if (settled || !process.alive) this.sendReset(dialled, "the other side knows nothing of this connection");
           else settle(() => resolve(dialled));
         });
         listening.process.deliver(() => listening.onConnection(accepted));
       };
-      this.world.after(this.delayMs(from, to), dial);
+      this.world.after(this.delayMs(there), dial);
     });
   }
 
   #pair(dialler: Process, acceptor: Process, address: string): readonly [SimulatedConnection, SimulatedConnection] {
     const name = `#${++this.#numbers}`;
-    const dialled = new SimulatedConnection(this, dialler, name, address);
-    const accepted = new SimulatedConnection(this, acceptor, name, `${dialler.name}:0`);
+    const dialled = new SimulatedConnection(this, dialler, acceptor.name, name, address);
+    const accepted = new SimulatedConnection(this, acceptor, dialler.name, name, `${dialler.name}:0`);
     if (this.world.trace.kept) [dialled.ear, accepted.ear] = Ear.pair();
     dialled.other = accepted;
     accepted.other = dialled;
@@ -230,8 +229,4 @@ export class SimulatedNetwork {
     this.#connections.add(accepted);
     return [dialled, accepted];
   }
-}
-
-function wayOf(from: string, to: string): string {
-  return `${from}→${to}`;
 }
