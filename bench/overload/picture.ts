@@ -3,7 +3,7 @@ import { detailName, type Result } from "../result.ts";
 
 const width = 720;
 const height = 420;
-const margin = { left: 60, right: 150, top: 40, bottom: 50 };
+const margin = { left: 60, right: 190, top: 40, bottom: 50 };
 const sideColours: Readonly<Record<string, string>> = {
   ...{ synod: "#0b6e4f", unshed: "#c1292e", fastify: "#235789", moleculer: "#f1a208", limit: "#8a8a8a" },
 };
@@ -88,7 +88,7 @@ function axes(factors: readonly number[]): string[] {
 
 /** Everything answered up to the capacity, and as much as that beyond it. */
 function ideal(): string {
-  const line = [0.2, 1, 10].map((times) => `${x(times)},${y(Math.min(1, times))}`).join(" ");
+  const line = [0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 10].map((times) => `${x(times)},${y(Math.min(1, times))}`).join(" ");
   return `<polyline points="${line}" fill="none" stroke="#bbbbbb" stroke-dasharray="4 4"/>`;
 }
 

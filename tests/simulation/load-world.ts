@@ -62,6 +62,12 @@ function systemOn(process: Process) {
   return defineSystem({ name: "busy", services: [work, ledger] });
 }
 
+/** Everything gets in, and nothing is turned away before its deadline. */
+export const noLoadControl: Partial<LoadLimits> = {
+  ...{ slotsFirst: 1e6, slotsMin: 1e6, slotsMax: 1e6, queueLengthMax: 1e6 },
+  ...{ burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9 },
+};
+
 export type Kind = "compute" | "urgent" | "idle" | "write";
 
 export interface LoadWorldOptions {
@@ -139,12 +145,17 @@ export class LoadWorld {
     return this.cluster.machines[0]!.running!.status();
   }
 
-  /** So many calls of each kind per second for so long, at random instants; resolves when all have ended. */
-  async offer(rates: Partial<Record<Kind, number>>, ms: number): Promise<Record<Kind, Tally>> {
+  /**
+   * So many calls of each kind per second for so long, at random instants; resolves when all have ended. Those of the
+   * first `settleMs` are not counted.
+   */
+  async offer(rates: Partial<Record<Kind, number>>, ms: number, settleMs: number = 0): Promise<Record<Kind, Tally>> {
     const { world } = this.cluster;
-    const tally = (): Tally => new Tally(ms / 1_000);
+    const tally = (): Tally => new Tally((ms - settleMs) / 1_000);
     const tallies = { compute: tally(), urgent: tally(), idle: tally(), write: tally() };
     const untilMs = world.now + ms;
+    const countedFromMs = world.now + settleMs;
+    const uncounted = tally();
     let open = 0;
     const arrive = (kind: Kind, rate: number): void => {
       const waitMs = (-Math.log(1 - this.#prng.number()) / rate) * 1_000;
@@ -152,7 +163,7 @@ export class LoadWorld {
       world.after(waitMs, () => {
         arrive(kind, rate);
         open += 1;
-        void this.#call(kind, tallies[kind]).finally(() => {
+        void this.#call(kind, world.now < countedFromMs ? uncounted : tallies[kind]).finally(() => {
           open -= 1;
         });
       });

@@ -7,24 +7,20 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { RetryBudget } from "../../src/client/retry-budget.ts";
 import type { LoadLimits } from "../../src/core/load/limits.ts";
-import { capacities, LoadWorld, objectiveMs, type Tally } from "./load-world.ts";
+import { capacities, LoadWorld, noLoadControl, objectiveMs, type Tally } from "./load-world.ts";
 
 const secondsMs = 1_000;
 
 /** Without a limit: as many calls are under way as come. */
-const noLimiter: Partial<LoadLimits> = { slotsFirst: 1e6, slotsMin: 1e6, slotsMax: 1e6 };
-/** A queue that takes everything. */
-const noDeadlines: Partial<LoadLimits> = {
-  ...{ queueLengthMax: 1e6, burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9 },
-};
+const { slotsFirst, slotsMin, slotsMax, ...noDeadlines } = noLoadControl;
+const noLimiter = { slotsFirst, slotsMin, slotsMax } as Partial<LoadLimits>;
 
 type Loaded = keyof typeof capacities;
 
 /** Steady load at so many times the capacity, after some time to get there. */
 async function loaded(kind: Loaded, times: number, load: Partial<LoadLimits> = {}): Promise<Tally> {
   const world = await LoadWorld.start({ load });
-  await world.offer({ [kind]: times * capacities[kind] }, 3 * secondsMs);
-  const tally = (await world.offer({ [kind]: times * capacities[kind] }, 10 * secondsMs))[kind];
+  const tally = (await world.offer({ [kind]: times * capacities[kind] }, 9 * secondsMs, 3 * secondsMs))[kind];
   assert.deepEqual(world.cluster.judge.violations, []);
   return tally;
 }
