@@ -19,5 +19,6 @@ export function drawLimits(seed: number): Partial<NodeLimits> {
     ...(chance(prng, 0.5) && { trimIntervalMs: 2_000 }),
     ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
     ...(chance(prng, 0.2) && forgetful),
+    ...(chance(prng, 0.2) && { callsInFlightMax: 25, mailboxLengthMax: 5 }),
   };
 }
