@@ -12,7 +12,7 @@ export const boundsLookMs = 250;
  * What an entity may take beyond the room that there was when it was activated, and what those at work may have grown
  * by since; the states of simulated systems are small.
  */
-const memorySlackBytes = 4_096;
+const memorySlackBytes = 1_280;
 
 /** What is over its bound, in words; undefined when nothing is. */
 export function overBound(
