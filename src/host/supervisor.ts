@@ -79,9 +79,11 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #nodes: SupervisedNode[] = [];
   readonly #plannedWork: PlannedWork;
-  readonly #connections = new PassedConnections(() =>
-    this.#nodes.filter(({ answers }) => answers).map(({ child }) => child),
-  );
+  readonly #connections = new PassedConnections(() => {
+    const ready = this.#nodes.filter(({ state }) => state === "ready");
+    const answering = ready.filter(({ answers }) => answers);
+    return (answering.length > 0 ? answering : ready).map(({ child }) => child);
+  });
   readonly #loaded = Promise.withResolvers<SystemFacts>();
   readonly #ready = Promise.withResolvers<readonly string[]>();
   readonly #ended = Promise.withResolvers<SynodError | undefined>();

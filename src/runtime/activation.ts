@@ -11,19 +11,22 @@ import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput } from "../c
 import { invariant, SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CallRecord } from "../ports/store.ts";
+import type { OutboxMessage } from "../ports/work.ts";
 import type { AnyService } from "../service/model.ts";
+import { Ahead } from "./ahead.ts";
 import { Callers } from "./callers.ts";
-import { CommandTurn, type TurnResult } from "./command-turn.ts";
+import { CommandTurn, nothing } from "./command-turn.ts";
 import type { Committer } from "./committer.ts";
-import { outcomeOf } from "./durable-item.ts";
+import { recordIdOf } from "./durable-item.ts";
 import { EntityInbox, type EntityInboxOptions, type InboxEntry, type Pending } from "./entity-inbox.ts";
 import type { Passivable } from "./entity-memory.ts";
 import type { Environment } from "./environment.ts";
 import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
+import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
 import { leaseRanOut, lost, moving, refusal } from "./refusals.ts";
-import { decodeRecorded, failed, failure, succeeded } from "./replies.ts";
+import { decodeRecorded, failed, failure, isRecorded, succeeded } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import { absent, loadSnapshot, type Snapshot } from "./snapshot.ts";
 
@@ -41,17 +44,6 @@ export interface ActivationOptions {
   readonly idOfCall: EntityInboxOptions["idOfCall"];
 }
 
-/** A state that a command left and that is not durable yet. */
-interface Ahead {
-  readonly position: number;
-  readonly snapshot: Snapshot;
-  readonly record: CallRecord | null;
-  readonly bytes: number;
-  /** The durable command that was accepted or finished by it. */
-  readonly accepted: InboxEntry | null;
-  readonly finished: InboxEntry | null;
-}
-
 export class Activation implements Passivable {
   readonly options: ActivationOptions;
   readonly name: string;
@@ -63,7 +55,7 @@ export class Activation implements Passivable {
   /** The state that the next command runs on. */
   #executed: Snapshot = absent;
   #durable: Snapshot = absent;
-  #ahead: Ahead[] = [];
+  readonly #ahead: Ahead;
   #turn: CommandTurn | null = null;
   readonly #inbox: EntityInbox;
   readonly #departures = new Map<number, () => void>();
@@ -77,6 +69,7 @@ export class Activation implements Passivable {
 
   constructor(options: ActivationOptions) {
     this.options = options;
+    this.#ahead = new Ahead(options.environment.counters);
     this.name = nameOfEntity(options.service.interface.name, options.key);
     this.#mailbox = new Mailbox({ mailboxLengthMax: options.environment.limits.mailboxLengthMax });
     this.#callers = new Callers(options.environment.clock, (token) => this.#drive({ kind: "expire", token }));
@@ -155,18 +148,20 @@ export class Activation implements Passivable {
 
   becameDurable(position: number): void {
     if (this.#dropped !== null) return;
-    const { environment, shard } = this.options;
-    while (this.#ahead[0] !== undefined && this.#ahead[0].position <= position) {
-      const { snapshot, record, bytes, accepted, finished } = this.#ahead.shift()!;
+    const { environment, shard, key } = this.options;
+    const { messages } = shard;
+    const sent: OutboxMessage[] = [];
+    for (const { snapshot, record, work, accepted, finished } of this.#ahead.take(position)) {
       this.#durable = snapshot;
-      environment.counters.undurableBytes -= bytes;
       environment.counters.committedCommands += 1;
+      if (work !== null) sent.push(...messages!.becameDurable(key, work));
       if (record !== null) environment.records.add(shard.nameOfRecord(record.id), record);
       if (accepted !== null) this.#inbox.becameDurable(accepted);
       if (finished !== null) this.#inbox.finished(finished);
     }
     environment.memory.touch(this);
     this.#drive({ kind: "durable", position });
+    messages!.outbox.sent(sent);
   }
 
   rolledBack(through: number, culprit: boolean, error: SynodError): void {
@@ -268,9 +263,9 @@ export class Activation implements Passivable {
       case "abandon":
         return this.#abandon();
       case "commit":
-        return this.#commit(effect.position, effect.payload.result!, effect.payload.entry);
+        return this.#commit(effect.position, effect.payload);
       case "enter":
-        return this.#enter(effect.position, effect.payload.entry!);
+        return this.#enter(effect.position, effect.payload);
       case "accept":
         for (const token of effect.tokens) this.#leave(token, succeeded(undefined));
         return;
@@ -318,8 +313,12 @@ export class Activation implements Passivable {
   }
 
   #run(token: number, attempt: number, pending: Pending): void {
-    const { environment, outgoing, service, key } = this.options;
+    const { environment, outgoing, service, key, shard } = this.options;
     const { invocation, entry } = pending;
+    if (!this.#isWanted(pending)) {
+      pending.result = nothing(succeeded(undefined));
+      return this.#drive({ kind: "finished", token, attempt, changed: false });
+    }
     const departure = (): Promise<void> => this.#depart(token, attempt);
     if (entry !== null) return this.#inbox.run({ token, attempt, pending, snapshot: this.#executed, departure });
     if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
@@ -337,6 +336,7 @@ export class Activation implements Passivable {
       key,
       snapshot: this.#executed,
       departure,
+      room: () => shard.messages!.outbox.room,
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
@@ -349,6 +349,16 @@ export class Activation implements Passivable {
     this.#turn = turn;
     environment.counters.commands += 1;
     turn.start();
+  }
+
+  /** A timer that was set anew or cleared before does not run, whether or not that is durable yet. */
+  #isWanted({ invocation, entry }: Pending): boolean {
+    const timer = entry === null ? invocation?.timer : undefined;
+    if (timer === undefined) return true;
+    const { shard, key } = this.options;
+    const ahead = this.#ahead.timer(timer.name);
+    if (ahead !== undefined) return ahead === timer.generation;
+    return shard.messages!.timers.isSet(key, timer.name, timer.generation);
   }
 
   #abandon(): void {
@@ -373,8 +383,9 @@ export class Activation implements Passivable {
     });
   }
 
-  #commit(position: number, { state, record }: TurnResult, finished: InboxEntry | null): void {
-    const { shard } = this.options;
+  #commit(position: number, { result, entry: finished, invocation }: Pending): void {
+    const { shard, key } = this.options;
+    const { state, record, left } = result!;
     const before = this.#executed;
     if (state !== undefined) {
       const version = state === null ? 0 : shard.nextVersion(before.version);
@@ -382,14 +393,18 @@ export class Activation implements Passivable {
     }
     // Calls that its handler did not wait for never leave.
     if (finished !== null) this.#closeDepartures();
-    const work = finished === null ? null : { finished: [finished.item.number] };
+    const sender = { key, ...(finished === null ? senderOf(invocation!) : senderOfItem(finished)) };
+    // The timer that ran a durable command was cleared by its acceptance.
+    const sent = shard.messages!.work(sender, left, finished === null ? invocation!.timer?.name : undefined);
+    const work = finished === null ? sent : { ...sent, finished: [finished.item.number] };
     this.#add({ position, expectedVersion: before.version, state, record, work }, null, finished);
   }
 
   /** A durable command goes into the inbox, and its entity's state stays as it is. */
-  #enter(position: number, entry: InboxEntry): void {
+  #enter(position: number, { entry, invocation }: Pending): void {
     const expectedVersion = this.#executed.version;
-    const work = { accepted: [entry.item] };
+    const fired = invocation?.timer?.name;
+    const work = { accepted: [entry!.item], ...(fired === undefined ? {} : { timersCleared: [fired] }) };
     this.#add({ position, expectedVersion, state: undefined, record: null, work }, entry, null);
   }
 
@@ -398,12 +413,10 @@ export class Activation implements Passivable {
     accepted: InboxEntry | null,
     finished: InboxEntry | null,
   ): void {
-    const { environment, committer, service, shard, key } = this.options;
-    const { position, state, record } = own;
-    const input = accepted?.item.input?.length ?? 0;
-    const bytes = key.length + (state?.length ?? 0) + (record?.reply.length ?? 0) + input;
-    this.#ahead.push({ position, snapshot: this.#executed, record, bytes, accepted, finished });
-    environment.counters.undurableBytes += bytes;
+    const { committer, service, shard, key } = this.options;
+    const { position, state, record, work } = own;
+    const bytes = key.length + (state?.length ?? 0) + (record?.reply.length ?? 0) + inputLengthOf(work);
+    this.#ahead.add({ position, snapshot: this.#executed, record, work, bytes, accepted, finished });
     committer.add({
       ...own,
       shard: shard.id,
@@ -472,22 +485,12 @@ export class Activation implements Passivable {
   }
 
   #forgetAhead(): void {
-    const { counters } = this.options.environment;
-    for (const { bytes } of this.#ahead) counters.undurableBytes -= bytes;
-    this.#ahead = [];
+    const { messages } = this.options.shard;
+    for (const { work } of this.#ahead.forget()) if (work !== null) messages!.rolledBack(work);
   }
-}
-
-/** Under which id the record of a call is kept. */
-function recordIdOf({ id, target }: Invocation): string {
-  return target.operation.durable ? outcomeOf(id!).id : id!.hash;
 }
 
 /** Services without durable commands pay nothing for those of others. */
 function mayHaveItems({ interface: { operations } }: AnyService, shard: Shard): boolean {
   return shard.hasLeftItems || Object.values(operations).some(({ durable }) => durable);
-}
-
-function isRecorded(reply: GatewayReply): boolean {
-  return reply.ok || reply.error.declared;
 }

@@ -6,6 +6,7 @@ import { Draft } from "./draft.ts";
 import type { Environment } from "./environment.ts";
 import { HandlerRun, type Settled } from "./handler-run.ts";
 import type { Invocation } from "./invocation.ts";
+import { type Left, Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { encodeRecorded } from "./replies.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -20,6 +21,8 @@ export interface CommandTurnOptions {
   /** What the command runs on. */
   readonly snapshot: Snapshot;
   readonly departure: () => Promise<void>;
+  /** How many more messages may wait to be delivered. */
+  readonly room: () => number;
   readonly onFinished: (result: TurnResult) => void;
 }
 
@@ -28,21 +31,31 @@ export interface TurnResult {
   /** The new state as text; null: back to the initial one; undefined: as it was. */
   readonly state: string | null | undefined;
   readonly record: CallRecord | null;
+  /** Messages and timers. */
+  readonly left: Left | null;
   /** Whether there is anything to commit. */
   readonly changed: boolean;
+}
+
+/** A turn that leaves everything as it was. */
+export function nothing(reply: GatewayReply): TurnResult {
+  return { reply, state: undefined, record: null, left: null, changed: false };
 }
 
 export class CommandTurn {
   readonly #options: CommandTurnOptions;
   readonly #run: HandlerRun;
   readonly #draft: Draft;
+  readonly #sending: Sending;
 
   constructor(options: CommandTurnOptions) {
     this.#options = options;
-    const { environment, outgoing, invocation, attempt, departure, service, key, snapshot } = options;
+    const { environment, outgoing, invocation, attempt, departure, service, key, snapshot, room } = options;
     this.#draft = new Draft({ service, key, snapshot, stateBytesMax: environment.limits.stateBytesMax });
+    this.#sending = new Sending({ environment, invocation, room });
+    const { access: state } = this.#draft;
     this.#run = new HandlerRun(
-      { environment, outgoing, invocation, attempt, departure, state: this.#draft.access },
+      { environment, outgoing, invocation, attempt, departure, state, sending: this.#sending },
       (settled) => options.onFinished(this.#finish(settled)),
     );
   }
@@ -57,13 +70,17 @@ export class CommandTurn {
   }
 
   #finish({ kind, reply }: Settled): TurnResult {
-    if (kind === "error") return { reply, state: undefined, record: null, changed: false };
+    if (kind === "error") return nothing(reply);
     try {
       const state = kind === "value" ? this.#draft.left() : undefined;
+      const left = kind === "value" ? this.#sending.left : null;
       const record = this.#record(reply);
-      return { reply, state, record, changed: state !== undefined || record !== null };
+      // What a timer ran clears it.
+      const fired = this.#options.invocation.timer !== undefined;
+      const changed = state !== undefined || record !== null || left !== null || fired;
+      return { reply, state, record, left, changed };
     } catch (error) {
-      return { reply: this.#run.failureOf(error), state: undefined, record: null, changed: false };
+      return nothing(this.#run.failureOf(error));
     }
   }
 

@@ -7,6 +7,7 @@ import { Commits, type CommitsEffect, type ProgressOutcome } from "../core/commi
 import type { Change } from "../core/commits/load.ts";
 import type { Progress } from "../core/commits/work.ts";
 import { SynodError, toSynodError } from "../errors.ts";
+import type { Timer } from "../ports/clock.ts";
 import type { CommitBatch, CommitResult, ShardId } from "../ports/store.ts";
 import type { Environment } from "./environment.ts";
 import type { Shard } from "./shard.ts";
@@ -28,6 +29,9 @@ export interface ProgressReport {
   readonly error: SynodError | null;
 }
 
+/** How long what is in no hurry waits for a commit that leaves anyway, ms. */
+const leisureMs = 25;
+
 export class Committer {
   readonly #environment: Environment;
   readonly #events: CommitterEvents;
@@ -38,6 +42,9 @@ export class Committer {
   /** Who is told what became of progress, by its token. */
   readonly #authors = new Map<number, (report: ProgressReport) => void>();
   #lastToken = 0;
+  /** Authors who have something to add to the next commit. */
+  #leisurely: (() => void)[] = [];
+  #leisureTimer: Timer | null = null;
 
   /** One committer per incarnation. */
   constructor(environment: Environment, incarnation: number, events: CommitterEvents) {
@@ -61,6 +68,19 @@ export class Committer {
     });
   }
 
+  /** Calls `author` when the next commit is about to leave, or when none did for a while: to add what is in no hurry. */
+  atLeisure(author: () => void): void {
+    this.#leisurely.push(author);
+    if (this.#closed) return;
+    this.#leisureTimer ??= this.#environment.clock.setTimer(leisureMs, () => this.#callLeisurely());
+  }
+
+  #callLeisurely(): void {
+    this.#leisureTimer?.cancel();
+    this.#leisureTimer = null;
+    for (const author of this.#leisurely.splice(0)) author();
+  }
+
   /** Drops the shard's entities; what was sent and not answered may still be written. */
   disown(shard: Shard, reason: SynodError): void {
     shard.disown(reason, (key) => this.#commits.positionUnderWay(shard.id, key));
@@ -76,6 +96,7 @@ export class Committer {
   /** Sends nothing any more, and ignores what is still answered. */
   close(): void {
     this.#closed = true;
+    this.#leisureTimer?.cancel();
     for (const waiter of this.#waiters.splice(0)) waiter();
     for (const token of [...this.#authors.keys()]) this.#report(token, "unknown", undefined);
   }
@@ -141,6 +162,7 @@ export class Committer {
     if (this.#flushing) return;
     this.#flushing = true;
     this.#environment.clock.soon(() => {
+      this.#callLeisurely();
       this.#flushing = false;
       if (!this.#closed) this.#perform(this.#commits.step({ kind: "flush" }));
     });

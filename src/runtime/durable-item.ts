@@ -5,6 +5,7 @@ import type { AnyService } from "../service/model.ts";
 import { sessionRecordId } from "../values/ids.ts";
 import { type CommandId, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import { failure } from "./replies.ts";
+import { incarnationOf } from "./session-names.ts";
 
 /**
  * Under which id the outcome of a durable command is kept, and the number of the caller's session that holds it. One
@@ -15,7 +16,14 @@ import { failure } from "./replies.ts";
 export function outcomeOf({ hash, call }: CommandId): { readonly id: string; readonly call: InboxItem["call"] } {
   if (call === undefined) return { id: hash, call: null };
   const derived = hash !== sessionRecordId(call.session, call.number);
-  return derived ? { id: hash, call: { ...call } } : { id: `outcome/${hash}`, call: null };
+  // A message's number stays open for as long as its sender may repeat it, be that days after it was accepted.
+  const sent = incarnationOf(call.session) === null;
+  return derived || sent ? { id: hash, call: { ...call } } : { id: `outcome/${hash}`, call: null };
+}
+
+/** Under which id the record of a call is kept. */
+export function recordIdOf({ id, target }: Invocation): string {
+  return target.operation.durable ? outcomeOf(id!).id : id!.hash;
 }
 
 export function acceptedItem(invocation: Invocation, number: number, acceptedAt: number): InboxItem {

@@ -18,6 +18,7 @@ import { Draft } from "./draft.ts";
 import type { Environment } from "./environment.ts";
 import { HandlerRun, type JournaledCall, type Settled } from "./handler-run.ts";
 import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import { type Left, Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { decodeRecorded, encodeRecorded, succeeded } from "./replies.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -35,6 +36,8 @@ export interface DurableTurnOptions {
   readonly journal: readonly JournalEntry[];
   /** Resolves when a call of this attempt may leave: its acceptance, and all that it could have seen, is durable. */
   readonly departure: () => Promise<void>;
+  /** How many more messages may wait to be delivered. */
+  readonly room: () => number;
   /** Commits entries of the item's journal. */
   readonly record: (entries: readonly JournalEntry[]) => Promise<ProgressReport>;
   /** The id of a keyed command that this item calls, or of a stateless one, with its shard's floor as it is now. */
@@ -47,6 +50,7 @@ export interface DurableResult {
   readonly reply: GatewayReply;
   /** As in the result of any command's turn. */
   readonly state: string | null | undefined;
+  readonly left: Left | null;
 }
 
 /** A call or a step that its handler waits for. */
@@ -62,6 +66,7 @@ export class DurableTurn {
   readonly #options: DurableTurnOptions;
   readonly #attempt: DurableAttempt;
   readonly #draft: Draft;
+  readonly #sending: Sending;
   readonly #run: HandlerRun;
   readonly #open = new Map<number, Open>();
   /** How often each target was called: what ids are made of. */
@@ -75,11 +80,14 @@ export class DurableTurn {
     const { environment, outgoing, service, key, snapshot, item, journal, departure } = options;
     this.#attempt = new DurableAttempt(journal);
     this.#draft = new Draft({ service, key, snapshot, stateBytesMax: environment.limits.stateBytesMax });
+    const invocation = this.#invocation();
+    this.#sending = new Sending({ environment, invocation, room: options.room });
     this.#run = new HandlerRun(
       {
         environment,
         outgoing,
-        invocation: this.#invocation(),
+        invocation,
+        sending: this.#sending,
         attempt: item.attempts,
         departure,
         state: this.#draft.access,
@@ -291,8 +299,9 @@ export class DurableTurn {
     invariant(settled !== null, "only a handler that has settled finishes");
     try {
       const state = settled.kind === "value" ? this.#draft.left() : undefined;
+      const left = settled.kind === "value" ? this.#sending.left : null;
       this.#close("its operation had ended");
-      this.#options.onFinished({ reply: settled.reply, state });
+      this.#options.onFinished({ reply: settled.reply, state, left });
     } catch (error) {
       this.#end(this.#failure(this.#run.failureOf(error)));
     }

@@ -5,7 +5,7 @@
  * What it does to rows: an acceptance and a finish are changes of the entity (the activation commits them); attempts,
  * journals and parking are progress of the shard.
  */
-import { type AttemptEnd, afterAttempt } from "../core/durable/schedule.ts";
+import { type AttemptEnd, afterAttempt, mayStart } from "../core/durable/schedule.ts";
 import type { MailboxInput } from "../core/mailbox/messages.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
@@ -13,7 +13,7 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import type { CallRecord } from "../ports/store.ts";
 import type { InboxItem, ItemProgress, JournalEntry, JournaledItem } from "../ports/work.ts";
 import type { AnyService } from "../service/model.ts";
-import type { TurnResult } from "./command-turn.ts";
+import { nothing, type TurnResult } from "./command-turn.ts";
 import type { Committer, ProgressReport } from "./committer.ts";
 import { acceptedItem, outcomeOf, parkedReply, targetOfItem } from "./durable-item.ts";
 import { DurableTurn } from "./durable-turn.ts";
@@ -251,7 +251,7 @@ export class EntityInbox {
     const { token, attempt, pending } = given;
     if (this.#leaving || !shard.admits) return drive({ kind: "shed", token, attempt, reason: "dropped" });
     const refuse = (reply: GatewayReply): void => {
-      pending.result = { reply, state: undefined, record: null, changed: false };
+      pending.result = nothing(reply);
       drive({ kind: "finished", token, attempt, changed: false });
     };
     const invocation = pending.invocation!;
@@ -284,7 +284,12 @@ export class EntityInbox {
 
   /** An attempt is counted, durably, before it starts: one that kills its node counts too. */
   async #count(given: GivenTurn, entry: InboxEntry): Promise<void> {
-    const { outcome, error } = await this.#write(entry, { attempts: entry.item.attempts + 1 });
+    const { attempts } = entry.item;
+    if (!mayStart(attempts, this.#options.environment.limits.schedule)) {
+      const message = `${attempts} attempts were begun, and the last one ended with its node`;
+      return this.#pause(given, entry, { kind: "hopeless", code: "aborted", message });
+    }
+    const { outcome, error } = await this.#write(entry, { attempts: attempts + 1 });
     if (this.#running !== entry || this.#dropped) return;
     if (outcome !== "durable") {
       const message = `the store cannot write now: ${error?.message ?? ""}`;
@@ -320,11 +325,12 @@ export class EntityInbox {
       input,
       journal: entry.turn?.journal ?? entry.journal,
       departure,
+      room: () => this.#options.shard.messages!.outbox.room,
       record: (entries) => this.#write(entry, {}, entries),
       idOf: (hash, inputHash, target): CommandId => idOfCall(item.number, hash, inputHash, target),
-      onFinished: ({ reply, state }) => {
+      onFinished: ({ reply, state, left }) => {
         this.#running = null;
-        pending.result = { reply, state, record: this.#record(item, reply), changed: true };
+        pending.result = { reply, state, record: this.#record(item, reply), left, changed: true };
         this.#options.drive({ kind: "finished", token, attempt, changed: true });
       },
       onEnded: (end) => this.#pause(given, entry, end),

@@ -4,6 +4,7 @@ import type { Log } from "../ports/log.ts";
 import { type SecretStream, secretStream } from "../values/hash.ts";
 import type { HandlerRun } from "./handler-run.ts";
 import { nameOfTarget } from "./invocation.ts";
+import type { Sending, SendingContext } from "./messages/sending.ts";
 
 /** How a handler sees its entity's state. */
 export interface StateAccess {
@@ -59,6 +60,14 @@ export class HandlerContext {
     return (callee, ...rest) => this.#use().options.outgoing.to(this.#run, callee, rest);
   }
 
+  get send(): (receiver: unknown, ...rest: unknown[]) => unknown {
+    return (receiver, ...rest) => this.#sending().send(this.#sendingContext(), receiver, rest);
+  }
+
+  get timer(): (name: unknown) => unknown {
+    return (name) => this.#sending().timer(this.#sendingContext(), name);
+  }
+
   /** The steps of a durable command: what comes of `act` is recorded, and not done again once it is. */
   get step(): (name: string, act: () => unknown) => Promise<unknown> {
     return (name, act) => this.#use().options.outgoing.step(this.#run, name, act);
@@ -109,6 +118,19 @@ export class HandlerContext {
   #use(): HandlerRun {
     this.#run.check();
     return this.#run;
+  }
+
+  #sending(): Sending {
+    const { sending, invocation } = this.#use().options;
+    if (sending !== undefined) return sending;
+    throw new SynodError(
+      "internal",
+      `${nameOfTarget(invocation.target)} is no command of a keyed service: it sends nothing`,
+    );
+  }
+
+  #sendingContext(): SendingContext {
+    return { now: this.#now, check: () => this.#run.check() };
   }
 
   #state(): StateAccess {

@@ -9,6 +9,7 @@ import { decodeJson, encodeJson } from "../values/json.ts";
 import type { Environment } from "./environment.ts";
 import { type CallOptions, HandlerContext, type StateAccess } from "./handler-context.ts";
 import { type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import type { Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { declared, failed, failure, passesThrough, succeeded, withOutcome } from "./replies.ts";
 
@@ -20,6 +21,8 @@ export interface HandlerRunOptions {
   readonly attempt: number;
   /** Null for stateless operations. */
   readonly state: StateAccess | null;
+  /** What the handler leaves behind for later; absent for queries and stateless operations. */
+  readonly sending?: Sending;
   /** Waits until a call of this handler may leave (the exit gate). */
   readonly departure: () => Promise<void>;
   /** `ctx.now`, ms since 1970; left out: the instant of this run. */

@@ -13,7 +13,7 @@ import type { Environment } from "./environment.ts";
 import type { CommandId, Invocation, Target } from "./invocation.ts";
 import type { InboundCall } from "./links/calls.ts";
 import type { Membership } from "./membership.ts";
-import type { ItemOperation, Operators } from "./operators.ts";
+import type { Operators, WorkOperation } from "./operators.ts";
 import { clusterService, endedCallerCode, operateOperation, releasedOperation } from "./peer-calls.ts";
 import { failed } from "./replies.ts";
 import type { Router } from "./router.ts";
@@ -78,7 +78,7 @@ export class InboundCalls {
 
   async #operate({ input }: CallBody): Promise<ReplyBody> {
     try {
-      await this.#options.operators.operateHere(JSON.parse(input ?? "null") as ItemOperation);
+      await this.#options.operators.operateHere(JSON.parse(input ?? "null") as WorkOperation);
       return { kind: "ok", output: undefined, replayed: false };
     } catch (error) {
       return statusOf(failed(toSynodError(error)));

@@ -31,6 +31,8 @@ export interface Invocation {
   /** Fires when the caller has gone. */
   readonly signal: AbortSignal | undefined;
   readonly traceparent: string | undefined;
+  /** The timer of its entity that runs it: if that is not set any more when the command gets the turn, nothing happens. */
+  readonly timer?: { readonly name: string; readonly generation: number } | undefined;
   /** Of a durable command: its acceptance is answer enough. */
   readonly waitFor?: "acceptance" | undefined;
   /** What it holds while it is carried out on this node. */

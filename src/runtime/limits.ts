@@ -67,6 +67,33 @@ export interface NodeLimits {
   readonly callBackoffMaxMs: number;
   /** Open numbers that the floor of a shard's session names. */
   readonly shardOpenLengthMax: number;
+  /** Messages and timers that one command leaves behind. */
+  readonly sendsPerCommandMax: number;
+  /** Input of one message or timer, as JSON text. */
+  readonly messageBytesMax: number;
+  /** Messages of one shard that are not delivered, parked ones included. */
+  readonly outboxLengthMax: number;
+  /** Characters of inputs of waiting messages that one shard keeps in memory; the others are read in their turn. */
+  readonly outboxTextLengthMax: number;
+  /** Messages of one shard that are under way at a time. */
+  readonly deliveriesPerShardMax: number;
+  /** How long one attempt to deliver a message, or to run a timer's command, may take. */
+  readonly deliveryTimeoutMs: number;
+  /** Attempts on which the receiver fails before a message, or a timer, is parked. */
+  readonly deliveryAttemptsMax: number;
+  /** The longest wait before the second attempt, and before any. */
+  readonly deliveryBackoffBaseMs: number;
+  readonly deliveryBackoffMaxMs: number;
+  /** Timers of one shard that are in memory before they are due: the earliest. */
+  readonly timersInMemoryMax: number;
+  /** Characters of their inputs. */
+  readonly timersInputLengthMax: number;
+  /** Timers of one shard that are due and could not run yet, in memory. */
+  readonly timersOverdueMax: number;
+  /** Timers of one shard whose commands run at a time. */
+  readonly timersFiringMax: number;
+  /** How long a node waits without a look at its wall clock, which may have jumped, while timers are set. */
+  readonly timersLookMs: number;
   /** When a durable command that did not finish is tried again. */
   readonly schedule: ScheduleLimits;
   /** Those of load control that are not as they are by default. */
@@ -106,6 +133,20 @@ export const defaultLimits: NodeLimits = {
   callBackoffBaseMs: 50,
   callBackoffMaxMs: 5_000,
   shardOpenLengthMax: 64,
+  sendsPerCommandMax: 1_000,
+  messageBytesMax: 256 * 1024,
+  outboxLengthMax: 20_000,
+  outboxTextLengthMax: 1024 * 1024,
+  deliveriesPerShardMax: 256,
+  deliveryTimeoutMs: 10_000,
+  deliveryAttemptsMax: 12,
+  deliveryBackoffBaseMs: 50,
+  deliveryBackoffMaxMs: 15_000,
+  timersInMemoryMax: 1_000,
+  timersInputLengthMax: 1024 * 1024,
+  timersOverdueMax: 10_000,
+  timersFiringMax: 16,
+  timersLookMs: 10_000,
   schedule: { attemptsMax: 16, ageMaxMs: 7 * 24 * 60 * 60 * 1_000, backoffBaseMs: 100, backoffMaxMs: 60_000 },
   load: {},
 };

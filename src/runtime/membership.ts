@@ -274,8 +274,8 @@ export class Membership {
     if (result.status === "ended") return this.#rejoin();
     // Whatever this node owned of these was dropped before: only shards without an epoch are asked for.
     this.#shards.own(result.claimed);
-    this.#apply(result.view);
     this.#events.claimed(result.claimed.map(({ shard }) => shard));
+    this.#apply(result.view);
     for (const { incarnation } of request.expired) {
       // Its owner may have renewed it at the last moment: then the store has left it alone.
       if (this.member(incarnation) !== undefined) {

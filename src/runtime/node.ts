@@ -3,7 +3,7 @@
 import type { BreakerState } from "../core/load/breaker.ts";
 import { invariant, SynodError, toSynodError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Gateway } from "../ports/gateway.ts";
+import type { Gateway, GatewayReply } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
 import { type Meters, noMeters, type Traffic } from "../ports/meters.ts";
 import type { Network } from "../ports/network.ts";
@@ -19,14 +19,17 @@ import { NodeGateway } from "./gateway.ts";
 import { Handoffs } from "./handoffs.ts";
 import { InboundCalls } from "./inbound-calls.ts";
 import { inspectEntity } from "./inspection.ts";
+import type { Invocation } from "./invocation.ts";
 import { LeaseGuard } from "./lease-guard.ts";
 import { defaultLimits, type NodeLimits } from "./limits.ts";
 import { Links } from "./links/links.ts";
 import type { LinkStatistics } from "./links/statistics.ts";
 import { type LoadStatus, NodeLoad } from "./load.ts";
 import { Membership } from "./membership.ts";
+import { type MessagesPage, type MessagesQuery, readMessages } from "./messages/messages-page.ts";
+import { NodeMessages } from "./messages/node-messages.ts";
 import { OperationMeters } from "./operation-meters.ts";
-import { type ItemOperation, Operators } from "./operators.ts";
+import { Operators, type WorkOperation } from "./operators.ts";
 import { PeerCalls } from "./peer-calls.ts";
 import { Reader } from "./reader.ts";
 import { RecordCache } from "./record-cache.ts";
@@ -73,6 +76,8 @@ export interface NodeStatus {
   readonly memoryBytes: number;
   readonly callsInFlight: number;
   readonly load: LoadStatus;
+  /** Messages of its shards that are neither delivered nor parked. */
+  readonly messagesPending: number;
   /** Since the start. */
   readonly commands: number;
   readonly queries: number;
@@ -126,8 +131,10 @@ export interface RunningNode {
   readonly gateway: Gateway;
   status(): NodeStatus;
   inspect(service: string, key: string): Promise<EntityInspection>;
-  /** Has a durable command tried again, or takes it out of its inbox, at whichever node owns it. */
-  operate(operation: ItemOperation): Promise<void>;
+  /** Has a durable command or a message tried again, or takes it out, at whichever node owns it. */
+  operate(operation: WorkOperation): Promise<void>;
+  /** Messages of a service that wait or are parked, wherever they are owned. */
+  messages(query: MessagesQuery): Promise<MessagesPage>;
   /** Looks at the membership now, because somebody knows that it has changed. */
   refresh(): void;
   /** Hands its shards to other members, if there are any, for `drainMs` at the most; goes on serving meanwhile. */
@@ -160,6 +167,7 @@ class Node implements RunningNode {
   readonly #handoffs: Handoffs;
   readonly #inbound: InboundCalls;
   readonly #resumption: Resumption;
+  readonly #messages: NodeMessages;
   readonly #operators: Operators;
   readonly #network: NodeNetwork | undefined;
   #address: string | null = null;
@@ -185,7 +193,11 @@ class Node implements RunningNode {
       expectedMembers: options.expectedMembers ?? 1,
       events: {
         joined: (incarnation) => this.#joined(incarnation),
-        claimed: (claimed) => this.#resumption.claimed(claimed.map((id) => shards.get(id))),
+        claimed: (claimed) => {
+          const own = claimed.map((id) => shards.get(id));
+          this.#messages.claimed(own);
+          this.#resumption.claimed(own);
+        },
         ended: () => this.#disownAll("this node's lease was ended"),
         changed: ({ members }) => {
           this.#links?.connectTo(members);
@@ -205,6 +217,9 @@ class Node implements RunningNode {
     this.#router = new Router({ environment, shards, membership, peers, committer });
     const activate = (shard: Shard, key: string): Activation | undefined => this.#router.activate(shard, key);
     this.#resumption = new Resumption({ environment, activate });
+    const dispatch = (invocation: Invocation): Promise<GatewayReply> => this.#router.dispatch(invocation);
+    const runHere = (invocation: Invocation): Promise<GatewayReply> => this.#router.runHere(invocation);
+    this.#messages = new NodeMessages({ environment, shards, committer, dispatch, runHere });
     this.#operators = new Operators({ environment, shards, membership, peers, activate });
     this.#inbound = new InboundCalls({ environment, membership, router: this.#router, operators: this.#operators });
     const tell = (incarnation: number): void => void peers.tellReleased(incarnation);
@@ -243,6 +258,7 @@ class Node implements RunningNode {
       memoryBytes: memory.bytes,
       callsInFlight: this.gateway.callsInFlight,
       load: this.#environment.load.status(),
+      messagesPending: this.#messages.pending,
       commands,
       queries,
       commits,
@@ -289,8 +305,12 @@ class Node implements RunningNode {
     return inspectEntity(this.#environment, this.#shards, this.#membership, service, key);
   }
 
-  operate(operation: ItemOperation): Promise<void> {
+  operate(operation: WorkOperation): Promise<void> {
     return this.#operators.operate(operation);
+  }
+
+  messages(query: MessagesQuery): Promise<MessagesPage> {
+    return readMessages(this.#environment, query);
   }
 
   stop(drainMs: number): Promise<void> {
@@ -316,6 +336,7 @@ class Node implements RunningNode {
     await within(clock, Math.max(leftMs(), flushMs), this.#committer?.whenIdle() ?? Promise.resolve());
     const { lease, limits, queryRuns } = this.#environment;
     lease.ended();
+    this.#messages.stop();
     this.#disownAll("this node has stopped");
     for (const end of [...queryRuns]) end();
     await this.gateway.idle();

@@ -1,4 +1,7 @@
-/** What an operator does to pending work, at whatever node owns it: a durable command is tried again, or dropped. */
+/**
+ * What an operator does to pending work, at whatever node owns it: a durable command or a message is tried again, or
+ * dropped.
+ */
 import { SynodError } from "../errors.ts";
 import type { ShardId } from "../ports/store.ts";
 import type { Activation } from "./activation.ts";
@@ -9,10 +12,11 @@ import { toError } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
 
-/** One durable command, and what is to be done with it. */
-export interface ItemOperation {
+/** One durable command or message, and what is to be done with it. */
+export interface WorkOperation {
+  readonly kind: "item" | "message";
   readonly shard: ShardId;
-  /** The item's number. */
+  /** In the shard's session. */
   readonly number: number;
   readonly action: "retry" | "drop";
 }
@@ -34,7 +38,7 @@ export class Operators {
   }
 
   /** Here, if this node owns the shard, and else at its owner. */
-  async operate(operation: ItemOperation): Promise<void> {
+  async operate(operation: WorkOperation): Promise<void> {
     const { shards, membership, peers } = this.#options;
     if (shards.find(operation.shard)?.admits) return this.operateHere(operation);
     const owner = membership.destination(operation.shard);
@@ -43,10 +47,11 @@ export class Operators {
     if (!reply.ok) throw toError(reply.error);
   }
 
-  async operateHere({ shard: id, number, action }: ItemOperation): Promise<void> {
+  async operateHere({ kind, shard: id, number, action }: WorkOperation): Promise<void> {
     const { environment, shards, activate } = this.#options;
     const shard = shards.find(id);
     if (!shard?.admits) throw ownerMissing(id);
+    if (kind === "message") return shard.messages!.outbox.operate(number, action);
     const result = await environment.reader.read({ kind: "inbox", shard: id, after: number - 1, limit: 1 });
     if (result.kind === "corrupt") throw result.error;
     const [item] = result.kind === "inbox" ? result.page.rows : [];

@@ -44,7 +44,12 @@ export function withOutcome(reply: GatewayReply, outcome: Outcome): GatewayReply
   return { ...reply, error: { ...reply.error, outcome } };
 }
 
-/** The text of a reply that is recorded: a value, or a declared error. */
+/** Whether the business logic has answered: a value, or a declared error. */
+export function isRecorded(reply: GatewayReply): boolean {
+  return reply.ok || reply.error.declared;
+}
+
+/** The text of a reply that is recorded. */
 export function encodeRecorded(reply: GatewayReply): string {
   if (reply.ok) return reply.output === undefined ? '{"ok":true}' : `${recordedOutput}${reply.output}}`;
   const { code, message, data } = reply.error;

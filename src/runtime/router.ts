@@ -116,6 +116,13 @@ export class Router {
     }
   }
 
+  /** For what the owner of a shard has its own entities do: one try, here or not at all. Never rejects. */
+  async runHere(invocation: Invocation): Promise<GatewayReply> {
+    const { service, key } = invocation.target;
+    const shard = this.#options.shards.ofKey(service, key!);
+    return (shard.admits ? await this.#attemptHere(invocation, shard, key!) : this.#gone()).reply;
+  }
+
   /** Undefined when there is no room in memory. The caller has seen that the shard is owned. */
   activate(shard: Shard, key: string): Activation | undefined {
     const active = shard.activations.get(key);

@@ -8,6 +8,7 @@ import type { AnyService } from "../service/model.ts";
 import { mark } from "../values/marks.ts";
 import type { Activation } from "./activation.ts";
 import type { CommandId } from "./invocation.ts";
+import type { ShardMessages } from "./messages/shard-messages.ts";
 import { shardSessionName } from "./session-names.ts";
 
 export class Shard {
@@ -18,6 +19,8 @@ export class Shard {
   readonly activations: Map<string, Activation> = new Map();
   #epoch: number | null = null;
   readonly #openLengthMax: number;
+  /** What its entities send and the timers that they set; null before the shard was first claimed. */
+  messages: ShardMessages | null = null;
   #session: ShardSession | null = null;
   /** Items were found in the inbox of a service that has no durable commands any more. */
   hasLeftItems = false;
@@ -83,7 +86,9 @@ export class Shard {
 
   /** Stops admitting: the shard is about to be released for that incarnation. */
   leaveTo(nextOwner: number): void {
-    if (this.#epoch !== null) this.#nextOwner = nextOwner;
+    if (this.#epoch === null) return;
+    this.#nextOwner = nextOwner;
+    this.messages?.stop();
   }
 
   /** Counts a call from its admission to its answer. */
@@ -162,6 +167,7 @@ export class Shard {
   disown(reason: SynodError, unknown: (key: string) => number): void {
     this.#epoch = null;
     this.#nextOwner = null;
+    this.messages?.stop();
     for (const activation of [...this.activations.values()]) {
       activation.drop(reason, unknown(activation.options.key));
     }

@@ -176,7 +176,10 @@ export class Judge implements StoreObserver, RunObserver {
     const node = this.#nodes.get(incarnation) ?? `incarnation ${incarnation}`;
     for (const { shard, epoch, entities } of batch.shards) {
       const wrong = this.#ownership.accept({ shard, epoch, node, incarnation });
-      if (wrong !== undefined) this.report("one owner", wrong);
+      if (wrong !== undefined) {
+        const names = entities.map(({ key }) => nameOfEntity(shard.service, key));
+        this.report("one owner", `${wrong}${names.length === 0 ? "" : `, with ${names.join(", ")}`}`);
+      }
       for (const change of entities) {
         const order = this.order(shard.service, change.key);
         const found = order.accept(change, (sent as SentCommit).get(order.name) ?? [], this.#world.now);

@@ -14,6 +14,11 @@ export interface AskOptions {
   readonly waitMs?: number;
 }
 
+/** A node that has too much to do, or too little time left: it says so at once, and nothing has happened or is lost. */
+export function isOverload({ status }: Answer): boolean {
+  return status === 429 || status === 504;
+}
+
 /** Rejects when there is no answer. */
 export function ask(url: string, path: string, input: unknown, options: AskOptions = {}): Promise<Answer> {
   const { agent = false, id, waitMs = 10_000 } = options;

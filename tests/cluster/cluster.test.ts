@@ -6,13 +6,15 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { formatVerdict } from "../../src/simulation/checkers/verdict.ts";
-import { assertFigure, temporaryFolder, until } from "../host/running-system.ts";
-import { ask } from "./bare-http.ts";
+import { assertFigure, crowding, temporaryFolder, until } from "../host/running-system.ts";
+import { ask, isOverload } from "./bare-http.ts";
 import { Cluster, wake } from "./cluster.ts";
 import { drain, type Fault, kill, pause } from "./faults.ts";
 import { Workload } from "./workload.ts";
 
 const leaseTtlMs = 2_000;
+/** Processes that want each core beyond which nodes may turn some of these requests away: they cannot have enough of it. */
+const crowdedFrom = 3;
 
 /** Every promise that the histories of clients can show, and that clients of the library were told no failure. */
 async function assertSafe(workload: Workload): Promise<void> {
@@ -71,8 +73,9 @@ test("a stopped node takes no new connections, and its keys answer within its le
     let answered = 0;
     while (performance.now() - started < leaseTtlMs + 1_500) {
       const answers = await Promise.all(keys.map((key) => ask(cluster.url, `/counter/${key}/add`, 1)));
-      assert.ok(answers.every(({ status }) => status === 200));
-      answered += answers.length;
+      const served = answers.filter(({ status }) => status === 200);
+      assert.ok(answers.every((answer) => answer.status === 200 || (isOverload(answer) && crowding() > crowdedFrom)));
+      answered += served.length;
     }
     t.diagnostic(`${answered} requests on connections of their own while a node stood still`);
     assert.ok(answered > 50);
@@ -85,14 +88,15 @@ test("a stopped node takes no new connections, and its keys answer within its le
 test("a rolling restart under 500 requests/s fails none of them, and none waits for a second", async (t) => {
   await using cluster = await Cluster.start();
   await assertFigure("the longest wait in a rolling restart", 1_000, async () => {
-    const load = openLoop(cluster.url, 500);
+    await using load = openLoop(cluster.url, 500);
     for (const node of cluster.nodeIds) await cluster.restart(node);
     await cluster.whole();
-    const { requests, failures, longestMs, perSecond } = await load.stop();
+    const { requests, failures, turnedAway, longestMs, perSecond } = await load.stop();
     const rate = `${requests} requests, ${Math.round(perSecond)} in a second`;
-    t.diagnostic(`${rate}, the longest took ${Math.round(longestMs)} ms`);
+    t.diagnostic(`${rate}, ${turnedAway} turned away, the longest took ${Math.round(longestMs)} ms`);
     assert.deepEqual(failures, []);
-    return longestMs;
+    // Another attempt may find the machine free enough to serve all.
+    return turnedAway === 0 || crowding() > crowdedFrom ? longestMs : Number.POSITIVE_INFINITY;
   });
 });
 
@@ -104,6 +108,7 @@ function openLoop(url: string, perSecond: number) {
   // As many as it takes: each is idle between bursts, and many are for longer.
   const agent = new Agent({ keepAlive: true, scheduling: "lifo" });
   const failures: string[] = [];
+  let turnedAway = 0;
   const answers: Promise<void>[] = [];
   const started = performance.now();
   let longestMs = 0;
@@ -114,20 +119,26 @@ function openLoop(url: string, perSecond: number) {
     const answer = await ask(url, path, input, { agent, waitMs: 60_000 }).catch((error: Error) => error);
     longestMs = Math.max(longestMs, performance.now() - sentAt);
     if (answer instanceof Error) failures.push(answer.message);
-    // A deadline that has passed is a long wait, on a machine that is too busy for so many requests.
-    else if (answer.status !== 200 && answer.status !== 504) failures.push(JSON.stringify(answer));
+    else if (isOverload(answer)) turnedAway += 1;
+    else if (answer.status !== 200) failures.push(JSON.stringify(answer));
   };
   const timer = setInterval(() => {
     const due = ((performance.now() - started) * perSecond) / 1_000;
     while (answers.length < Math.floor(due / burstLength) * burstLength) answers.push(send(answers.length));
   }, 1);
+  const end = (): void => {
+    clearInterval(timer);
+    agent.destroy();
+  };
   return {
+    [Symbol.asyncDispose]: async () => end(),
     stop: async () => {
       clearInterval(timer);
       const elapsedMs = performance.now() - started;
       await Promise.all(answers);
-      agent.destroy();
-      return { requests: answers.length, failures, longestMs, perSecond: (answers.length * 1_000) / elapsedMs };
+      end();
+      const perSecond = (answers.length * 1_000) / elapsedMs;
+      return { requests: answers.length, failures, turnedAway, longestMs, perSecond };
     },
   };
 }
@@ -141,28 +152,37 @@ test("three nodes are ready within 3 s after a clean stop", async (t) => {
   });
 });
 
-test("three nodes that commit at full speed keep their leases", async (t) => {
-  await using cluster = await Cluster.start();
-  const before = await cluster.nodes();
+test("three nodes that commit at full speed keep their leases, and no heartbeat waits for half of one", async (t) => {
+  await assertFigure("the longest wait of a heartbeat", leaseTtlMs / 2, async () => {
+    await using cluster = await Cluster.start();
+    const incarnations = async () => (await cluster.nodes()).map(({ status }) => status?.incarnation);
+    const before = await incarnations();
+    const commands = await commitForSeconds(cluster, 5);
+    const after = await until("every node answers", async () => {
+      const nodes = await cluster.nodes();
+      return nodes.every(({ status }) => status !== undefined) && nodes;
+    });
+    assert.deepEqual(await incarnations(), before, "no lease was lost");
+    assert.doesNotMatch(cluster.log, /lease was ended/);
+    const waits = after.map(({ status }) => Math.round(status!.heartbeatWorstMs));
+    t.diagnostic(`${commands} commands in 5 s; the longest waits of heartbeats: ${waits.join(", ")} ms`);
+    return Math.max(...waits);
+  });
+});
+
+/** All nodes commit as much as they can; resolves with how many commands that was. */
+async function commitForSeconds(cluster: Cluster, seconds: number): Promise<number> {
   const agent = new Agent({ keepAlive: true });
-  const end = performance.now() + 5_000;
+  const end = performance.now() + seconds * 1_000;
   let commands = 0;
   const client = async (number: number): Promise<void> => {
-    for (; performance.now() < end; commands++) {
-      const { status } = await ask(cluster.url, `/counter/speed-${(number * 31 + commands) % 500}/add`, 1, { agent });
-      assert.equal(status, 200);
+    for (let call = number; performance.now() < end; call += 48) {
+      const answer = await ask(cluster.url, `/counter/speed-${call % 500}/add`, 1, { agent });
+      if (answer.status === 200) commands++;
+      else assert.ok(isOverload(answer), JSON.stringify(answer));
     }
   };
   await Promise.all(Array.from({ length: 48 }, (_, number) => client(number)));
   agent.destroy();
-  const after = await until("every node answers", async () => {
-    const nodes = await cluster.nodes();
-    return nodes.every(({ status }) => status !== undefined) && nodes;
-  });
-  const incarnations = (nodes: typeof after) => nodes.map(({ status }) => status?.incarnation);
-  assert.deepEqual(incarnations(after), incarnations(before), "no lease was lost");
-  assert.doesNotMatch(cluster.log, /lease was ended/);
-  const waits = after.map(({ status }) => Math.round(status!.heartbeatWorstMs));
-  t.diagnostic(`${commands} commands in 5 s; the longest waits of heartbeats: ${waits.join(", ")} ms`);
-  assert.ok(Math.max(...waits) < leaseTtlMs, `a heartbeat waited for ${Math.max(...waits)} ms`);
-});
+  return commands;
+}

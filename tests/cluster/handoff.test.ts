@@ -64,11 +64,11 @@ class Watch {
   }
 }
 
-test("a planned handoff of a shard takes less than 100 ms at the median, and no call fails", async (t) => {
+test("a planned handoff of a shard takes less than 50 ms at the median, and no call fails", async (t) => {
   using folder = temporaryFolder();
   const path = join(folder.path, "store.db");
   await using first = await start(path, "node-1");
-  await assertFigure("the median handoff", 100, async () => {
+  await assertFigure("the median handoff", 50, async () => {
     const second = await start(path, "node-2");
     const keys: string[] = [];
     for (let number = 0; keys.length < 20; number++) {

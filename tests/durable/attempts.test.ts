@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { SynodError } from "../../src/index.ts";
 import type { InboxItem, JournaledItem } from "../../src/ports/work.ts";
 import { Gate } from "../guarantees/counter-system.ts";
+import { refuses } from "../guarantees/fault-store.ts";
 import { type Ask, type TestNode, World } from "../guarantees/world.ts";
 import { Payment, Post, Rates, type Running, type Scripts, Shipping, Stock, sagaSystem } from "./saga-system.ts";
 
@@ -45,7 +46,8 @@ const usual = { take: 1, charge: 2, ship: "box-1", send: "done" };
 for (const trouble of ["sheds", "times out"] as const) {
   test(`a durable command whose callee ${trouble}, at whatever step, ends as if it had not`, async () => {
     for (const step of steps) {
-      let left = 2;
+      // More often than attempts may fail: what waits is not counted.
+      let left = schedule.attemptsMax + 1;
       const hinder = async (at: string): Promise<void> => {
         if (at !== step || left-- <= 0) return;
         if (trouble === "sheds") throw new SynodError("resource_exhausted", "too much to do");
@@ -62,8 +64,8 @@ for (const trouble of ["sheds", "times out"] as const) {
       });
       await using world = World.create();
       const node = await world.start({ system, limits });
-      const asked = node.ask("run", run("order", { id: "k", timeoutMs: 60_000 }));
-      await world.advance(40_000);
+      const asked = node.ask("run", run("order", { id: "k", timeoutMs: 120_000 }));
+      await world.advance(100_000);
       assert.equal(asked.answer, JSON.stringify(Object.values(usual)), `${step} ${trouble}`);
       assert.ok(left <= 0, "the trouble was met");
       assert.equal(await node.answer("taken", { service: "stock", key: "s" }), "[1]");
@@ -151,7 +153,7 @@ test("one that was parked after a call keeps its entity's turn until an operator
   assert.equal(await node.answer("run", run("order", { id: "another" })), "unavailable (not-happened)");
   assert.equal(await node.answer("state", stateOf), '{"touched":0}', "queries go on");
   const { shard } = await node.running.inspect("saga", "one");
-  const operation = { shard: { service: "saga", number: shard }, number: item!.number };
+  const operation = { kind: "item" as const, shard: { service: "saga", number: shard }, number: item!.number };
   broken = false;
   await world.until(node.running.operate({ ...operation, action: "retry" }));
   await world.advance(1_000);
@@ -361,4 +363,36 @@ test("a refused input is refused before anything is accepted; a stored one that 
   const [item] = await inboxOf(next);
   assert.equal(parkedOf(item).code, "invalid_argument");
   assert.match(parkedOf(item).message, /^this code does not accept it: the input of saga\/one\.run/);
+});
+
+test("every attempt has the same instant, chance and ids, and knows how many there were", async () => {
+  const seen: unknown[][] = [];
+  const system = sagaSystem({
+    run: {
+      order: (ctx) => {
+        seen.push([ctx.now, ctx.random(), ctx.uuid(), ctx.request.id, ctx.request.principal]);
+        assert.equal(ctx.request.attempt, seen.length);
+        if (seen.length < 3) throw new Error("not yet");
+        return "done";
+      },
+    },
+  });
+  await using world = World.create();
+  const node = await world.start({ system, limits });
+  const asked = node.ask("run", run("order", { id: "k", timeoutMs: 60_000 }));
+  await world.advance(10_000);
+  assert.equal(asked.answer, '"done"');
+  assert.deepEqual(seen, [seen[0], seen[0], seen[0]]);
+});
+
+test("an acceptance that the store does not take lets no call leave, and says that nothing has happened", async () => {
+  const system = sagaSystem({ run: { order: (ctx) => ctx.to(Stock, "s").take(1) } });
+  await using world = World.create();
+  const node = await world.start({ system, limits });
+  const undo = node.store.intercept("commit", refuses("one"));
+  assert.equal(await node.answer("run", run("order", { id: "k" })), "internal (not-happened)");
+  await world.advance(1_000);
+  assert.equal(await node.answer("taken", { service: "stock", key: "s" }), "[]");
+  undo();
+  assert.equal(await node.answer("run", run("order", { id: "k" })), "1");
 });

@@ -39,7 +39,7 @@ export const Post = defineInterface("post", {
   operations: { send: command({ input: z.string(), errors: { moved: z.string() } }) },
 });
 
-const Saga = sagaTaking(z.string());
+export const Saga = sagaTaking(z.string());
 
 /** New code may take less than the code that accepted. */
 function sagaTaking(input: z.ZodType<string, string>) {

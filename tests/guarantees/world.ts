@@ -40,6 +40,7 @@ export interface Ask {
   readonly principal?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  readonly waitFor?: "acceptance";
 }
 
 /** A call that was made, and its answer when there is one. */

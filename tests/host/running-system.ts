@@ -129,6 +129,11 @@ export async function until<Value>(
   }
 }
 
+/** How many processes, on average, want each core of this machine. */
+export function crowding(): number {
+  return loadavg()[0]! / availableParallelism();
+}
+
 const figureAttemptsMax = 3;
 
 /**
@@ -140,8 +145,7 @@ export async function assertFigure(about: string, figureMs: number, attempt: () 
   while (measured.length < figureAttemptsMax) {
     measured.push(await attempt());
     // The figure is for a machine that is not crowded: where each core has work for several, it takes that much longer.
-    const crowding = Math.max(1, loadavg()[0]! / availableParallelism());
-    if (measured.at(-1)! < figureMs * crowding) return;
+    if (measured.at(-1)! < figureMs * Math.max(1, crowding())) return;
   }
   throw new Error(`${about} took ${measured.map((ms) => Math.round(ms)).join(", ")} ms, each more than ${figureMs} ms`);
 }

@@ -25,11 +25,14 @@ export interface ConnectionsOptions {
 /** The requests of one connection. */
 interface Exchange {
   readonly inProgress: Set<IncomingMessage>;
-  /** Bytes that were read when the last answer was complete: with more than these another request has begun. */
+  /** Bytes that were read with all that was answered: with more than these another request has begun. */
   answeredBytes: number;
   /** False once a request came before the one before it was answered: where it began cannot be told any more. */
   isClear: boolean;
 }
+
+/** It cannot be told where the last request ended. */
+const unknownBytes = -1;
 
 export class Connections {
   readonly #server: Server;
@@ -146,18 +149,31 @@ export class Connections {
     inProgress.add(request);
     response.once("close", () => {
       inProgress.delete(request);
-      if (!request.complete) exchange.isClear = false;
-      if (inProgress.size > 0) return;
-      exchange.answeredBytes = socket.bytesRead;
-      if (this.#giveAway(socket)) return;
-      if (this.#graceIsOver) socket.destroySoon();
+      const { bytesRead } = socket;
+      exchange.answeredBytes = unknownBytes;
+      const settle = (): void => {
+        // More was read since: it may be the rest of this request, or the next one, or both.
+        if (inProgress.size === 0 && socket.bytesRead === bytesRead) exchange.answeredBytes = bytesRead;
+        this.#answered(socket, inProgress.size);
+      };
+      // One that was answered by its head alone has perhaps come as a whole, but was not read to its end yet.
+      if (request.complete || inProgress.size > 0) settle();
+      else if (this.#graceIsOver) socket.destroySoon();
+      else request.once("close", settle);
     });
+  }
+
+  #answered(socket: Socket, others: number): void {
+    if (others > 0 || this.#giveAway(socket)) return;
+    if (this.#graceIsOver) socket.destroySoon();
   }
 
   /** Gives a connection to another node, if one takes connections and nothing of a request has come on it. */
   #giveAway(socket: Socket): boolean {
     const passOn = this.#passOn;
     if (passOn === undefined || !this.#isIdle(socket)) return false;
+    this.#receivedBytes += socket.bytesRead;
+    this.#sentBytes += socket.bytesWritten;
     const passing = passOn(takeHandle(socket)).finally(() => this.#passing.delete(passing));
     this.#passing.add(passing);
     return true;

@@ -111,6 +111,24 @@ describe("a drain that passes connections on", () => {
     await client.closed;
   });
 
+  test("passes on whom it has turned away by the head of a request, if the whole request came with it", async () => {
+    await using servers = await startTwo({ drainGraceMs: 20 });
+    const head =
+      "POST /account/a/deposit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+    servers.leaving.gateway.busy = true;
+    const none = { code: "resource_exhausted", declared: false, message: "too much to do", retryable: true } as const;
+    servers.leaving.gateway.refused = { ...none, outcome: "not-happened" };
+    using whole = await connectRaw(servers.leaving);
+    await ask(whole, "too much to do", `${head}{}`);
+    using begun = await connectRaw(servers.leaving);
+    await ask(begun, "too much to do", head);
+    await servers.drain();
+    assert.equal(servers.passed(), 1);
+    await ask(whole, "staying");
+    // Where this body ends and the next request begins, nobody could tell who takes over.
+    await begun.closed;
+  });
+
   test("can be followed by another one: a connection that waits is passed on again", async () => {
     await using servers = await startTwo({ drainGraceMs: 20 });
     await using third = await startHttp({}, () => output('"third"'));

@@ -144,6 +144,9 @@ function goingTests(fixture: () => Fixture): void {
     assert.deepEqual(await readRecord(store, owner.shard, "item 1"), outcome);
     await commitWork(store, owner, working("alice", 1, { accepted: [item(3, "alice")], finished: [2] }));
     assert.deepEqual(await itemsOf(store, owner, "alice"), [{ ...item(3, "alice"), journal: [] }]);
+    // No owner uses a number twice; here it shows what was left behind under it.
+    await commitWork(store, owner, working("alice", 1, { accepted: [item(1, "alice")] }));
+    assert.deepEqual((await itemsOf(store, owner, "alice"))[0], { ...item(1, "alice"), journal: [] });
   });
 
   test("an item, and work besides, may belong to an entity without a row, and outlive the row that is cleared", async () => {
@@ -265,6 +268,8 @@ function progressTests(fixture: () => Fixture): void {
     await commitProgress(store, owner, { items: [attempt(1, 1, { journal: [entry("a")] })], itemsDropped: [1] });
     assert.deepEqual(await itemsOf(store, owner, "alice"), [{ ...item(2, "alice"), journal: [] }]);
     assert.equal(await readRecord(store, owner.shard, "item 1"), null);
+    await commitWork(store, owner, working("alice", 0, { accepted: [item(1, "alice")] }));
+    assert.deepEqual((await itemsOf(store, owner, "alice"))[0], { ...item(1, "alice"), journal: [] });
   });
 
   test("messages are counted, parked and settled, each by its number", async () => {

@@ -55,6 +55,14 @@ export function afterAttempt(end: AttemptEnd, standing: Standing, limits: Schedu
   return { kind: "again", attempts, afterMs: backoffMs(failures, standing.random, limits) };
 }
 
+/**
+ * Whether another attempt may be counted and started. Where as many were counted as there may be, and none of them
+ * was known to end, their nodes have died in them, perhaps of them.
+ */
+export function mayStart(attempts: number, { attemptsMax }: ScheduleLimits): boolean {
+  return attempts < attemptsMax;
+}
+
 /** Exponential with full jitter, after so many failures (1 or more). */
 export function backoffMs(
   failures: number,

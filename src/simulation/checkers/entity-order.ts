@@ -7,8 +7,7 @@
  * because a node commits what it ran in the order in which it ran it.
  */
 import type { EntityChange } from "../../ports/store.ts";
-import type { HandlerRun } from "../operation.ts";
-import { shortened } from "../operation.ts";
+import { describeOperation, describeReply, type HandlerRun, shortened } from "../operation.ts";
 import type { Process } from "../world/process.ts";
 
 /** One step of the order. */
@@ -121,6 +120,7 @@ export class EntityOrder {
     const ran = pending.map(({ operation, start, end }) => {
       return `${operation}: ${start === null ? "?" : shortened(start)} → ${end === null ? "unchanged" : shortened(end)}`;
     });
+    const lost = after === this.text ? [] : this.#overwrittenSince(pending[0]?.start ?? null);
     // The next commits are judged from what is in the store now.
     const last = pending.at(-1);
     if (last !== undefined) {
@@ -133,7 +133,21 @@ export class EntityOrder {
       `  durable before: ${shortened(this.steps.at(-2)?.text ?? this.#initial)}`,
       `  committed:      ${shortened(after)} with ${change.records.length} records`,
       ...ran.map((line) => `  ran: ${line}`),
+      ...lost.map((line) => `  ${line}`),
     ].join("\n");
+  }
+
+  /** What was answered as done, and is undone by a commit of handlers that had seen only what was before it. */
+  #overwrittenSince(seen: string | null): string[] {
+    if (seen === null) return [];
+    let position = this.steps.length;
+    while (position > 0 && this.textAt(position) !== seen) position--;
+    if (this.textAt(position) !== seen) return [];
+    return this.steps.slice(position).flatMap(({ run: { client, operation, end, start } }) => {
+      const acknowledged = client?.outcome === "ok" && client.request.operation === operation;
+      if (!acknowledged || end === null || end === start) return [];
+      return `an acknowledged ${operation} was lost: ${describeOperation(client)} was answered ${describeReply(client.reply)}`;
+    });
   }
 }
 
@@ -152,7 +166,9 @@ function lengthOf(
   const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
   let [text, changes, recorded] = [before, 0, 0];
   let hasRow = change.expectedVersion > 0;
-  let length: number | undefined;
+  // An acceptance, or a timer that is let go: pending work comes and goes, and nothing of the entity changes.
+  const unchanged = text === after && ids.size === 0 && change.version === change.expectedVersion;
+  let length: number | undefined = unchanged ? 0 : undefined;
   for (const [index, run] of pending.entries()) {
     if (run.start !== null && run.start !== text) break;
     if (ids.has(run.id)) recorded++;

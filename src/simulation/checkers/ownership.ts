@@ -24,12 +24,18 @@ export class OwnershipTrace {
   accept(commit: AcceptedCommit): string | undefined {
     const shard = `${commit.shard.service}/${commit.shard.number}`;
     const last = this.#last.get(shard);
-    if (last !== undefined && commit.epoch < last.epoch) {
-      return `shard ${shard}: accepted a commit at epoch ${commit.epoch} after one at epoch ${last.epoch}`;
+    if (last === undefined || commit.epoch > last.epoch) {
+      this.#last.set(shard, commit);
+      return undefined;
     }
-    this.#last.set(shard, commit);
-    if (last === undefined || commit.epoch > last.epoch || commit.incarnation === last.incarnation) return undefined;
-    return `shard ${shard}: accepted commits of ${describe(last)} and of ${describe(commit)} at epoch ${commit.epoch}`;
+    const same = commit.incarnation === last.incarnation;
+    if (commit.epoch === last.epoch) {
+      this.#last.set(shard, commit);
+      if (same) return undefined;
+      return `two owners: shard ${shard} accepted commits of ${describe(last)} and of ${describe(commit)} at epoch ${commit.epoch}`;
+    }
+    const name = same ? "a late commit" : "two owners";
+    return `${name}: shard ${shard} accepted a commit of ${describe(commit)} at epoch ${commit.epoch} after one of ${describe(last)} at epoch ${last.epoch}`;
   }
 }
 

@@ -273,9 +273,16 @@ test("accepted commits: owners in turn are fine, with new epochs; shards are tol
   assert.equal(accept(0, 3, "node-2", 2), undefined);
   assert.match(
     accept(0, 3, "node-1", 1) ?? "",
-    /shard account\/0: accepted commits of node-2 \(incarnation 2\) and of node-1 \(incarnation 1\) at epoch 3/,
+    /two owners: shard account\/0 accepted commits of node-2 \(incarnation 2\) and of node-1 \(incarnation 1\) at epoch 3/,
   );
-  assert.match(accept(0, 2, "node-1", 1) ?? "", /at epoch 2 after one at epoch 3/);
+  assert.match(
+    accept(0, 2, "node-1", 1) ?? "",
+    /a late commit: .* of node-1 \(incarnation 1\) at epoch 2 after one of node-1 \(incarnation 1\) at epoch 3/,
+  );
+  assert.match(
+    accept(0, 1, "node-2", 2) ?? "",
+    /two owners: .* of node-2 \(incarnation 2\) at epoch 1 after one of node-1/,
+  );
   assert.match(accept(1, 1, "node-2", 5) ?? "", /incarnation 2\) and of node-2 \(incarnation 5\)/);
 });
 

@@ -80,7 +80,8 @@ function rowsOf({ events, passages }: Story): Row[] {
  * the last steps before it.
  */
 function rowsThatMatter(rows: readonly Row[], { violations }: Story): readonly Row[] {
-  const verdict = rows.findIndex(({ event }) => event?.kind === "violation");
+  const at = violations[0]?.at;
+  const verdict = rows.findLastIndex((row) => row.event?.kind === "violation" && row.at === at);
   const before = rows.slice(0, verdict < 0 ? rows.length : verdict + 1).filter((row) => !isQuiet(row));
   const step = before.findLast(({ event }) => event?.violates === true);
   const subjects = subjectsOf(`${violations[0]?.text ?? ""} ${step?.event?.text ?? ""}`);
