@@ -4,5 +4,6 @@ import { commands } from "./commands/bench.ts";
 import { http } from "./http/bench.ts";
 import { loadCost } from "./load-cost/bench.ts";
 import { overload } from "./overload/bench.ts";
+import { simulation } from "./simulation/bench.ts";
 
-export const benches: readonly Bench[] = [commands, http, overload, loadCost];
+export const benches: readonly Bench[] = [commands, http, simulation, overload, loadCost];

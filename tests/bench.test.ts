@@ -35,7 +35,12 @@ describe("npm run bench", { concurrency: true }, () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  const variants = { commands: ["spread-256", "keys-256"], http: ["get"], "load-cost": ["rpc-64"] };
+  const variants = {
+    commands: ["spread-256", "keys-256"],
+    http: ["get"],
+    simulation: ["loop"],
+    "load-cost": ["rpc-64"],
+  };
   for (const [name, measured] of Object.entries(variants)) {
     test(`${name} saves samples, medians and ratios of every side`, async () => {
       const { code, stdout, stderr } = await bench(name, ...quickly, "--variant", ...measured, "--results", folder);
@@ -81,8 +86,8 @@ describe("npm run bench", { concurrency: true }, () => {
 
   test("a bench, a variant or a number of runs that there cannot be is refused in a sentence", async () => {
     const mistakes: [RegExp, ...string[]][] = [
-      [/^Which bench\? There are: commands, http, overload, load-cost\.$/m],
-      [/^There is no bench commandz\. There are: commands, http, overload, load-cost\.$/m, "commandz"],
+      [/^Which bench\? There are: commands, http, simulation, overload, load-cost\.$/m],
+      [/^There is no bench commandz\. There are: commands, http, simulation, overload, load-cost\.$/m, "commandz"],
       [/^http has no side apache\. There are: synod, fastify, limit\.$/m, "http", "--side", "apache"],
       [/^http has no variant put\. There are: get, post\.$/m, "http", "--variant", "put"],
       [/argument '0' is invalid\. Give 1 or more\.$/m, "http", "--runs", "0"],
