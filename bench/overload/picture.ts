@@ -43,6 +43,7 @@ export function curvesOf(result: Result, work: string, words: string, factors: r
   const frame = [...axes(factors), ideal()];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>Goodput under overload: ${words}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     `<text x="${margin.left}" y="22" font-size="15">Goodput under overload: ${words}</text>`,
     ...frame,
