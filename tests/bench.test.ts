@@ -35,7 +35,7 @@ describe("npm run bench", { concurrency: true }, () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  const variants = { commands: ["spread-256", "keys-256"], http: ["get"] };
+  const variants = { commands: ["spread-256", "keys-256"], http: ["get"], simulation: ["loop"] };
   for (const [name, measured] of Object.entries(variants)) {
     test(`${name} saves samples, medians and ratios of every side`, async () => {
       const { code, stdout, stderr } = await bench(name, ...quickly, "--variant", ...measured, "--results", folder);
@@ -62,8 +62,8 @@ describe("npm run bench", { concurrency: true }, () => {
 
   test("a bench, a variant or a number of runs that there cannot be is refused in a sentence", async () => {
     const mistakes: [RegExp, ...string[]][] = [
-      [/^Which bench\? There are: commands, http\.$/m],
-      [/^There is no bench commandz\. There are: commands, http\.$/m, "commandz"],
+      [/^Which bench\? There are: commands, http, simulation\.$/m],
+      [/^There is no bench commandz\. There are: commands, http, simulation\.$/m, "commandz"],
       [/^http has no variant put\. There are: get, post\.$/m, "http", "--variant", "put"],
       [/argument '0' is invalid\. Give 1 or more\.$/m, "http", "--runs", "0"],
       [/argument '0' is invalid\. Give more than 0 seconds\.$/m, "http", "--seconds", "0"],

@@ -4,8 +4,9 @@
  */
 import { createMemoryDatabase, type MemoryDatabase } from "../adapters/memory/database.ts";
 import { invariant } from "../errors.ts";
-import type { NodeLimits } from "../runtime/limits.ts";
+import { defaultLimits, type NodeLimits } from "../runtime/limits.ts";
 import type { AnySystem } from "../service/model.ts";
+import { boundsLookMs, overBound } from "./checkers/bounds.ts";
 import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
@@ -54,6 +55,7 @@ export class Cluster {
   #clients = 0;
   /** Replies are forgotten within the time of a run. */
   readonly #forgets: boolean;
+  readonly #limits: NodeLimits;
 
   constructor(options: ClusterOptions) {
     const { seed, timing, nodes, weather, limits, keepTrace } = options;
@@ -66,6 +68,7 @@ export class Cluster {
       onThrown: (error) => this.judge.report("no defect", `thrown out of an event: ${stackOf(error)}`),
     });
     this.#forgets = limits.retentionMs !== undefined;
+    this.#limits = { ...defaultLimits, ...limits };
     this.judge = new Judge(this.world, system);
     this.network = new SimulatedNetwork(this.world, weather.network);
     const random = seededRandom(seedPrng(seed, "secret"));
@@ -122,8 +125,17 @@ export class Cluster {
   /** Starts all machines and waits until they serve. */
   async start(): Promise<boolean> {
     for (const machine of this.machines) machine.start();
+    this.#lookAtBounds();
     await this.world.run(this.world.now + startMs, () => this.serves);
     return this.serves;
+  }
+
+  #lookAtBounds(): void {
+    for (const { running } of this.machines) {
+      const words = running === null ? undefined : overBound(running.status(), this.#limits);
+      if (words !== undefined) this.judge.report("bounded", words);
+    }
+    this.world.after(boundsLookMs, () => this.#lookAtBounds());
   }
 
   /** Lets time pass. */

@@ -5,6 +5,11 @@ import type { CommittedState } from "./scenario.ts";
 
 export function committedState({ services }: MemoryDatabase): CommittedState {
   return {
+    pending: ({ name }: AnyInterface) => {
+      let count = 0;
+      for (const { pending } of services.get(name) ?? []) count += pending.inbox.size + pending.outbox.size;
+      return count;
+    },
     all: <State>({ name }: AnyInterface) => {
       const states = new Map<string, State>();
       for (const { entities } of services.get(name) ?? []) {

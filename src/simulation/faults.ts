@@ -50,9 +50,13 @@ export interface Fault {
 /** No clock is further off than this; the bound of docs/guarantees.md is 0.1. */
 const clockRateOffMax = 0.05;
 
+/** How many of the kinds a seed has: few, so that each comes often, or many, so that they meet. */
+const kindsShares = [0.15, 0.4] as const;
+
 /** A plan for a run in which faults happen for `durationMs`. */
 export function planFaults(prng: Prng, nodes: readonly string[], durationMs: number): readonly Fault[] {
-  const kinds = faultKinds.filter(() => chance(prng, 0.4));
+  const share = pick(prng, kindsShares);
+  const kinds = faultKinds.filter(() => chance(prng, share));
   const faults: Fault[] = [];
   if (kinds.length === 0) return faults;
   const meanGapMs = pick(prng, [700, 2_000, 5_000]);
@@ -92,8 +96,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
   const lasts: Record<FaultKind, readonly [number, number]> = {
     crash: [50, 1_000],
     powerLoss: [100, 8_000],
-    pause: [100, 12_000],
-    suspend: [100, 12_000],
+    pause: [2_000, 20_000],
+    suspend: [500, 20_000],
     slow: [500, 8_000],
     isolate: [100, 8_000],
     halves: [100, 8_000],
@@ -104,7 +108,7 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     lateDuplicate: [300, 2_500],
     clockRate: [5_000, 60_000],
     clockJump: [0, 0],
-    storeCutOff: [100, 6_000],
+    storeCutOff: [100, 8_000],
     storeRestart: [50, 3_000],
     storeLock: [50, 5_000],
     storeSlow: [500, 5_000],
@@ -136,8 +140,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     lethalCommand: 0,
   };
   const [min, max] = lasts[kind];
-  // Most are short, some last beyond every lease.
-  const lastsMs = min + (max - min) * prng.number() ** 2;
+  // Most are short; enough of them last beyond every lease.
+  const lastsMs = min + (max - min) * prng.number() ** pick(prng, [1, 2]);
   return { kind, at: Math.round(at), lastsMs: Math.round(lastsMs), nodes: order, amount: amounts[kind] };
 }
 

@@ -8,10 +8,11 @@
 import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import { initialText } from "../runtime/snapshot.ts";
-import type { AnyHandler, AnyOperation, AnyService, AnySystem } from "../service/model.ts";
+import type { AnyHandler, AnyInterface, AnyOperation, AnyService, AnySystem } from "../service/model.ts";
 import { validate } from "../service/schema.ts";
 import { encodeJson } from "../values/json.ts";
 import type { ClientOperation, HandlerRun } from "./operation.ts";
+import { type HeardCall, watchedCalls } from "./watched-calls.ts";
 import type { Process } from "./world/process.ts";
 
 export interface RunObserver {
@@ -19,6 +20,8 @@ export interface RunObserver {
   nextRunNumber(): number;
   started(run: HandlerRun): void;
   ended(run: HandlerRun): void;
+  /** A call that this run made was answered with a value. */
+  heard(run: HandlerRun, call: HeardCall): void;
 }
 
 /** What of a handler's context is looked at. */
@@ -44,6 +47,8 @@ export function observedSystem(system: AnySystem, process: Process, observer: Ru
   });
   return { ...system, services };
 }
+
+type To = (...address: readonly unknown[]) => Parameters<typeof watchedCalls>[0];
 
 const texts = new WeakMap<object, string>();
 
@@ -72,6 +77,7 @@ class Observation {
       service: service.interface.name,
       key: context.key ?? null,
       operation: name,
+      definition: this.#operation,
       kind: this.#operation.kind,
       client: cut < 0 ? null : observer.operation(Number(principal.slice(cut + 1))),
       id,
@@ -119,6 +125,7 @@ class Observation {
         if (name === "state") return this.#looked(value);
         if (name === "request") return { ...(value as Context["request"]), principal: this.#principal };
         if (name === "clear") return () => this.#clear(value as () => void);
+        if (name === "to") return (...address: unknown[]) => this.#to(value as To, address);
         return value;
       },
       set: (context, name, value) => {
@@ -126,6 +133,12 @@ class Observation {
         return Reflect.set(context, name, value, context);
       },
     });
+  }
+
+  #to(to: To, address: readonly unknown[]): unknown {
+    const [callee, key] = address;
+    const onHeard = (call: HeardCall): void => this.#observer.heard(this.#noted, call);
+    return watchedCalls(to(...address), callee as AnyInterface, key, onHeard);
   }
 
   #looked(state: unknown): unknown {

@@ -22,6 +22,7 @@ import {
   sameReply,
   shortened,
 } from "./operation.ts";
+import type { HeardCall } from "./watched-calls.ts";
 import type { Process } from "./world/process.ts";
 import type { StoreMethod, StoreObserver } from "./world/store.ts";
 import type { World } from "./world/world.ts";
@@ -102,6 +103,7 @@ export class Judge implements StoreObserver, RunObserver {
       attempts: 0,
       runs: [],
       committed: [],
+      called: [],
     };
     this.operations.push(operation);
     return operation;
@@ -237,7 +239,7 @@ export class Judge implements StoreObserver, RunObserver {
     );
     run.client?.running.delete(run);
     if (run.outcome !== "value" && run.outcome !== "declared") return;
-    if (run.client !== null && isRunOf(run, run.client)) run.client.runs.push(run);
+    if (run.client !== null) (isRunOf(run, run.client) ? run.client.runs : run.client.called).push(run);
     if (run.key === null) return;
     const order = this.order(run.service, run.key);
     if (run.kind === "command") return order.ended(run);
@@ -245,6 +247,23 @@ export class Judge implements StoreObserver, RunObserver {
     this.report(
       "durable",
       `${run.operation} on ${order.name} saw ${shortened(run.start)} on ${nameOf(run)}, which is not in the store`,
+    );
+  }
+
+  heard(caller: HandlerRun, call: HeardCall): void {
+    const { client } = caller;
+    if (client === null || call.key === null || !caller.holdsContext()) return;
+    this.counts.checks++;
+    const order = this.order(call.service, call.key);
+    // What a durable command has heard once, it hears again: its own beginning is all that answers have to be after.
+    const floor = order.observedBefore(isDurable(caller) ? client.invokedAt : caller.startedAt);
+    const place = placeOfAnswer(client.called, call, order, floor);
+    if (place !== undefined) return order.observe(place, this.#world.now);
+    const words = `${caller.operation} on ${nameOfEntity(caller.service, caller.key)} heard ${shortened(call.output ?? "ok")}`;
+    const asked = `${call.operation} on ${order.name}, for ${describeOperation(client)}`;
+    this.report(
+      "linearizable",
+      `${words} from ${asked}: no handler said that on a state that is in the store, at position ${floor} or later`,
     );
   }
 
@@ -309,14 +328,14 @@ export class Judge implements StoreObserver, RunObserver {
           `${describeOperation(operation)} took effect at position ${took.position} of ${order.name}, before what others had seen (${floor}) when it was asked for`,
         );
       }
-      order.observed = Math.max(order.observed, took.position);
+      order.observe(took.position, this.#world.now);
       return;
     }
     const saw = runs.filter((run) => run.reply !== undefined && sameReply(run.reply, reply));
     if (saw.some(({ start }) => start === null)) return;
     const places = saw.map(({ start }) => order.positionOf(start!, floor)).filter((place) => place !== undefined);
     if (places.length > 0) {
-      order.observed = Math.max(order.observed, Math.min(...places));
+      order.observe(Math.min(...places), this.#world.now);
       return;
     }
     const start = saw[0]!.start!;
@@ -330,6 +349,28 @@ export class Judge implements StoreObserver, RunObserver {
   }
 }
 
+/**
+ * The first position at which an answer that a handler heard can have been given; undefined when there is none. The
+ * reply to a command may be that of an earlier attempt of its caller, so it has to be in the store, at any position.
+ */
+function placeOfAnswer(
+  runs: readonly HandlerRun[],
+  { service, key, operation, kind, output }: HeardCall,
+  order: EntityOrder,
+  floor: number,
+): number | undefined {
+  const places = runs.map((run) => {
+    const { reply, start, end, position } = run;
+    if (run.service !== service || run.key !== key || run.operation !== operation) return undefined;
+    if (reply?.ok !== true || reply.output !== output) return undefined;
+    if (position > 0) return position;
+    if (start === null) return end === null || order.had(end) ? floor : undefined;
+    return end === null || end === start ? order.positionOf(start, kind === "query" ? floor : 0) : undefined;
+  });
+  const possible = places.filter((place) => place !== undefined);
+  return possible.length === 0 ? undefined : Math.min(...possible);
+}
+
 /** A value or a declared error: what the business logic said, as opposed to the runtime. */
 export function isReply(reply: GatewayReply): boolean {
   return reply.ok || reply.error.declared;
@@ -339,6 +380,11 @@ export function isReply(reply: GatewayReply): boolean {
 function sessionCallOf(id: string): readonly [session: string | undefined, number: number] {
   const cut = id.lastIndexOf("#");
   return cut < 0 ? [undefined, 0] : [id.slice(0, cut), Number.parseInt(id.slice(cut + 1), 36)];
+}
+
+/** Whether a repeat of this run is answered from what was recorded of the first. */
+function isDurable({ definition }: HandlerRun): boolean {
+  return "durable" in definition && definition.durable === true;
 }
 
 function isRunOf(run: HandlerRun, { request }: ClientOperation): boolean {

@@ -1,5 +1,6 @@
 /** What a simulated client asked for, from its first attempt to what it finally heard; and one run of a handler. */
 import type { GatewayReply } from "../ports/gateway.ts";
+import type { AnyOperation } from "../service/model.ts";
 import type { Process } from "./world/process.ts";
 
 /** An operation to be asked for. */
@@ -40,6 +41,8 @@ export interface ClientOperation {
   readonly runs: HandlerRun[];
   /** Those of them whose effect the store accepted. */
   readonly committed: HandlerRun[];
+  /** Runs of other handlers that ended well on its behalf: what its handler called, and what that called. */
+  readonly called: HandlerRun[];
 }
 
 /** One run of a handler, as it was observed from outside the runtime. */
@@ -49,6 +52,7 @@ export interface HandlerRun {
   readonly service: string;
   readonly key: string | null;
   readonly operation: string;
+  readonly definition: AnyOperation;
   readonly kind: "query" | "command";
   /** The client's operation on whose behalf it runs; null when nobody knows. */
   readonly client: ClientOperation | null;

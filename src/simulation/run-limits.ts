@@ -15,9 +15,10 @@ export const forgetful: Partial<NodeLimits> = {
 export function drawLimits(seed: number): Partial<NodeLimits> {
   const prng = createPrng(seed ^ 0x5eed);
   return {
-    ...(chance(prng, 0.3) && { entityMemoryBytesMax: 6_000 }),
+    ...(chance(prng, 0.3) && { entityMemoryBytesMax: 2_500 }),
     ...(chance(prng, 0.5) && { trimIntervalMs: 2_000 }),
     ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
     ...(chance(prng, 0.2) && forgetful),
+    ...(chance(prng, 0.2) && { callsInFlightMax: 3, mailboxLengthMax: 2 }),
   };
 }

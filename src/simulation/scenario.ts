@@ -11,6 +11,8 @@ import { generatedWorkload } from "./workload.ts";
 export interface CommittedState {
   /** The state of every entity of a service that has one, by key. */
   all<State = unknown>(service: AnyInterface): ReadonlyMap<string, State>;
+  /** How many durable commands of a service were accepted and are not finished, and messages of it not delivered. */
+  pending(service: AnyInterface): number;
 }
 
 /** Something that must hold whenever anything has been committed, and at the end. */

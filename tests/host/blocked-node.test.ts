@@ -46,7 +46,9 @@ test("a node whose event loop is blocked is killed, its keys move, and it comes 
     });
     assert.ok((again as unknown as number) >= 2, "what was acknowledged is still there");
     await until("the node serves again", () => lines.includes(`${owner} serves again`));
-    assert.ok(lines.some((line) => / took over the \d+ shards of node-\d in \d+ ms$/.test(line)));
+    await until("who took over is told", () =>
+      lines.some((line) => / took over the \d+ shards of node-\d in \d+ ms$/.test(line)),
+    );
   } finally {
     await supervisor.stop(1_000);
   }

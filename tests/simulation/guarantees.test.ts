@@ -5,7 +5,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import bank from "../../examples/bank/system.ts";
-import { defineScenario, type Scenario, simulate } from "../../src/simulation/index.ts";
+import { Transfer } from "../../examples/bank/transfer.interface.ts";
+import transfers from "../../examples/bank/transfer.scenario.ts";
+import type { TransferState } from "../../examples/bank/transfer.ts";
+import { type CommittedState, defineScenario, type Scenario, simulate } from "../../src/simulation/index.ts";
 import { workshop } from "./workshop-system.ts";
 
 const seeds = 100;
@@ -38,4 +41,21 @@ test("the bank keeps every promise under faults", async () => {
 
 test("handlers that wait, call others, write blindly and clear their state keep every promise under faults", async () => {
   await nothingFound(defineScenario({ system: workshop, durationMs }), 1_001);
+});
+
+test("transfers under faults lose no money, make none, and are each applied once", async () => {
+  const seen = new Set<string>();
+  const look = {
+    name: "how transfers end is looked at",
+    holds: (state: CommittedState) => {
+      for (const { status } of state.all<TransferState>(Transfer).values()) seen.add(status);
+      return true;
+    },
+  };
+  const scenario = { ...transfers, invariants: [...transfers.invariants, look], durationMs };
+  for (let seed = 1; seed <= 12; seed++) {
+    const { violations } = await simulate({ scenario, seed });
+    assert.deepEqual(violations, [], `seed ${seed}`);
+  }
+  assert.deepEqual([...seen].sort(), ["done", "refunded", "refused"], "each way to end was taken");
 });

@@ -27,6 +27,10 @@ export class OrderedRows<Row, Place> {
     this.#order = order;
   }
 
+  get size(): number {
+    return this.#cells.size;
+  }
+
   get(name: string | number): Row | undefined {
     return this.#cells.get(name)?.row;
   }

@@ -77,7 +77,8 @@ CREATE TABLE floors (
 
 /**
  * Schema 2: pending work. What can change while a row rests has a checksum of its own, so that nothing has to be read to
- * change it.
+ * change it. Rows with an input have a rowid: measured, a message with 4 KB of input costs 4.2 µs to write and remove, and
+ * 6.9 without; with 20 bytes it is the same. Several rows in one INSERT are no faster than one by one.
  */
 export const workTables = `
 ALTER TABLE shards ADD COLUMN session_next INTEGER NOT NULL DEFAULT 1;  -- of the shard's own session
@@ -104,7 +105,7 @@ CREATE TABLE inbox (
   holds_turn INTEGER NOT NULL,
   progress_checksum INTEGER NOT NULL,
   PRIMARY KEY (service, shard, number)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX inbox_by_key ON inbox (service, shard, key, number);
 
@@ -138,7 +139,7 @@ CREATE TABLE outbox (
   parked TEXT,                    -- JSON: { code, message, at }
   progress_checksum INTEGER NOT NULL,
   PRIMARY KEY (service, shard, number)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE timers (
   service TEXT NOT NULL,

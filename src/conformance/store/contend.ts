@@ -6,10 +6,12 @@
 import assert from "node:assert/strict";
 import type { ShardId, Store } from "../../ports/store.ts";
 import { join, readRow } from "./fixture.ts";
+import { message, pendingOf, workOf } from "./pending.ts";
 
 export interface Claimed {
   readonly number: number;
   readonly epoch: number;
+  readonly sessionNext: number;
   readonly incarnation: number;
 }
 
@@ -45,7 +47,9 @@ export async function contend(store: Store, service: string, rounds: number): Pr
       ({ incarnation } = await join(store, service));
       continue;
     }
-    const taken = result.claimed.map(({ shard, epoch }) => ({ number: shard.number, epoch, incarnation }));
+    const taken = result.claimed.map(({ shard, epoch, sessionNext }) => {
+      return { number: shard.number, epoch, sessionNext, incarnation };
+    });
     claims.push(...taken);
     for (const each of taken) {
       const version = await append(store, service, each);
@@ -65,18 +69,20 @@ async function others(store: Store, self: number): Promise<{ incarnation: number
   return members.filter(({ incarnation }) => incarnation !== self);
 }
 
-/** Raises the version of the shard's entity by one; undefined when the store did not take it. */
+/** Raises the version of the shard's entity by one and sends a message of it; undefined when the store did not take it. */
 async function append(
   store: Store,
   service: string,
-  { number, epoch, incarnation }: Claimed,
+  { number, epoch, sessionNext, incarnation }: Claimed,
 ): Promise<number | undefined> {
   const shard = { service, number };
   const before = (await readRow(store, shard, key))?.version ?? 0;
   const version = before + 1;
   const state = JSON.stringify({ epoch, incarnation });
-  const entity = { key, expectedVersion: before, version, stateVersion: 1, state, records: [], work: null };
-  const changes = { shard, epoch, entities: [entity], floors: [], sessionNext: null, progress: null };
+  const entity = { key, expectedVersion: before, version, stateVersion: 1, state, records: [] };
+  const work = workOf({ sent: [message(sessionNext, key, { sentAt: version })] });
+  const entities = [{ ...entity, work }];
+  const changes = { shard, epoch, entities, floors: [], sessionNext: sessionNext + 1, progress: null };
   const result = await store.commit({ incarnation, shards: [changes] });
   assert.ok(["committed", "fenced", "conflict", "ended"].includes(result.status), JSON.stringify(result));
   return result.status === "committed" ? version : undefined;
@@ -99,6 +105,12 @@ export async function checkContention(store: Store, service: string, contenders:
     );
     const row = await readRow(store, shard, key);
     assert.equal(row?.version ?? 0, trace.length, "the store holds what was accepted, and nothing else");
+    const { messages } = await pendingOf(store, { shard });
+    assert.deepEqual(
+      messages.map(({ number, sentAt }) => [number, sentAt]),
+      trace.map(({ sessionNext, version }) => [sessionNext, version]),
+      "the outbox holds one message of every accepted commit, in the order of the commits",
+    );
     trace.forEach((commit, at) => {
       const before = trace[at - 1];
       if (before === undefined) return;

@@ -28,8 +28,8 @@ export class EntityOrder {
   readonly name: string;
   readonly #initial: string;
   readonly steps: Step[] = [];
-  /** The highest position that somebody has heard of who has been answered. */
-  observed = 0;
+  /** When each higher position was first heard of by somebody who has been answered. */
+  readonly #observations: { readonly at: number; readonly position: number }[] = [];
   /** Runs that ended well and are not known to be committed, by process; since it last loaded the entity. */
   readonly #pending = new Map<Process, HandlerRun[]>();
 
@@ -40,6 +40,20 @@ export class EntityOrder {
 
   get text(): string {
     return this.steps.at(-1)?.text ?? this.#initial;
+  }
+
+  /** The highest position that somebody has heard of who has been answered. */
+  get observed(): number {
+    return this.#observations.at(-1)?.position ?? 0;
+  }
+
+  /** The same at an earlier instant, and not of that instant itself. */
+  observedBefore(at: number): number {
+    return this.#observations.findLast((one) => one.at < at)?.position ?? 0;
+  }
+
+  observe(position: number, at: number): void {
+    if (position > this.observed) this.#observations.push({ at, position });
   }
 
   /** The state at a position; 0 is the initial one. */
@@ -152,7 +166,9 @@ function lengthOf(
   const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
   let [text, changes, recorded] = [before, 0, 0];
   let hasRow = change.expectedVersion > 0;
-  let length: number | undefined;
+  // An acceptance, or a timer that is let go: pending work comes and goes, and nothing of the entity changes.
+  const unchanged = text === after && ids.size === 0 && change.version === change.expectedVersion;
+  let length: number | undefined = unchanged ? 0 : undefined;
   for (const [index, run] of pending.entries()) {
     if (run.start !== null && run.start !== text) break;
     if (ids.has(run.id)) recorded++;
