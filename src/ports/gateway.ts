@@ -30,6 +30,11 @@ export interface GatewayCall {
   readonly signal?: AbortSignal | undefined;
   /** Of a durable command: the answer comes when it is accepted, and not when it has finished. */
   readonly waitFor?: "acceptance" | undefined;
+  /**
+   * Only what became of a durable command is asked, by its idempotency key and the hash of its input: none is ever
+   * accepted by it. `not_found`: no such one is known (any more). `deadline_exceeded`, unknown: it goes on.
+   */
+  readonly existing?: { readonly inputHash: string } | undefined;
   /** W3C trace context, carried along. */
   readonly traceparent?: string | undefined;
 }
@@ -64,6 +69,8 @@ export interface OperationDescription {
   readonly name: string;
   readonly kind: "query" | "command";
   readonly priority: Priority;
+  /** Once accepted, it goes on until it is done, whoever waits for it. */
+  readonly durable: boolean;
   readonly description: string | undefined;
   /** Whether the operation takes an input, and its schema. */
   readonly input: JsonSchema | undefined;

@@ -7,7 +7,7 @@
  */
 import type { Change } from "../core/commits/load.ts";
 import { Mailbox } from "../core/mailbox/mailbox.ts";
-import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput } from "../core/mailbox/messages.ts";
+import type { FailReason, MailboxEffect, MailboxInput } from "../core/mailbox/messages.ts";
 import { invariant, SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CallRecord } from "../ports/store.ts";
@@ -25,7 +25,8 @@ import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
 import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
-import { leaseRanOut, lost, moving, refusal } from "./refusals.ts";
+import { findRecord } from "./record-lookup.ts";
+import { leaseRanOut, lost, moving, refusal, unknownOutcome } from "./refusals.ts";
 import { decodeRecorded, failed, failure, isRecorded, succeeded } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import { absent, loadSnapshot, type Snapshot } from "./snapshot.ts";
@@ -114,7 +115,7 @@ export class Activation implements Passivable {
       environment.memory.touch(this);
       // It may wait long for what holds no slot: for another node's callees, or between attempts.
       if (invocation.target.operation.durable) invocation.slot?.park();
-      const { id, waitFor: until = "outcome" } = invocation;
+      const { id, existing, waitFor: until = "outcome" } = invocation;
       const payload: Pending = { invocation, record: null, result: null, entry: null };
       if (id === null) {
         return this.#drive({ kind: "arrive", token, id: null, inputHash: null, lookup: false, until, payload });
@@ -123,8 +124,31 @@ export class Activation implements Passivable {
       const recordId = recordIdOf(invocation);
       const record = environment.records.get(shard.nameOfRecord(recordId));
       if (record !== undefined) return this.#replay([token], record);
-      this.#drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup: true, until, payload });
+      // Of what is known to be here nothing has to be looked up, nor opened.
+      const lookup = existing === undefined;
+      this.#drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
     });
+  }
+
+  /** What became of a durable command, or will: waits for it, and never starts one. */
+  async outcome(invocation: Invocation): Promise<Attempt> {
+    const id = recordIdOf(invocation);
+    const { deadline } = invocation;
+    if (!this.#isLoaded && !(await this.#loadedBy(deadline))) {
+      return { reply: failure("deadline_exceeded", `the store did not give the state of ${this.name} in time`) };
+    }
+    const pending: Pending = { invocation, record: null, result: null, entry: null };
+    const found = this.#mailbox.knows(id) ? "absent" : await findRecord(this.options, this.name, pending);
+    // It may have come, or have finished, meanwhile.
+    if (this.#dropped !== null) return lost(this.#dropped, true);
+    const known = this.options.environment.records.get(this.options.shard.nameOfRecord(id)) !== undefined;
+    if (this.#mailbox.knows(id) || known) return this.command(invocation);
+    if (found === "failed" || found === "damaged")
+      return this.#failedAttempt(found === "failed" ? "lookup-failed" : found);
+    const { record } = pending;
+    if (record !== null && record.inputHash !== invocation.id!.inputHash) return this.#failedAttempt("mismatch");
+    const reply = record === null ? this.#inbox.parkedAs(invocation) : decodeRecorded(record.reply);
+    return this.#throughGate(reply ?? unknownOutcome(this.name), deadline, true);
   }
 
   /** Runs a query on the state that is durable when it starts. */
@@ -202,7 +226,7 @@ export class Activation implements Passivable {
     try {
       const [result, items] = await Promise.all([
         environment.reader.read({ kind: "entity", shard: shard.id, key }),
-        mayHaveItems(service, shard) ? this.#inbox.read() : [],
+        this.#inbox.mayHaveItems ? this.#inbox.read() : [],
       ]);
       if (this.#dropped !== null) return;
       this.#durable = loadSnapshot(service, key, result);
@@ -287,29 +311,7 @@ export class Activation implements Passivable {
   }
 
   async #lookup(token: number, pending: Pending): Promise<void> {
-    this.#drive({ kind: "looked", token, answer: await this.#findRecord(pending) });
-  }
-
-  async #findRecord(pending: Pending): Promise<LookupAnswer> {
-    const { environment, shard } = this.options;
-    const id = pending.invocation!.id!;
-    try {
-      const read = { kind: "record", shard: shard.id, id: recordIdOf(pending.invocation!) } as const;
-      const result = await environment.reader.read(read);
-      if (result.kind === "corrupt") {
-        environment.log.error(`a recorded reply of ${this.name} is damaged`, { error: result.error });
-        return "damaged";
-      }
-      if (result.kind === "record" && result.record !== null) {
-        pending.record = result.record;
-        return "found";
-      }
-      // What became settled meanwhile has no record any more, and must not be executed.
-      return (await shard.forgot(id)) ? "forgotten" : "absent";
-    } catch (error) {
-      environment.log.warn(`the store did not say whether a command on ${this.name} is a repeat`, { error });
-      return "failed";
-    }
+    this.#drive({ kind: "looked", token, answer: await findRecord(this.options, this.name, pending) });
   }
 
   #run(token: number, attempt: number, pending: Pending): void {
@@ -488,9 +490,4 @@ export class Activation implements Passivable {
     const { messages } = this.options.shard;
     for (const { work } of this.#ahead.forget()) if (work !== null) messages!.rolledBack(work);
   }
-}
-
-/** Services without durable commands pay nothing for those of others. */
-function mayHaveItems({ interface: { operations } }: AnyService, shard: Shard): boolean {
-  return shard.hasLeftItems || Object.values(operations).some(({ durable }) => durable);
 }

@@ -97,6 +97,12 @@ export class EntityInbox {
     this.#name = nameOfEntity(options.service.interface.name, options.key);
   }
 
+  /** Services without durable commands pay nothing for those of others. */
+  get mayHaveItems(): boolean {
+    const { service, shard } = this.#options;
+    return shard.hasLeftItems || Object.values(service.interface.operations).some(({ durable }) => durable);
+  }
+
   /** Reads what the entity has accepted and tells the mailbox, which is not loaded yet. */
   async read(): Promise<readonly JournaledItem[]> {
     const { environment, shard, key } = this.#options;
@@ -205,6 +211,13 @@ export class EntityInbox {
     const number = holder?.item.number ?? "";
     const message = `${this.#name} is blocked by its durable command ${number}, which has not finished`;
     return failure("unavailable", message, { retryAfterMs: blockedRetryAfterMs });
+  }
+
+  /** The answer to whoever asks what became of a command that is parked without the turn; undefined for others. */
+  parkedAs(invocation: Invocation): GatewayReply | undefined {
+    const { id } = outcomeOf(invocation.id!);
+    const known = [...this.#entries.values()].find(({ item }) => item.id === id && item.parked !== null);
+    return known && this.#knownAs(known, invocation.id!);
   }
 
   /** What pends, in the order of acceptance. */

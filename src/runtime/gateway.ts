@@ -18,7 +18,7 @@ import { timedKeyTime } from "../values/ids.ts";
 import { rankOf } from "../values/priority.ts";
 import type { Environment } from "./environment.ts";
 import { foreignTarget } from "./foreign.ts";
-import { type CommandId, commandHash, type Invocation, type Target } from "./invocation.ts";
+import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import { checkKey } from "./outgoing.ts";
 import { failed } from "./replies.ts";
 import type { Router } from "./router.ts";
@@ -135,6 +135,9 @@ export class NodeGateway implements Gateway {
 
   #invocation(call: GatewayCall): Invocation {
     const target = this.#target(call);
+    if (call.existing !== undefined && !target.operation.durable) {
+      throw new SynodError("not_found", `${nameOfTarget(target)} is not durable: its outcome is kept for repeats only`);
+    }
     const { clock } = this.#environment;
     return {
       target,
@@ -148,6 +151,7 @@ export class NodeGateway implements Gateway {
       signal: call.signal,
       traceparent: call.traceparent,
       waitFor: call.waitFor,
+      existing: call.existing && true,
     };
   }
 
@@ -187,6 +191,9 @@ export class NodeGateway implements Gateway {
   /** Scoped, so that one caller's keys never meet another's, nor those of another entity or operation. */
   #commandId(call: GatewayCall): CommandId | null {
     const { idempotencyKey, principal, service, key, operation, input } = call;
+    if (call.existing !== undefined && idempotencyKey === undefined) {
+      throw new SynodError("invalid_argument", "an outcome is asked for by the idempotency key of its command");
+    }
     if (idempotencyKey === undefined) return null;
     if (idempotencyKey.length === 0 || idempotencyKey.length > idempotencyKeyLengthMax) {
       const message = `an idempotency key has 1 to ${idempotencyKeyLengthMax} characters, not ${idempotencyKey.length}`;
@@ -199,7 +206,7 @@ export class NodeGateway implements Gateway {
     }
     return {
       hash: commandHash(keyTime, principal, service, key ?? "", operation, idempotencyKey),
-      inputHash: hashParts(input ?? ""),
+      inputHash: call.existing?.inputHash ?? hashParts(input ?? ""),
       keyTime,
     };
   }

@@ -98,7 +98,7 @@ export class InboundCalls {
 function invocationOf({ body, deadline, signal, priority }: InboundCall, target: Target): Invocation {
   return {
     target,
-    input: body.input,
+    input: body.existing ? undefined : body.input,
     requestId: body.request,
     principal: body.principal,
     rank: rankOfByte(priority),
@@ -108,11 +108,12 @@ function invocationOf({ body, deadline, signal, priority }: InboundCall, target:
     signal,
     traceparent: body.traceparent,
     waitFor: body.waitFor,
+    existing: body.existing,
   };
 }
 
-function commandIdOf({ identity, command, input }: CallBody): CommandId | null {
-  const inputHash = hashParts(input ?? "");
+function commandIdOf({ identity, command, input, existing }: CallBody): CommandId | null {
+  const inputHash = existing ? (input ?? "") : hashParts(input ?? "");
   if (identity !== undefined) {
     const { session, number, floor, open } = identity;
     return {

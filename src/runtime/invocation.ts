@@ -35,6 +35,8 @@ export interface Invocation {
   readonly timer?: { readonly name: string; readonly generation: number } | undefined;
   /** Of a durable command: its acceptance is answer enough. */
   readonly waitFor?: "acceptance" | undefined;
+  /** Only what became of a durable command of this id is asked: none is ever accepted by it, and there is no input. */
+  readonly existing?: true | undefined;
   /** What it holds while it is carried out on this node. */
   slot?: Slot;
 }

@@ -174,7 +174,7 @@ export class PeerCalls {
   }
 
   #body(
-    { target, input, requestId, principal, id, traceparent, waitFor }: Invocation,
+    { target, input, requestId, principal, id, traceparent, waitFor, existing }: Invocation,
     epoch: number | undefined,
   ): CallBody {
     const floor = id === null ? undefined : (id.floor ?? this.floorOf(id));
@@ -188,8 +188,9 @@ export class PeerCalls {
       request: requestId,
       principal,
       traceparent,
-      input,
+      input: existing ? id!.inputHash : input,
       ...(waitFor === undefined ? {} : { waitFor }),
+      ...(existing === undefined ? {} : { existing }),
     };
   }
 }

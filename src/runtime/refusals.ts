@@ -44,6 +44,12 @@ export function refusal(reason: Exclude<FailReason, Told>, name: string, durable
   }
 }
 
+/** To whoever asks what became of a durable command that nobody knows. */
+export function unknownOutcome(name: string): GatewayReply {
+  const message = `${name} knows no such durable command of this caller: it was never accepted, or its outcome is forgotten`;
+  return failure("not_found", message);
+}
+
 /** The entity is on its way to another node: whoever asks again finds it there. */
 export function moving(): SynodError {
   return new SynodError("unavailable", "the shard has moved", { retryAfterMs: 100 });

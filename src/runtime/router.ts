@@ -262,6 +262,7 @@ export class Router {
       return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
     }
     const query = invocation.target.operation.kind === "query";
+    if (invocation.existing) return shard.during(() => activation.outcome(invocation));
     return shard.during(() =>
       query ? activation.query(invocation) : activation.command(this.#withOwnFloor(invocation)),
     );

@@ -14,13 +14,14 @@ export function describeService(described: AnyService | AnyInterface): ServiceDe
 }
 
 function describeOperation([name, operation]: [string, AnyOperation]): OperationDescription {
-  const { kind, priority, description, input, output } = operation;
+  const { kind, priority, durable, description, input, output } = operation;
   const errors: Record<string, JsonSchema | undefined> = {};
   for (const [code, schema] of Object.entries(operation.errors)) errors[code] = jsonSchema(schema, "output");
   return {
     name,
     kind,
     priority,
+    durable,
     description,
     input: input && jsonSchema(input, "input"),
     hasInput: input !== undefined,

@@ -18,8 +18,9 @@ const callFlags = {
   command: 32,
   keyTime: 64,
   acceptance: 128,
+  existing: 256,
 } as const;
-const callFlagsAll = 255;
+const callFlagsAll = 511;
 
 const replyCodes = { ok: 0, declared: 1, status: 2, moved: 3 } as const;
 /** Flags of replies; a reply of one kind may carry only its own. */
@@ -65,7 +66,8 @@ export function writeCall(writer: ByteWriter, frame: CallFrame): void {
       (body.input === undefined ? 0 : callFlags.input) |
       (body.command === undefined ? 0 : callFlags.command) |
       (body.command === undefined || body.command.keyTime === null ? 0 : callFlags.keyTime) |
-      (body.waitFor === undefined ? 0 : callFlags.acceptance),
+      (body.waitFor === undefined ? 0 : callFlags.acceptance) |
+      (body.existing === undefined ? 0 : callFlags.existing),
   );
   writer.varint(Math.max(0, Math.ceil(frame.remainingMs)));
   writer.byte(Math.min(frame.priority, priorityMax));
@@ -106,6 +108,7 @@ export function readCall(reader: ByteReader): CallFrame {
   const input = (flags & callFlags.input) === 0 ? undefined : reader.rest("input");
   reader.end();
   const waitFor = (flags & callFlags.acceptance) === 0 ? {} : ({ waitFor: "acceptance" } as const);
+  const existing = (flags & callFlags.existing) === 0 ? {} : ({ existing: true } as const);
   const body: CallBody = {
     service,
     key,
@@ -118,6 +121,7 @@ export function readCall(reader: ByteReader): CallFrame {
     traceparent,
     input,
     ...waitFor,
+    ...existing,
   };
   return { kind: "call", number, remainingMs, priority, incarnation, body, bytes };
 }

@@ -154,7 +154,7 @@ test("what a frame may not be is refused with a reason", () => {
     ["05 8000", /longer than it must be/],
     ["05 ffffffffffffff10", /larger than 9007199254740991/],
     ["05 ffffffffffffffffff01", /larger than/],
-    ["03 01 8002", /unknown flags 256/],
+    ["03 01 8004", /unknown flags 512/],
     ["03 01 40 00 00 00 00 00 00 00", /the instant of an id without the id/],
     ["04 05 04 00", /unknown kind 4/],
     ["04 05 00 10", /unknown flags 16/],

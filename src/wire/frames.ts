@@ -65,6 +65,8 @@ export interface CallBody {
   readonly input: string | undefined;
   /** The acceptance of a durable command is answer enough. */
   readonly waitFor?: "acceptance" | undefined;
+  /** Only what became of a durable command is asked; the input is the hash of the one that it was called with. */
+  readonly existing?: true | undefined;
 }
 
 export interface CallFrame {

@@ -15,12 +15,15 @@ import {
   fastify,
   type onRequestHookHandler,
 } from "fastify";
-import type { AdapterEnvironment, Gateway } from "../../ports/gateway.ts";
+import { SynodError } from "../../errors.ts";
+import type { AdapterEnvironment, Gateway, GatewayCall, GatewayReply } from "../../ports/gateway.ts";
 import { type Authenticator, anonymous, authenticatorOf } from "./authenticate.ts";
-import { allowHeader, type CallHead, callOf, decodeBody, readHead } from "./call.ts";
+import { allowHeader, type CallHead, callOf, decodeBody, readHead, remainingMs } from "./call.ts";
 import { callerOf, doorTo } from "./door.ts";
+import { requestTimeoutMs } from "./headers.ts";
 import { openapiDocument } from "./openapi.ts";
 import type { HttpSettings } from "./options.ts";
+import { goesOn, outcomeCallOf, outcomeLocation } from "./outcomes.ts";
 import { badRequest, type Problem, problemHeaders, problemOf, problemText, Refusal } from "./problem.ts";
 import { ownPaths, Routes } from "./routes.ts";
 
@@ -79,6 +82,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const authenticator = authenticatorOf(options.settings, log);
   addOwnRoutes(app, gateway, authenticator);
   addCallRoute(app, gateway, routes, authenticator);
+  addOutcomeRoute(app, gateway, authenticator);
   await app.ready();
   return app;
 }
@@ -128,16 +132,59 @@ function addCallRoute(
     const who = { principal, caller };
     const call = callOf(head, request.body as string | undefined, who, goneSignal(reply.raw));
     const answer = await gateway.call(call);
-    if (answer.replayed) reply.header("idempotent-replayed", "true");
-    if (!answer.ok) return writeProblem(reply, problemOf(answer.error));
+    if (head.operation.durable && goesOn(answer)) reply.header("location", outcomeLocation(call));
+    if (head.async && answer.ok) {
+      reply.header("preference-applied", "respond-async");
+      return writeAccepted(reply, call);
+    }
     if (request.method !== "POST") reply.header("cache-control", "no-store");
-    if (answer.output === undefined) reply.code(204);
-    else reply.header("content-type", jsonMediaType);
-    return answer.output;
+    return writeAnswer(reply, answer);
   });
   app.setNotFoundHandler((request) => {
     throw new Refusal(404, "not_found", `there is nothing at ${request.raw.url}`);
   });
+}
+
+/** Reads or waits for what became of a durable command. */
+function addOutcomeRoute(app: FastifyInstance, gateway: Gateway, authenticator: Authenticator | undefined): void {
+  if (gateway.services.some(({ name }) => `/${name}/` === ownPaths.outcomes)) {
+    const message = `a service cannot be called outcomes where HTTP is: ${ownPaths.outcomes} is where outcomes are read`;
+    throw new SynodError("invalid_argument", message);
+  }
+  const onRequest = authenticator === undefined ? [] : [authenticateWith(authenticator)];
+  app.route({
+    method: "GET",
+    url: `${ownPaths.outcomes}:name`,
+    onRequest,
+    handler: async (request, reply) => {
+      const receivedAt = performance.now();
+      const timeoutMs = requestTimeoutMs(request.raw.headers, gateway.timeoutMaxMs);
+      const call: GatewayCall = {
+        ...outcomeCallOf((request.params as { readonly name: string }).name),
+        principal: request.getDecorator<string>(principalName),
+        timeoutMs: timeoutMs === undefined ? undefined : remainingMs(timeoutMs, receivedAt),
+        signal: goneSignal(reply.raw),
+      };
+      const answer = await gateway.call(call);
+      reply.header("cache-control", "no-store");
+      return goesOn(answer) ? writeAccepted(reply, call) : writeAnswer(reply, answer);
+    },
+  });
+}
+
+/** It goes on, and this is where its end can be read. */
+function writeAccepted(reply: FastifyReply, call: GatewayCall): string {
+  const outcome = outcomeLocation(call);
+  reply.code(202).headers({ location: outcome, "content-type": jsonMediaType });
+  return JSON.stringify({ state: "accepted", outcome });
+}
+
+function writeAnswer(reply: FastifyReply, answer: GatewayReply): string | undefined {
+  if (answer.replayed) reply.header("idempotent-replayed", "true");
+  if (!answer.ok) return writeProblem(reply, problemOf(answer.error));
+  if (answer.output === undefined) reply.code(204);
+  else reply.header("content-type", jsonMediaType);
+  return answer.output;
 }
 
 function authenticateWith(authenticator: Authenticator): (request: FastifyRequest) => Promise<void> {

@@ -4,6 +4,7 @@
  * what the caller sent is what the owner parses.
  */
 import { isUtf8 } from "node:buffer";
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { GatewayCall, OperationDescription } from "../../ports/gateway.ts";
 import type { Priority } from "../../values/priority.ts";
@@ -11,6 +12,7 @@ import {
   announcesBody,
   declaresJson,
   idempotencyKey,
+  prefersAsync,
   priority,
   quote,
   requestTimeoutMs,
@@ -32,6 +34,8 @@ export interface CallHead {
   /** When the head had arrived, in ms of `performance.now()`: the timeout counts from here. */
   readonly receivedAt: number;
   readonly traceparent: string | undefined;
+  /** Of a durable command: its acceptance is answer enough. */
+  readonly async: boolean;
 }
 
 /** Reads the head. Throws a {@link Refusal}. */
@@ -46,11 +50,12 @@ export function readHead(request: IncomingMessage, routes: Routes, timeoutMaxMs:
     key,
     operation,
     queryInput: method === "POST" ? undefined : inputOf(query),
-    idempotencyKey: operation.kind === "command" ? idempotencyKey(headers) : undefined,
+    idempotencyKey: operation.kind === "command" ? keyOf(operation, headers) : undefined,
     priority: priority(headers),
     timeoutMs: requestTimeoutMs(headers, timeoutMaxMs),
     receivedAt: performance.now(),
     traceparent: traceparent(headers),
+    async: operation.durable && prefersAsync(headers),
   };
 }
 
@@ -82,7 +87,13 @@ export function callOf(
     priority,
     signal,
     traceparent,
+    waitFor: head.async ? "acceptance" : undefined,
   };
+}
+
+/** A durable command has a key in any case: its outcome is found by it. */
+function keyOf({ durable }: OperationDescription, headers: IncomingMessage["headers"]): string | undefined {
+  return idempotencyKey(headers) ?? (durable ? `request-${randomUUID()}` : undefined);
 }
 
 /** The value of the Allow header. */
@@ -115,7 +126,7 @@ function checkNoInput(service: string, { name }: OperationDescription, input: st
   throw badRequest(`${service}.${name} takes no input: leave the body empty, or send null or {}`);
 }
 
-function remainingMs(timeoutMs: number, receivedAt: number): number {
+export function remainingMs(timeoutMs: number, receivedAt: number): number {
   const remaining = timeoutMs - (performance.now() - receivedAt);
   if (remaining > 0) return remaining;
   throw new Refusal(504, "deadline_exceeded", "the Request-Timeout was over before the request had arrived", {

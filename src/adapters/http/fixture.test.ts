@@ -25,6 +25,7 @@ import { type HttpOptions, http } from "./index.ts";
 const amount = { type: "object", properties: { amount: { type: "number" } }, required: ["amount"] };
 const nothing = {
   priority: "normal" as const,
+  durable: false,
   description: undefined,
   input: undefined,
   hasInput: false,

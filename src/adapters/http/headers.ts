@@ -49,6 +49,12 @@ export function priority(headers: IncomingHttpHeaders): Priority | undefined {
   throw badRequest(`Synod-Priority must be ${priorities.join(", ")}, not ${quote(String(header))}`);
 }
 
+/** `Prefer: respond-async` (RFC 7240): of a durable command the acceptance is answer enough. Other preferences are ignored. */
+export function prefersAsync(headers: IncomingHttpHeaders): boolean {
+  const preferences = String(headers.prefer ?? "").split(",");
+  return preferences.some((preference) => /^\s*respond-async\s*(?:;|$)/i.test(preference));
+}
+
 /** `traceparent`: W3C trace context; ignored when it is malformed, as its specification asks. */
 export function traceparent(headers: IncomingHttpHeaders): string | undefined {
   const header = headers.traceparent;

@@ -39,6 +39,7 @@ function serviceWith(input: JsonSchema, name = "tree"): ServiceDescription {
     name: "put",
     kind: "command",
     priority: "normal",
+    durable: false,
     description: undefined,
     input,
     hasInput: true,

@@ -61,6 +61,12 @@ const parameters = {
     description: "Less than the operation's priority, if that will do for this call.",
     schema: { enum: ["critical", "normal", "background"] },
   },
+  prefer: {
+    name: "Prefer",
+    in: "header",
+    description: "respond-async: the answer is 202 once the command is accepted; Location says where its outcome is.",
+    schema: { type: "string" },
+  },
   traceparent: {
     name: "traceparent",
     in: "header",
@@ -73,6 +79,10 @@ const headers = {
   idempotentReplayed: {
     description: "true when this is the recorded answer to an earlier request with the same Idempotency-Key.",
     schema: { type: "string", const: "true" },
+  },
+  location: {
+    description: "Where the outcome can be read or waited for.",
+    schema: { type: "string", format: "uri-reference" },
   },
   retryAfter: { description: "Wait before a retry, in seconds.", schema: { type: "integer", minimum: 0 } },
 };
@@ -88,10 +98,17 @@ export function openapiDocument({ title, version = "1", services }: OpenapiOptio
     openapi: "3.1.1",
     info: { title, version },
     tags: services.map(({ name }) => ({ name })),
-    paths: Object.fromEntries(paths),
+    paths: { ...Object.fromEntries(paths), ...outcomesPath(services) },
     components: { schemas: schemas.all, parameters, headers, responses: { problem: problemResponse } },
   };
 }
+
+/** It goes on. */
+const accepted = {
+  description: "Accepted, and not finished yet.",
+  headers: { Location: { $ref: "#/components/headers/location" } },
+  content: { "application/json": { schema: { type: "object", required: ["state", "outcome"] } } },
+};
 
 const problemResponse = {
   description: "The request failed; `code` says why, `outcome` whether it may have happened.",
@@ -113,7 +130,7 @@ function pathItem(service: ServiceDescription, operation: OperationDescription, 
   const post = {
     operationId: prefix,
     ...about,
-    parameters: kind === "command" ? [parameterReference("idempotencyKey"), ...common] : common,
+    parameters: [...ownParameters(operation), ...common],
     requestBody: hasInput ? { required, content: input } : undefined,
   };
   const get = {
@@ -122,6 +139,29 @@ function pathItem(service: ServiceDescription, operation: OperationDescription, 
     parameters: hasInput ? [{ name: "input", in: "query", required, content: input }, ...common] : common,
   };
   return { parameters: keyParameters(service, schemas), get: kind === "query" ? get : undefined, post };
+}
+
+function ownParameters({ kind, durable }: OperationDescription): JsonSchema[] {
+  if (kind === "query") return [];
+  return (durable ? (["idempotencyKey", "prefer"] as const) : (["idempotencyKey"] as const)).map(parameterReference);
+}
+
+/** Where outcomes of durable commands are read; a system without any has none. */
+function outcomesPath(services: readonly ServiceDescription[]): JsonSchema {
+  if (!services.some(({ operations }) => operations.some(({ durable }) => durable))) return {};
+  const name = { name: "name", in: "path", required: true, schema: { type: "string" } };
+  const get = {
+    operationId: "outcome",
+    description: "What became of a durable command: its answer, or 202 when that is not there within Request-Timeout.",
+    parameters: [parameterReference("requestTimeout")],
+    responses: {
+      200: { description: "Its output.", content: json({}) },
+      204: { description: "Done; there is no output." },
+      202: accepted,
+      default: { $ref: "#/components/responses/problem" },
+    },
+  };
+  return { "/outcomes/{name}": { parameters: [name], get } };
 }
 
 function keyParameters({ name, keyed, key }: ServiceDescription, schemas: SchemaComponents): JsonSchema[] | undefined {
@@ -145,6 +185,7 @@ function responses(prefix: string, operation: OperationDescription, schemas: Sch
   };
   return {
     ...success,
+    202: operation.durable ? accepted : undefined,
     422: declared === undefined ? undefined : refused,
     default: { $ref: "#/components/responses/problem" },
   };

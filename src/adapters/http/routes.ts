@@ -16,7 +16,12 @@ import { nearest } from "./nearest.ts";
 import { badRequest, Refusal } from "./problem.ts";
 
 /** Paths that belong to the adapter itself. */
-export const ownPaths = { openapi: "/openapi.json", health: "/healthz", readiness: "/readyz" } as const;
+export const ownPaths = {
+  openapi: "/openapi.json",
+  health: "/healthz",
+  readiness: "/readyz",
+  outcomes: "/outcomes/",
+} as const;
 
 /** Names that one sentence lists. */
 const namesListedMax = 20;
@@ -91,7 +96,7 @@ function foreignRoute(method: string, segments: readonly string[], query: string
   if (name === undefined || rest.length > 2) throw notFound(`${quote(service)} has no such operation`);
   const schemas = { input: undefined, hasInput: true, output: undefined, hasOutput: true, errors: {} };
   const operation: OperationDescription = {
-    ...{ name, kind: "command", priority: "normal", description: undefined },
+    ...{ name, kind: "command", priority: "normal", durable: false, description: undefined },
     ...schemas,
   };
   if (!methodsOf(operation).includes(method)) throw wrongMethod(`${service}.${name}`, method, methodsOf(operation));

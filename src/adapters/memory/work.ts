@@ -3,41 +3,24 @@
  * asked before anything is written, as for the rest of a commit.
  */
 import type { PageRead, ReadResult, ShardChanges } from "../../ports/store.ts";
-import type {
-  EntityWork,
-  InboxItem,
-  ItemProgress,
-  JournalEntry,
-  OutboxMessage,
-  Page,
-  ShardProgress,
-  TimerPlace,
-  TimerRelease,
-  TimerRow,
-} from "../../ports/work.ts";
+import type { EntityWork, OutboxMessage, ShardProgress, TimerPlace, TimerRelease, TimerRow } from "../../ports/work.ts";
+import { Inbox } from "./inbox.ts";
 import { OrderedRows } from "./ordered-rows.ts";
 
-interface ItemRow {
-  readonly item: InboxItem;
-  /** By id, in the order in which they were first written. */
-  readonly journal: ReadonlyMap<string, JournalEntry>;
-}
-
 export interface PendingWork {
-  readonly inbox: OrderedRows<ItemRow, number>;
+  readonly inbox: Inbox;
   readonly outbox: OrderedRows<OutboxMessage, number>;
   readonly timers: OrderedRows<TimerRow, TimerPlace>;
 }
 
 export function noWork(): PendingWork {
-  const byNumber = (a: number, b: number): number => a - b;
   return {
-    inbox: new OrderedRows({
-      nameOf: ({ item }) => item.number,
-      placeOf: ({ item }) => item.number,
-      compare: byNumber,
+    inbox: new Inbox(),
+    outbox: new OrderedRows({
+      nameOf: ({ number }) => number,
+      placeOf: ({ number }) => number,
+      compare: (a, b) => a - b,
     }),
-    outbox: new OrderedRows({ nameOf: ({ number }) => number, placeOf: ({ number }) => number, compare: byNumber }),
     timers: new OrderedRows({
       nameOf: ({ key, name }) => timerName(key, name),
       placeOf: ({ dueAt, key, name }) => ({ dueAt, key, name }),
@@ -60,7 +43,7 @@ export function conflictsWith({ inbox, outbox }: PendingWork, key: string, work:
   return (
     work.accepted.some(({ number }) => inbox.get(number) !== undefined) ||
     work.sent.some(({ number }) => outbox.get(number) !== undefined) ||
-    work.finished.some((number) => inbox.get(number)?.item.key !== key)
+    work.finished.some((number) => inbox.get(number)?.key !== key)
   );
 }
 
@@ -71,13 +54,13 @@ export function takenNumber({ outbox }: PendingWork, { progress }: ShardChanges)
 
 /** The id under which an entity's item is recorded when it is finished. */
 export function itemId({ inbox }: PendingWork, key: string, number: number): string | undefined {
-  const item = inbox.get(number)?.item;
+  const item = inbox.get(number);
   return item?.key === key ? item.id : undefined;
 }
 
 export function applyWork(pending: PendingWork, key: string, work: EntityWork): void {
   for (const number of work.finished) pending.inbox.delete(number);
-  for (const item of work.accepted) pending.inbox.set({ item, journal: new Map() });
+  for (const item of work.accepted) pending.inbox.add(item);
   for (const message of work.sent) pending.outbox.set(message);
   for (const timer of work.timersSet) pending.timers.set(timer);
   for (const name of work.timersCleared) pending.timers.delete(timerName(key, name));
@@ -85,7 +68,7 @@ export function applyWork(pending: PendingWork, key: string, work: EntityWork): 
 
 export function applyProgress(pending: PendingWork, progress: ShardProgress): void {
   const { inbox, outbox } = pending;
-  for (const item of progress.items) advance(inbox, item);
+  for (const item of progress.items) inbox.advance(item);
   for (const number of progress.itemsDropped) inbox.delete(number);
   for (const release of progress.released) releaseTimer(pending, release);
   for (const { number, attempts, parked } of progress.messages) {
@@ -93,13 +76,6 @@ export function applyProgress(pending: PendingWork, progress: ShardProgress): vo
     if (message !== undefined) outbox.set({ ...message, attempts, parked });
   }
   for (const number of progress.messagesSettled) outbox.delete(number);
-}
-
-function advance(inbox: PendingWork["inbox"], { number, attempts, parked, holdsTurn, journal }: ItemProgress): void {
-  const row = inbox.get(number);
-  if (row === undefined) return;
-  const entries = journal.map((entry) => [entry.id, entry] as const);
-  inbox.set({ item: { ...row.item, attempts, parked, holdsTurn }, journal: new Map([...row.journal, ...entries]) });
 }
 
 function releaseTimer({ timers, outbox }: PendingWork, { key, name, generation, message }: TimerRelease): void {
@@ -112,26 +88,12 @@ export function readPage(pending: PendingWork | undefined, read: PageRead): Read
   const { inbox, outbox, timers } = pending ?? noWork();
   switch (read.kind) {
     case "inboxOf":
-      return { kind: "inboxOf", page: itemsOf(inbox, read.key, read.after, read.limit) };
-    case "inbox": {
-      const { rows, ...rest } = inbox.page(read.after, read.limit);
-      return { kind: "inbox", page: { ...rest, rows: rows.map(({ item }) => structuredClone(item)) } };
-    }
+      return { kind: "inboxOf", page: inbox.pageOf(read.key, read.after, read.limit) };
+    case "inbox":
+      return { kind: "inbox", page: inbox.page(read.after, read.limit) };
     case "outbox":
-      return { kind: "outbox", page: copied(outbox.page(read.after, read.limit)) };
+      return { kind: "outbox", page: structuredClone(outbox.page(read.after, read.limit)) };
     case "timers":
-      return { kind: "timers", page: copied(timers.page(read.after, read.limit)) };
+      return { kind: "timers", page: structuredClone(timers.page(read.after, read.limit)) };
   }
-}
-
-function itemsOf(inbox: PendingWork["inbox"], key: string, after: number, limit: number) {
-  const found = inbox.page(after, Number.POSITIVE_INFINITY).rows.filter(({ item }) => item.key === key);
-  const rows = found
-    .slice(0, limit)
-    .map(({ item, journal }) => structuredClone({ ...item, journal: [...journal.values()] }));
-  return { rows, damaged: [], next: rows.length < limit ? null : rows.at(-1)!.number };
-}
-
-function copied<Row, Place>(page: Page<Row, Place>): Page<Row, Place> {
-  return structuredClone(page);
 }

@@ -115,18 +115,24 @@ function comingTests(fixture: () => Fixture): void {
   test("pending work that was given and that was read are copies", async () => {
     const { store, service } = fixture();
     const owner = await own(store, service());
-    const accepted = item(1, "alice");
+    const work = { accepted: [item(1, "alice")], sent: [message(2, "alice")], timersSet: [timer(3, "alice")] };
     const journal = [entry("a")];
     const answer = store.commit(
-      pendingBatch(owner, { items: [attempt(1, 1, { journal })] }, working("alice", 0, { accepted: [accepted] })),
+      pendingBatch(owner, { items: [attempt(1, 1, { journal })] }, working("alice", 0, work)),
     );
-    Object.assign(accepted, { input: "changed" });
-    Object.assign(journal[0]!, { outcome: "changed" });
+    const change = (...rows: readonly object[]): void => {
+      for (const row of rows) Object.assign(row, { input: "changed", outcome: "changed" });
+    };
+    change(work.accepted[0]!, work.sent[0]!, work.timersSet[0]!, journal[0]!);
     assert.equal((await answer).status, "committed");
-    const [read] = await itemsOf(store, owner, "alice");
-    Object.assign(read!, { input: "changed" });
-    Object.assign(read!.journal[0]!, { outcome: "changed" });
-    assert.deepEqual(await itemsOf(store, owner, "alice"), [{ ...item(1, "alice"), journal: [entry("a")] }]);
+    const expected = { items: [item(1, "alice")], messages: [message(2, "alice")], timers: [timer(3, "alice")] };
+    for (let round = 0; round < 2; round++) {
+      const { items, messages, timers } = await pendingOf(store, owner);
+      assert.deepEqual({ items, messages, timers }, expected);
+      const [journaled] = await itemsOf(store, owner, "alice");
+      assert.deepEqual(journaled, { ...item(1, "alice"), journal: [entry("a")] });
+      change(items[0]!, messages[0]!, timers[0]!, journaled!, journaled!.journal[0]!);
+    }
   });
 }
 

@@ -105,6 +105,11 @@ export class Mailbox<Payload> {
     }
   }
 
+  /** Whether a command of this id is in the mailbox. */
+  knows(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
   #arrive(arrival: Arrival<Payload>): void {
     const { token, id, inputHash } = arrival;
     const original = id === null ? undefined : this.#byId.get(id);
