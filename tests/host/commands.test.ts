@@ -44,7 +44,7 @@ describe("commands and a running system", () => {
 
   test("wrong calls are told in one sentence", async () => {
     const refusals: [words: string[], code: number, sentence: RegExp][] = [
-      [["nothing", "x"], 1, /^synod: There is no service nothing: this system has account, rates\.$/],
+      [["nothing", "x"], 1, /^synod: There is no service nothing: this system has account, rates, transfer\.$/],
       [["account", "alice"], 2, /^synod: account is keyed: write `synod call account KEY OPERATION \[JSON\]`\.$/],
       [["rates", "quote", "{}", "more"], 2, /^synod: rates is stateless: write/],
       [["account", "alice", "nothing"], 1, /nothing/],
@@ -70,7 +70,7 @@ describe("commands and a running system", () => {
     for (const { id, status } of report.nodes) {
       assert.equal(
         status!.members.reduce((sum, { shardsOwned }) => sum + shardsOwned, 0),
-        64,
+        2 * 64,
       );
       const links = status!.links.filter(({ direction, phase }) => direction === "dialled" && phase === "open");
       const others = report.nodes.map((node) => node.id).filter((other) => other !== id);

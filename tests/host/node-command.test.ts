@@ -65,7 +65,7 @@ async function untilShared(folder: string, nodes: readonly string[]): Promise<Re
   return await until(`${nodes.join(", ")} share the shards`, async () => {
     const shards = await shardsOf(folder);
     const counts = Object.values(shards);
-    const complete = counts.reduce((sum, count) => sum + count, 0) === 64;
+    const complete = counts.reduce((sum, count) => sum + count, 0) === 2 * 64;
     return Object.keys(shards).join() === nodes.join() && complete && counts.every((count) => count > 0) && shards;
   });
 }

@@ -32,7 +32,18 @@ test("a system alone is enough: nothing found, and a report of what was tried", 
 });
 
 test("a defect is found, exits with 1, and the printed line replays it", async () => {
-  const found = await sim(bank, "--seeds", "40", "--workers", "1", "--mutation", "no-epoch-check", "--json");
+  const found = await sim(
+    bank,
+    "--seeds",
+    "40",
+    "--workers",
+    "1",
+    "--mutation",
+    "no-epoch-check",
+    "--json",
+    "--shrink",
+    "2",
+  );
   assert.equal(found.code, 1, found.errors);
   const { failure } = JSON.parse(found.output);
   const text = await sim(bank, "--seed", String(failure.seed), "--mutation", "no-epoch-check", "--trace");

@@ -67,7 +67,7 @@ export class SimulatedStore {
   readonly world: World;
   readonly database: MemoryDatabase;
   readonly weather: StoreWeather;
-  /** Chance of each process's requests: those of one move nothing for another. */
+  /** Chance of each process's requests, by method: what one asks for moves nothing for another. */
   readonly #prngs = new Map<string, Prng>();
   readonly #answers: Answers;
   readonly #observer: StoreObserver;
@@ -149,7 +149,7 @@ export class SimulatedStore {
 
   #ask(process: Process, method: StoreMethod, request: unknown): Promise<never> {
     const { world, weather } = this;
-    const prng = this.#prngOf(process);
+    const prng = this.#prngOf(process, method);
     const copy = copyOf(request);
     const sent = method === "commit" ? this.#observer.commitSent(process, copy as CommitBatch) : undefined;
     if (method === "read") this.#observer.readSent(process, copy as readonly Read[]);
@@ -217,7 +217,8 @@ export class SimulatedStore {
       return;
     }
     const startAt = Math.max(now, this.#lockedUntil, this.#writingUntil);
-    this.#writingUntil = startAt + skewed(this.#prngOf(process), this.weather.writeMinMs, this.weather.writeMaxMs);
+    this.#writingUntil =
+      startAt + skewed(this.#prngOf(process, method), this.weather.writeMinMs, this.weather.writeMaxMs);
     this.world.after(this.#writingUntil - now, () => {
       if (this.#run !== run) return giveUp();
       answer(this.#apply(process, method, request, sent));
@@ -238,8 +239,8 @@ export class SimulatedStore {
     return answer;
   }
 
-  #prngOf({ name, generation }: Process): Prng {
-    const purpose = `store/${name}/${generation}`;
+  #prngOf({ name, generation }: Process, method: StoreMethod): Prng {
+    const purpose = `store/${name}/${generation}/${method}`;
     let prng = this.#prngs.get(purpose);
     if (prng === undefined) {
       prng = this.world.prng(purpose);

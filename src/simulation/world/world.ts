@@ -37,9 +37,12 @@ export class World {
   events = 0;
   readonly #timing: number;
   readonly #queue = new EventQueue();
-  readonly #ties: Prng;
+  readonly #tieSeed: number;
   readonly #onThrown: (error: unknown) => void;
   #scheduled = 0;
+  /** The instant at which something was scheduled last, and how often something was at that instant. */
+  #tieUs = 0;
+  #tiesHere = 0;
   #held = 0;
   /** Goes on once nothing holds the world. */
   #goOn = (): void => {};
@@ -48,7 +51,7 @@ export class World {
   constructor({ seed, timing = 0, keepTrace = false, onThrown }: WorldOptions) {
     this.seed = seed;
     this.#timing = timing;
-    this.#ties = this.prng("ties");
+    this.#tieSeed = this.prng("ties").uint32();
     this.#onThrown = onThrown;
     this.trace = new Trace(() => this.#nowUs, keepTrace);
   }
@@ -81,9 +84,24 @@ export class World {
   /** The same at an instant in microseconds, which has not passed. */
   at(atUs: number, run: () => void): ScheduledEvent {
     const at = Math.max(this.#nowUs, atUs);
-    const event = { at, tie: this.#ties.uint32(), number: this.#scheduled++, run };
+    const event = { at, tie: this.#tieAt(at), number: this.#scheduled++, run };
     this.#queue.add(event);
     return event;
+  }
+
+  /**
+   * Decides between events of one instant. Drawn from when it is scheduled and for when, and not from a stream, so that
+   * something more or less elsewhere in a run leaves it as it is. MurmurHash3's way of mixing (32 bit).
+   */
+  #tieAt(atUs: number): number {
+    if (this.#tieUs !== this.#nowUs) {
+      this.#tieUs = this.#nowUs;
+      this.#tiesHere = 0;
+    }
+    let tie = mixed(mixed(mixed(this.#tieSeed, this.#nowUs), atUs), this.#tiesHere++);
+    tie = Math.imul(tie ^ (tie >>> 16), 0x85ebca6b);
+    tie = Math.imul(tie ^ (tie >>> 13), 0xc2b2ae35);
+    return (tie ^ (tie >>> 16)) >>> 0;
   }
 
   cancel(event: ScheduledEvent): void {
@@ -145,6 +163,15 @@ export class World {
       return true;
     }
   }
+}
+
+function mixed(state: number, part: number): number {
+  const next = state ^ Math.imul(rotated(Math.imul(part, 0xcc9e2d51), 15), 0x1b873593);
+  return (Math.imul(rotated(next, 13), 5) + 0xe6546b64) | 0;
+}
+
+function rotated(value: number, count: number): number {
+  return (value << count) | (value >>> (32 - count));
 }
 
 /** A stream of chance that only the seed decides, whatever the timing. */
