@@ -1,5 +1,6 @@
 /** The bounds of the nodes of a run: small ones, so that they are reached within its minute. */
 import type { NodeLimits } from "../runtime/limits.ts";
+import type { AnyOperation, AnyService } from "../service/model.ts";
 import { createPrng } from "../values/prng.ts";
 import { chance } from "./world/world.ts";
 
@@ -11,14 +12,24 @@ export const forgetful: Partial<NodeLimits> = {
   trimIntervalMs: 500,
 };
 
+/** Memory for two entities, and for a few dozen. */
+const scarceMemoryBytes = 2_500;
+const tightMemoryBytes = 40_000;
+
 /** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
-export function drawLimits(seed: number): Partial<NodeLimits> {
+export function drawLimits(seed: number, services: readonly AnyService[]): Partial<NodeLimits> {
   const prng = createPrng(seed ^ 0x5eed);
+  // The entity of a durable command stays in memory until it is done, and so must find room for those it calls.
+  const durable = services.some(({ interface: { operations } }) => Object.values(operations).some(isDurable));
   return {
-    ...(chance(prng, 0.3) && { entityMemoryBytesMax: 2_500 }),
+    ...(chance(prng, 0.3) && { entityMemoryBytesMax: durable ? tightMemoryBytes : scarceMemoryBytes }),
     ...(chance(prng, 0.5) && { trimIntervalMs: 2_000 }),
     ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
     ...(chance(prng, 0.2) && forgetful),
     ...(chance(prng, 0.2) && { callsInFlightMax: 3, mailboxLengthMax: 2 }),
   };
+}
+
+function isDurable(operation: AnyOperation): boolean {
+  return operation.kind === "command" && operation.durable;
 }

@@ -143,7 +143,7 @@ class Run {
       nodes,
       weather: this.#weather,
       shardsPerService: 4,
-      limits: { ...drawLimits(seed), ...mutation?.limits },
+      limits: { ...drawLimits(seed, scenario.system.services), ...mutation?.limits },
       keepTrace: options.keepTrace ?? false,
       answers: { ...honestAnswers, ...mutation?.answers?.() },
     });
