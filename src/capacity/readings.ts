@@ -58,8 +58,9 @@ export interface NamedBottleneck {
 
 /** Used up, practically. */
 const saturated = 0.9;
-/** The part of all waiting that names what is waited for. */
+/** The part of all waiting that names what is waited for, when there is as much to speak of, ms. */
 const waitPart = 0.5;
+const waitMinMs = 1;
 
 export async function takeReading(readMeters: ReadMeters): Promise<Reading> {
   const nodes = await readMeters();
@@ -113,11 +114,11 @@ export function bottleneckOf(consumption: Consumption, loadCores: number, sameMa
     const names = full.map(({ node, eventLoopUtilization }) => `${node} ${percent(eventLoopUtilization)}`).join(", ");
     return { name: "event loop", words: `Event loop: busy at ${names}; a node runs its handlers on one thread.` };
   }
-  if (commitWaitMs >= waits * waitPart) {
+  if (commitWaitMs >= Math.max(waitMinMs, waits * waitPart)) {
     const words = `Store commit: of ${waits.toFixed(1)} ms inside the nodes, ${commitWaitMs.toFixed(1)} ms were spent waiting for the store.`;
     return { name: "store commit", words };
   }
-  if (linkQueueWaitMs >= waits * waitPart) {
+  if (linkQueueWaitMs >= Math.max(waitMinMs, waits * waitPart)) {
     return {
       name: "network",
       words: `Network: calls between nodes waited ${linkQueueWaitMs.toFixed(1)} ms before they were sent.`,
