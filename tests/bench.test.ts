@@ -49,11 +49,15 @@ describe("npm run bench", { concurrency: true }, () => {
   };
   for (const [name, measured] of Object.entries(variants)) {
     test(`${name} saves samples, medians and ratios of every side`, async () => {
-      const { code, stdout, stderr } = await bench(name, ...quickly, "--variant", ...measured, "--results", folder);
+      const { peers = [], ...all } = benches.find((candidate) => candidate.name === name)!;
+      // What Synod is measured beside comes from a package registry, and a test asks nobody outside of this machine.
+      const own = Object.fromEntries(Object.entries(all.sides).filter(([side]) => !peers.includes(side)));
+      const words = ["--variant", ...measured, "--side", ...Object.keys(own), "--results", folder];
+      const { code, stdout, stderr } = await bench(name, ...quickly, ...words);
       assert.equal(code, 0, stderr);
       assert.match(stdout, new RegExp(`^${name} +unit +synod `, "m"));
       const result = JSON.parse(await readFile(join(folder, `${name}.json`), "utf8")) as Result;
-      checkResult(result, benches.find((candidate) => candidate.name === name)!, measured);
+      checkResult(result, { ...all, sides: own }, measured);
     });
   }
 

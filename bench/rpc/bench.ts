@@ -20,7 +20,7 @@ export function rpcVariant(name: string): RpcVariant {
   return found;
 }
 
-const peers: readonly string[] = [];
+const peers = ["moleculer", "nest", "grpc", "trpc", "undici"];
 
 export const rpc: Bench = {
   name: "rpc",
