@@ -11,6 +11,7 @@ import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
 import { type ClientOperation, type HandlerRun, nameOfEntity } from "./operation.ts";
+import { Operator } from "./operator.ts";
 import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
@@ -126,6 +127,7 @@ export class Cluster {
   async start(): Promise<boolean> {
     for (const machine of this.machines) machine.start();
     this.#lookAtBounds();
+    new Operator(this).start();
     await this.world.run(this.world.now + startMs, () => this.serves);
     return this.serves;
   }
