@@ -17,6 +17,7 @@ import { EntityMemory } from "./entity-memory.ts";
 import { type Environment, newCounters, within } from "./environment.ts";
 import { NodeGateway } from "./gateway.ts";
 import { Handoffs } from "./handoffs.ts";
+import { holdingsOf, type NodeHoldings } from "./holdings.ts";
 import { InboundCalls } from "./inbound-calls.ts";
 import { inspectEntity } from "./inspection.ts";
 import type { Invocation } from "./invocation.ts";
@@ -130,6 +131,8 @@ export interface RunningNode {
   readonly incarnation: number;
   readonly gateway: Gateway;
   status(): NodeStatus;
+  /** What it holds of everything that has a bound. */
+  holdings(): NodeHoldings;
   inspect(service: string, key: string): Promise<EntityInspection>;
   /** Has a durable command or a message tried again, or takes it out, at whichever node owns it. */
   operate(operation: WorkOperation): Promise<void>;
@@ -270,6 +273,10 @@ class Node implements RunningNode {
       linkTraffic: this.#links?.traffic ?? { receivedBytes: 0, sentBytes: 0 },
       breakers: this.#breakers(),
     };
+  }
+
+  holdings(): NodeHoldings {
+    return holdingsOf(this.#environment, this.#shards, this.gateway);
   }
 
   #breakers(): readonly BreakerStatus[] {

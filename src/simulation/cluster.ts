@@ -6,7 +6,7 @@ import { createMemoryDatabase, type MemoryDatabase } from "../adapters/memory/da
 import { invariant } from "../errors.ts";
 import { defaultLimits, type NodeLimits } from "../runtime/limits.ts";
 import type { AnySystem } from "../service/model.ts";
-import { boundsLookMs, overBound } from "./checkers/bounds.ts";
+import { boundsLookMs, overBounds } from "./checkers/bounds.ts";
 import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
@@ -131,9 +131,10 @@ export class Cluster {
   }
 
   #lookAtBounds(): void {
-    for (const { running } of this.machines) {
-      const words = running === null ? undefined : overBound(running.status(), this.#limits);
-      if (words !== undefined) this.judge.report("bounded", words);
+    for (const { name, running } of this.machines) {
+      for (const words of running === null ? [] : overBounds(running.holdings(), this.#limits)) {
+        this.judge.report("bounded", `${name} holds ${words}`);
+      }
     }
     this.world.after(boundsLookMs, () => this.#lookAtBounds());
   }
