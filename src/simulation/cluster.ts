@@ -125,18 +125,22 @@ export class Cluster {
   /** Starts all machines and waits until they serve. */
   async start(): Promise<boolean> {
     for (const machine of this.machines) machine.start();
-    this.#lookAtBounds();
+    this.judge.onCommitSent = ({ name }) => this.#lookAtBounds(this.machine(name));
+    this.#lookAtAllBounds();
     await this.world.run(this.world.now + startMs, () => this.serves);
     return this.serves;
   }
 
-  #lookAtBounds(): void {
-    for (const { name, running } of this.machines) {
-      for (const words of running === null ? [] : overBounds(running.holdings(), this.#limits)) {
-        this.judge.report("bounded", `${name} holds ${words}`);
-      }
+  #lookAtAllBounds(): void {
+    for (const machine of this.machines) this.#lookAtBounds(machine);
+    this.world.after(boundsLookMs, () => this.#lookAtAllBounds());
+  }
+
+  #lookAtBounds({ name, running }: Machine): void {
+    if (running === null) return;
+    for (const words of overBounds(running.holdings(), this.#limits)) {
+      this.judge.report("bounded", `${name} holds ${words}`);
     }
-    this.world.after(boundsLookMs, () => this.#lookAtBounds());
   }
 
   /** Lets time pass. */

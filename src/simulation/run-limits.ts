@@ -16,8 +16,8 @@ export const forgetful: Partial<NodeLimits> = {
 const scarceMemoryBytes = 2_500;
 const tightMemoryBytes = 40_000;
 
-/** Room for a few changes of small entities. */
-const littleUndurableBytes = 1_000;
+/** Room for a change of one or two small entities. */
+const littleUndurableBytes = 100;
 
 /** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
 export function drawLimits(seed: number, services: readonly AnyService[]): Partial<NodeLimits> {

@@ -5,7 +5,7 @@
 import type { NodeHoldings } from "../../runtime/holdings.ts";
 import type { NodeLimits } from "../../runtime/limits.ts";
 
-/** How often nodes are asked, ms. */
+/** How often nodes are asked besides when they send a commit, ms. */
 export const boundsLookMs = 250;
 
 /**
@@ -15,7 +15,7 @@ export const boundsLookMs = 250;
 const memorySlackBytes = 1_280;
 
 /** What handlers may leave that had begun, each on an entity of its own, before the bound was reached. */
-const undurableSlackBytes = 4_000;
+const undurableSlackBytes = 300;
 
 /** What is over its bound, in words: `5 calls, at most 3 may be`. */
 export function overBounds(holdings: NodeHoldings, limits: NodeLimits): readonly string[] {
