@@ -1,8 +1,7 @@
 /** The bounds of the nodes of a run: small ones, so that they are reached within its minute. */
 import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
-import { createPrng } from "../values/prng.ts";
-import { chance } from "./world/world.ts";
+import { chance, createPrng } from "../values/prng.ts";
 
 /** Many outages last longer than this window. */
 export const forgetful: Partial<NodeLimits> = {
