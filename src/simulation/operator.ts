@@ -4,6 +4,7 @@
  * under test too.
  */
 import type { MemoryDatabase } from "../adapters/memory/database.ts";
+import { pick } from "../values/prng.ts";
 import type { Machine } from "./machine.ts";
 import { nameOfThing, type PendingThing, pendingThings } from "./pending.ts";
 import type { World } from "./world/world.ts";
@@ -38,12 +39,13 @@ export class Operator {
   #retry(thing: PendingThing): void {
     const { world, machines } = this.#options;
     const serving = machines.filter(({ running, process }) => running !== null && process?.alive);
-    const machine = serving[world.prng(`operator/${++this.retries}`).below(Math.max(1, serving.length))];
-    const { process, running } = machine ?? {};
-    if (!process || !running || thing.kind === "timer") return;
-    const { kind, shard, number } = thing;
+    const prng = world.prng(`operator/${++this.retries}`);
+    if (serving.length === 0 || thing.kind === "timer") return;
+    const { process, running } = pick(prng, serving);
+    if (process === null || running === null) return;
+    const id = `${thing.shard.service}/${thing.shard.number}/${thing.number}`;
     world.trace.add("operator", "retries", `${nameOfThing(thing)} at ${process.name}`);
     // Whoever does not own it now, or not any more, says so; it is tried again after the next look.
-    process.deliver(() => void running.operate({ kind, shard, number, action: "retry" }).catch(() => {}));
+    process.deliver(() => void running.operate(id, "retry").catch(() => {}));
   }
 }

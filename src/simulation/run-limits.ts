@@ -21,6 +21,9 @@ const impatient: Partial<NodeLimits> = {
 const scarceMemoryBytes = 2_500;
 const tightMemoryBytes = 40_000;
 
+/** Room for a change of one or two small entities. */
+const littleUndurableBytes = 100;
+
 /** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
 export function drawLimits(seed: number, services: readonly AnyService[]): Partial<NodeLimits> {
   const prng = createPrng(seed ^ 0x5eed);
@@ -33,6 +36,7 @@ export function drawLimits(seed: number, services: readonly AnyService[]): Parti
     ...(chance(prng, 0.2) && forgetful),
     ...(chance(prng, 0.2) && { callsInFlightMax: 3, mailboxLengthMax: 2 }),
     ...(chance(prng, 0.3) && impatient),
+    ...(chance(prng, 0.2) && { undurableBytesMax: littleUndurableBytes }),
   };
 }
 

@@ -299,7 +299,7 @@ class Run {
     for (const machine of machines) {
       machine.wanted = false;
       const { running } = machine;
-      const held = running?.status().callsInFlight ?? 0;
+      const held = running?.holdings().callsInFlight ?? 0;
       if (held > 0) judge.report("bounded", `${machine.name} holds ${held} calls although every client has its answer`);
     }
     const stops = machines.map((machine) => machine.stop(stopMs));
