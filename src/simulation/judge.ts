@@ -53,6 +53,8 @@ export class Judge implements StoreObserver, RunObserver {
   readonly counts: { runs: number; commits: number; checks: number } = { runs: 0, commits: 0, checks: 0 };
   /** Called after each commit that was accepted. */
   onCommitted: (batch: CommitBatch) => void = () => {};
+  /** Called when a process sends a commit: there is most on it then that is not durable. */
+  onCommitSent: (process: Process) => void = () => {};
   /** Told of every run of a handler as it begins. */
   readonly watchers: Set<(run: HandlerRun) => void> = new Set();
   readonly #world: World;
@@ -141,6 +143,7 @@ export class Judge implements StoreObserver, RunObserver {
   // What the store tells.
 
   commitSent(process: Process, batch: CommitBatch): SentCommit {
+    this.onCommitSent(process);
     const sent = new Map<string, readonly HandlerRun[]>();
     for (const { shard, entities } of batch.shards) {
       for (const { key } of entities) {

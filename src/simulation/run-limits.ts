@@ -1,8 +1,7 @@
 /** The bounds of the nodes of a run: small ones, so that they are reached within its minute. */
 import type { NodeLimits } from "../runtime/limits.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
-import { createPrng } from "../values/prng.ts";
-import { chance } from "./world/world.ts";
+import { chance, createPrng } from "../values/prng.ts";
 
 /** Many outages last longer than this window. */
 export const forgetful: Partial<NodeLimits> = {
@@ -16,6 +15,9 @@ export const forgetful: Partial<NodeLimits> = {
 const scarceMemoryBytes = 2_500;
 const tightMemoryBytes = 40_000;
 
+/** Room for a change of one or two small entities. */
+const littleUndurableBytes = 100;
+
 /** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
 export function drawLimits(seed: number, services: readonly AnyService[]): Partial<NodeLimits> {
   const prng = createPrng(seed ^ 0x5eed);
@@ -27,6 +29,7 @@ export function drawLimits(seed: number, services: readonly AnyService[]): Parti
     ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
     ...(chance(prng, 0.2) && forgetful),
     ...(chance(prng, 0.2) && { callsInFlightMax: 3, mailboxLengthMax: 2 }),
+    ...(chance(prng, 0.2) && { undurableBytesMax: littleUndurableBytes }),
   };
 }
 

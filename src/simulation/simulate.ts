@@ -3,8 +3,10 @@
  * end and everything must come back (liveness phase), the nodes leave. The result is the same for the same seed, on
  * every machine.
  */
+
 import type { CommitBatch } from "../ports/store.ts";
 import { listenToMarks, type Mark } from "../values/marks.ts";
+import { pick } from "../values/prng.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
@@ -22,7 +24,7 @@ import { scenarioPlace } from "./user-code/places.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
 import type { Passage, TraceLine } from "./world/trace.ts";
-import { pick, seedPrng } from "./world/world.ts";
+import { seedPrng } from "./world/world.ts";
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -280,7 +282,7 @@ class Run {
     for (const machine of machines) {
       machine.wanted = false;
       const { running } = machine;
-      const held = running?.status().callsInFlight ?? 0;
+      const held = running?.holdings().callsInFlight ?? 0;
       if (held > 0) judge.report("bounded", `${machine.name} holds ${held} calls although every client has its answer`);
     }
     const stops = machines.map((machine) => machine.stop(stopMs));
