@@ -6,7 +6,7 @@ import { errands } from "./errands-system.ts";
 const errandsLength = 500;
 const { workload: anything } = generatedWorkload(errands);
 
-export const errandsWorkload: Workload = (prng, client) => {
+const errandsWorkload: Workload = (prng, client) => {
   const request = anything(prng, client);
   // What only a timer should do.
   if (request.operation === "expire") return { ...request, operation: "confirm", input: undefined };
