@@ -17,6 +17,7 @@ import { EntityMemory } from "./entity-memory.ts";
 import { type Environment, newCounters, within } from "./environment.ts";
 import { NodeGateway } from "./gateway.ts";
 import { Handoffs } from "./handoffs.ts";
+import { holdingsOf, type NodeHoldings } from "./holdings.ts";
 import { InboundCalls } from "./inbound-calls.ts";
 import { inspectEntity } from "./inspection.ts";
 import type { Invocation } from "./invocation.ts";
@@ -138,6 +139,8 @@ export interface RunningNode {
   readonly incarnation: number;
   readonly gateway: Gateway;
   status(): NodeStatus;
+  /** What it holds of everything that has a bound. */
+  holdings(): NodeHoldings;
   inspect(service: string, key: string): Promise<EntityInspection>;
   /** Durable commands and messages that are not finished, whoever owns them. */
   work(query: WorkQuery): Promise<WorkPage>;
@@ -279,6 +282,10 @@ class Node implements RunningNode {
       linkTraffic: this.#links?.traffic ?? { receivedBytes: 0, sentBytes: 0 },
       breakers: this.#breakers(),
     };
+  }
+
+  holdings(): NodeHoldings {
+    return holdingsOf(this.#environment, this.#shards, this.gateway);
   }
 
   #breakers(): readonly BreakerStatus[] {
