@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { call } from "./call.ts";
+import { type CheckOptions, check } from "./check.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { inspect, status } from "./look.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
@@ -10,6 +11,7 @@ import { drain, restart } from "./planned-work.ts";
 import { type SimOptions, sim } from "./sim/sim.ts";
 import { type TopOptions, top } from "./top.ts";
 import { type UpOptions, up } from "./up.ts";
+import { listWork, type OperateOptions, operateWork, showWork, type WorkFilters, type WorkView } from "./work.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -48,10 +50,14 @@ function program(): Command {
   addTop(synod);
   addInspect(synod);
   addCall(synod);
+  addWork(synod, "inbox", "durable commands that were accepted and are not finished");
+  addWork(synod, "outbox", "messages that were sent and are not delivered");
+  addWork(synod, "dead", "durable commands and messages that are parked: nobody tries them any more");
   addDrain(synod);
   addRestart(synod);
   addNode(synod);
   addOpenapi(synod);
+  addCheck(synod);
   addSim(synod);
   return synod;
 }
@@ -122,6 +128,52 @@ function addCall(synod: Command): void {
     .action(ending(call));
 }
 
+function addWork(synod: Command, view: WorkView, what: string): void {
+  const group = synod.command(view).description(what).addHelpText("after", workExamples(view));
+  filtered(talking(group, "list", `list ${what}`), view)
+    .option("--limit <count>", "how many to list", readTimes, 50)
+    .option("--after <place>", "go on where an earlier list ended")
+    .addHelpText("after", examples(`synod ${view} list --older-than 5m`, `synod ${view} list --json | jq .work`))
+    .action(ending((options: WorkFilters) => listWork(view, options)));
+  talking(group, "show", "show one with its input, and what it has done so far")
+    .argument("<id>", "as the list gives it")
+    .addHelpText("after", examples(`synod ${view} show transfer/17/204`))
+    .action(ending(showWork));
+  const actions = {
+    retry: "try again at once, with new attempts",
+    drop: "take out for good; what was done is not undone",
+  };
+  for (const action of ["retry", "drop"] as const) {
+    filtered(talking(group, action, actions[action]), view)
+      .argument("[ids...]", "as the list gives them")
+      .option("--all", "all that the filters let through", false)
+      .addHelpText(
+        "after",
+        examples(`synod ${view} ${action} transfer/17/204`, `synod ${view} ${action} --all --service transfer`),
+      )
+      .action(ending((ids: string[], options: OperateOptions) => operateWork(view, action, ids, options)));
+  }
+}
+
+function filtered(work: Command, view: WorkView): Command {
+  work
+    .option("--service <name>", "of the entities of this service")
+    .option("--key <key>", "of the entities with this key")
+    .option("--older-than <duration>", "accepted or sent longer ago, such as 5m or 2h");
+  if (view === "dead") return work;
+  return work.addOption(new Option("--state <state>", "in this state").choices(["waiting", "parked"]));
+}
+
+function workExamples(view: WorkView): string {
+  const id = "transfer/17/204";
+  return examples(
+    `synod ${view} list`,
+    `synod ${view} show ${id}`,
+    `synod ${view} retry ${id}`,
+    `synod ${view} drop ${id}`,
+  );
+}
+
 function addDrain(synod: Command): void {
   talking(synod, "drain", "hand everything of a node over to the others, without a failed request, and end it")
     .argument("<node>", "the node, as `synod status` names it")
@@ -188,6 +240,28 @@ function addOpenapi(synod: Command): void {
     .argument("<system>", "the file that declares the system, such as system.ts")
     .addHelpText("after", examples("synod openapi system.ts > openapi.json"))
     .action(ending(openapi));
+}
+
+function addCheck(synod: Command): void {
+  command(synod, "check", "say what a release would break while it comes in, nodes with old and new code side by side")
+    .argument("<system>", "the file that declares the system, such as system.ts")
+    .option("--write [lock]", "keep what the system promises now (default: synod.lock.json beside the system)")
+    .option("--against [lock]", "compare with what was kept; exit code 1 if something breaks")
+    .option("--allow <name>", "a breaking change that is meant, such as account.close; may be repeated", collect, [])
+    .option("--json", "print the changes as JSON", false)
+    .addHelpText(
+      "after",
+      examples(
+        "synod check system.ts --write                    # at a release; keep the file with the code",
+        "synod check system.ts --against                  # before the next one, and in CI",
+        "synod check system.ts --against --allow account.close --write",
+      ),
+    )
+    .action(ending((system: string, options: CheckOptions) => check(system, options)));
+}
+
+function collect(name: string, names: readonly string[]): readonly string[] {
+  return [...names, name];
 }
 
 function command(synod: Command, name: string, description: string): Command {

@@ -148,6 +148,12 @@ const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Question
   meters: async () => serving().meters(),
   inspect: ({ service, key }) => serving().node.inspect(service, key),
   call: (call) => serving().node.gateway.call(call),
+  work: (query) => serving().node.work(query),
+  workDetails: ({ id }) => serving().node.workDetails(id),
+  operate: async ({ id, action }) => {
+    await serving().node.operate(id, action);
+    return null;
+  },
   ping: async () => null,
   closeDoors: async ({ drainMs }) => {
     await hosted?.closeDoors(drainMs);
