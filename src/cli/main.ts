@@ -67,7 +67,7 @@ function program(): Command {
 function addUp(synod: Command): void {
   command(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .option("--store <url>", "where state lives: sqlite:PATH or memory: (default: sqlite:.synod/NAME.db)")
+    .option("--store <url>", "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)")
     .option("--nodes <count>", "how many node processes to run", readCount, 3)
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
@@ -80,6 +80,7 @@ function addUp(synod: Command): void {
         "synod up system.ts",
         "synod up system.ts --port 0 --json | jq .http",
         "synod up system.ts --store sqlite:/var/lib/bank.db",
+        "synod up system.ts --store postgres://bank@db.example/bank",
       ),
     )
     .action(ending((system: string, options: UpOptions) => up(system, options)));
@@ -252,7 +253,7 @@ function addCapacity(synod: Command): void {
 function addNode(synod: Command): void {
   command(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH")
+    .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…")
     .requiredOption("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
     .option("--id <name>", "the node's name, unique in the system", defaultNodeId())
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
@@ -344,10 +345,6 @@ function readKeys(text: string): number {
   if (!Number.isInteger(count) || count < 1 || count > 9_999)
     throw new InvalidArgumentError("Give a number from 1 to 9999.");
   return count;
-}
-
-function collect(line: string, lines: readonly string[]): readonly string[] {
-  return [...lines, line];
 }
 
 function readSeed(text: string): number {

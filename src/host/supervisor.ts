@@ -21,7 +21,7 @@ import type { Question, Questions, SystemFacts } from "./messages.ts";
 import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
 import { PlannedWork } from "./planned-work.ts";
-import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeUrl } from "./store-location.ts";
+import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeName, storeUrl } from "./store-location.ts";
 import { type NodeState, SupervisedNode } from "./supervised-node.ts";
 import { pause, within } from "./within.ts";
 
@@ -49,6 +49,7 @@ export interface SupervisorOptions {
 /** What a prepared supervisor has taken hold of. */
 export interface SupervisedPlace {
   readonly system: SystemFacts;
+  /** For people to read. */
   readonly store: string;
   /** The path, without its ending, of files beside the store. */
   readonly beside: string;
@@ -121,7 +122,7 @@ export class Supervisor {
       const system = await this.#loaded.promise;
       const location = parseStoreUrl(this.#options.store, system.name);
       const beside = besideStore(location, system.name);
-      this.#place = { system, store: storeUrl(location), beside, location };
+      this.#place = { system, store: storeName(location), beside, location };
       if (location.kind === "memory") {
         this.#options.log.warn(
           "the store is in memory: one node runs, and everything is lost when it ends, crashes included",
@@ -233,7 +234,7 @@ export class Supervisor {
       node.child.tell({ type: "hold", host, port }, handle);
       node.child.tell({ type: "listen", adapter, host, port }, handle);
     }
-    node.start(this.#place!.store, this.#nodes.filter(({ runs }) => runs).length);
+    node.start(storeUrl(this.#place!.location), this.#nodes.filter(({ runs }) => runs).length);
   }
 
   #served(node: SupervisedNode, urls: readonly string[]): void {
