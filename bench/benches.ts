@@ -5,7 +5,8 @@ import { durable } from "./durable/bench.ts";
 import { http } from "./http/bench.ts";
 import { loadCost } from "./load-cost/bench.ts";
 import { overload } from "./overload/bench.ts";
+import { postgres } from "./postgres/bench.ts";
 import { rpc } from "./rpc/bench.ts";
 import { simulation } from "./simulation/bench.ts";
 
-export const benches: readonly Bench[] = [commands, http, simulation, overload, loadCost, rpc, durable];
+export const benches: readonly Bench[] = [commands, postgres, http, simulation, overload, loadCost, rpc, durable];
