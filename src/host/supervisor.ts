@@ -18,6 +18,7 @@ import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
 import type { Question, Questions, SystemFacts } from "./messages.ts";
+import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
 import { PlannedWork } from "./planned-work.ts";
 import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeName, storeUrl } from "./store-location.ts";
@@ -41,6 +42,8 @@ export interface SupervisorOptions {
   readonly quietStdout: boolean;
   /** How long a node that serves may give no sign of life before it is killed. Default 20 s. */
   readonly silenceMaxMs?: number;
+  /** How its nodes are run to be measured. */
+  readonly measured?: MeasuredConduct;
 }
 
 /** What a prepared supervisor has taken hold of. */
@@ -211,9 +214,9 @@ export class Supervisor {
   }
 
   #supervise(id: string): SupervisedNode {
-    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs } = this.#options;
+    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs, measured } = this.#options;
     return new SupervisedNode({
-      settings: { node: id, systemFile, drainMs, log: nodeLog },
+      settings: { node: id, systemFile, drainMs, log: nodeLog, ...(measured && { measured }) },
       quietStdout,
       log,
       silenceMaxMs,
