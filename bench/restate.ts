@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Http2Server } from "node:http2";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { freePort } from "./free-port.ts";
 import { peer } from "./peers.ts";
 
@@ -70,11 +70,9 @@ export async function connectRestate(url: string, connections: number): Promise<
 }
 
 function serverOf(folder: string, ports: Readonly<Record<"node" | "ingress" | "admin", number>>): ChildProcess {
-  const require = createRequire(new URL("./peers/package.json", import.meta.url));
+  // What its package installs for this platform stands beside it.
   const platform = `@restatedev/restate-server-${process.platform}-${process.arch}`;
-  const program = require.resolve(`${platform}/bin/restate-server`, {
-    paths: [require.resolve("@restatedev/restate-server/package.json")],
-  });
+  const program = fileURLToPath(new URL(`./peers/node_modules/${platform}/bin/restate-server`, import.meta.url));
   const env = {
     ...process.env,
     RESTATE_DISABLE_TELEMETRY: "true",
