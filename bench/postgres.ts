@@ -4,9 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort } from "./free-port.ts";
 import { peer } from "./peers.ts";
@@ -26,6 +24,9 @@ export interface PostgresServer {
 const user = "bench";
 const startMs = 30_000;
 const connectionsMax = 300;
+/** Characters of what it said last, for a message. */
+const saidLengthMax = 2_000;
+const readyLine = "database system is ready to accept connections";
 /** PostgreSQL refuses to run as root; in a user namespace root has another number, and its files stay its own. */
 const asNobodySpecial = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] as const;
 
@@ -39,10 +40,9 @@ export async function startPostgres(folder: string): Promise<PostgresServer> {
   const settings = {
     ...{ listen_addresses: "127.0.0.1", port, unix_socket_directories: "", max_connections: connectionsMax },
   };
-  const server = serverOf(
+  const server = await serving(
     unprivileged(postgres, "-D", data, ...Object.entries(settings).map(([k, v]) => `--${k}=${v}`)),
   );
-  await listening(server, port);
   return {
     url: `postgres://${user}@127.0.0.1:${port}/postgres`,
     close: async () => {
@@ -58,33 +58,23 @@ function unprivileged(...command: readonly [string, ...string[]]): readonly [str
   return process.getuid?.() === 0 ? [...asNobodySpecial, ...command] : command;
 }
 
-function serverOf([program, ...words]: readonly [string, ...string[]]): ChildProcess {
+/** Resolves when it serves: its port answers before that, with a refusal. */
+async function serving([program, ...words]: readonly [string, ...string[]]): Promise<ChildProcess> {
   const server = spawn(program, words, { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  server.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = `${said}${text}`.slice(-2_000);
-  });
   // Whatever ends this process must not leave a server behind.
   const kill = (): void => void server.kill("SIGQUIT");
   process.once("exit", kill);
-  server.once("exit", (code) => {
-    process.off("exit", kill);
-    if (code !== 0) throw new Error(`PostgreSQL ended (${code}): ${said}`);
-  });
+  let said = "";
+  const timer = setTimeout(kill, startMs);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).once("exit", (code) => {
+      process.off("exit", kill);
+      reject(new Error(`PostgreSQL ended (${code}): ${said}`));
+    });
+    server.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said = `${said}${text}`.slice(-saidLengthMax);
+      if (said.includes(readyLine)) resolve();
+    });
+  }).finally(() => clearTimeout(timer));
   return server;
-}
-
-async function listening(server: ChildProcess, port: number): Promise<void> {
-  for (const until = performance.now() + startMs; performance.now() < until; ) {
-    if (server.exitCode !== null) break;
-    const socket = connect({ host: "127.0.0.1", port });
-    const answers = await once(socket, "connect").then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (answers) return;
-    await sleep(20);
-  }
-  throw new Error("PostgreSQL did not start");
 }
