@@ -46,6 +46,7 @@ describe("npm run bench", { concurrency: true }, () => {
     "load-cost": ["rpc-64"],
     rpc: ["echo-64"],
     durable: ["spread-256"],
+    messages: ["spread-256"],
   };
   for (const [name, measured] of Object.entries(variants)) {
     test(`${name} saves samples, medians and ratios of every side`, async () => {
