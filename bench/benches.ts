@@ -6,6 +6,7 @@ import { growth } from "./growth/bench.ts";
 import { http } from "./http/bench.ts";
 import { loadCost } from "./load-cost/bench.ts";
 import { memory } from "./memory/bench.ts";
+import { messages } from "./messages/bench.ts";
 import { overload } from "./overload/bench.ts";
 import { rpc } from "./rpc/bench.ts";
 import { saga } from "./saga/bench.ts";
@@ -19,6 +20,7 @@ export const benches: readonly Bench[] = [
   loadCost,
   rpc,
   durable,
+  messages,
   saga,
   memory,
   growth,
