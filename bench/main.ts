@@ -7,7 +7,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Bench, Variant } from "./bench.ts";
 import { benches } from "./benches.ts";
 import { installPeers } from "./peers.ts";
-import { currentCommit, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
+import { addedTo, currentCommit, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
 import { formatted, tableOf } from "./table.ts";
 import { type TakenRun, takeTurns } from "./turns.ts";
 
@@ -20,6 +20,7 @@ interface Options {
   readonly warmUp: number;
   readonly variant?: readonly string[];
   readonly side?: readonly string[];
+  readonly add: boolean;
   readonly results: string;
   readonly pictures: string;
   readonly cpuProfile?: string;
@@ -34,6 +35,11 @@ const program = new Command("npm run bench --")
   .option("--warm-up <seconds>", "what each side does of each variant before its first run; 0 for none", readSeconds, 3)
   .option("--variant <names...>", "only these variants (default: all)")
   .option("--side <names...>", "only these sides (default: all)")
+  .option(
+    "--add",
+    "keep what was saved of other variants and sides, measured at the same commit on this machine",
+    false,
+  )
   .option("--results <folder>", "where NAME.json is saved", join(root, "bench", "results"))
   .option("--pictures <folder>", "where its pictures are saved, if it has any", join(root, "docs"))
   .option("--cpu-profile <folder>", "where each side leaves a CPU profile of all of its runs")
@@ -48,7 +54,7 @@ const program = new Command("npm run bench --")
     const unknownSide = options.side?.find((wanted) => bench.sides[wanted] === undefined);
     const sideNames = Object.keys(bench.sides).map((side) => ({ name: side }));
     if (unknownSide !== undefined) return refuse(`${bench.name} has no side ${unknownSide}.`, sideNames);
-    await measure(withSides(bench, options.side), variants, options);
+    await measure(bench, variants, options);
   });
 
 await program.parseAsync().catch((error: unknown) => {
@@ -56,7 +62,8 @@ await program.parseAsync().catch((error: unknown) => {
   process.exitCode = 1;
 });
 
-async function measure(bench: Bench, variants: readonly Variant[], options: Options): Promise<void> {
+async function measure(whole: Bench, variants: readonly Variant[], options: Options): Promise<void> {
+  const bench = withSides(whole, options.side);
   if (bench.peers?.some((side) => bench.sides[side] !== undefined)) installPeers();
   const machine = thisMachine();
   const commit = currentCommit(root);
@@ -84,8 +91,10 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
     );
     for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? [])))
       console.log(`Doubtful: ${doubt}`);
-    const saved = [saveResult(resolve(options.results), result)];
-    for (const [name, svg] of Object.entries(bench.pictures?.(result) ?? {})) {
+    const folder = resolve(options.results);
+    const kept = options.add ? addedTo(folder, whole, result) : result;
+    const saved = [saveResult(folder, kept)];
+    for (const [name, svg] of Object.entries(bench.pictures?.(kept) ?? {})) {
       saved.push(savePicture(resolve(options.pictures), name, svg));
     }
     console.log(`Saved as ${saved.map((path) => relative(process.cwd(), path)).join(", ")}.`);

@@ -1,6 +1,6 @@
 /** The result of a bench: samples and medians of every side and variant, how Synod compares, and what it ran on. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { machine as architecture, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
@@ -37,12 +37,16 @@ export interface Result {
 
 export function resultOf(bench: Bench, machine: Machine, commit: string, runs: readonly TakenRun[]): Result {
   const sides = Object.fromEntries(Object.keys(bench.sides).map((side) => [side, seriesOf(bench, side, runs)]));
+  return { bench: bench.name, machine, commit, sides, ratios: ratiosOf(sides, bench.mainVariant) };
+}
+
+function ratiosOf(sides: Result["sides"], mainVariant: string): Record<string, number> {
   const others = Object.keys(sides).filter((side) => side !== "synod");
   const ratios = others.flatMap((side) => {
-    const ratio = ratioTo(sides, side, bench.mainVariant);
+    const ratio = ratioTo(sides, side, mainVariant);
     return ratio === undefined ? [] : [[side, ratio] as const];
   });
-  return { bench: bench.name, machine, commit, sides, ratios: Object.fromEntries(ratios) };
+  return Object.fromEntries(ratios);
 }
 
 /** Synod's median divided by that of a side. */
@@ -108,6 +112,21 @@ export function currentCommit(folder: string): string {
   } catch {
     return "unknown";
   }
+}
+
+/** The result that was saved of this bench, and what is new of it: for a bench that is measured in pieces. */
+export function addedTo(folder: string, bench: Bench, added: Result): Result {
+  const path = join(folder, `${added.bench}.json`);
+  if (!existsSync(path)) return added;
+  const saved = JSON.parse(readFileSync(path, "utf8")) as Result;
+  const { loadBefore: _, ...machine } = added.machine;
+  const { loadBefore: __, ...savedMachine } = saved.machine;
+  if (saved.commit !== added.commit || JSON.stringify(machine) !== JSON.stringify(savedMachine)) {
+    throw new Error(`${path} is of commit ${saved.commit}, or of another machine: remove it, or measure without --add`);
+  }
+  const names = Object.keys(bench.sides).filter((side) => side in saved.sides || side in added.sides);
+  const sides = Object.fromEntries(names.map((side) => [side, { ...saved.sides[side], ...added.sides[side] }]));
+  return { ...added, sides, ratios: ratiosOf(sides, bench.mainVariant) };
 }
 
 /** Answers where it was saved. */
