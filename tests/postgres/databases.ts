@@ -39,7 +39,7 @@ export async function createDatabase(server?: string): Promise<TestDatabase> {
 }
 
 /** Of several statements, the rows of the last. */
-async function query(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
+export async function query(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {

@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, chmodSync, chownSync, constants, cpSync, globSync } from "node:fs";
+import { accessSync, chmodSync, chownSync, constants, cpSync, globSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -27,43 +27,69 @@ export interface PostgresServer extends AsyncDisposable {
   /** Without a database; for the superuser. */
   readonly url: string;
   readonly port: number;
-  readonly folder: string;
   /** Ends the server as a crash of its machine would end it, `kill -9`; its folder stays. */
   kill(): Promise<void>;
   /** Starts it again on its folder. */
   start(): Promise<void>;
+  /** Makes another server of what this one holds, which follows it and can be promoted. This one is away for a moment. */
+  follow(): Promise<PostgresServer>;
 }
 
-/** Starts a new, empty server. `settings` are lines of its configuration: `fsync = off`. */
+interface Owner {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+interface Place {
+  readonly folder: string;
+  readonly programs: string;
+  readonly owner: Owner;
+  readonly settings: readonly string[];
+}
+
+/** Starts a new, empty server. `settings` are lines of its configuration: `fsync=off`. */
 export async function startServer(settings: readonly string[] = []): Promise<PostgresServer> {
-  const folder = await mkdtemp(join(tmpdir(), "synod-postgres-"));
   const owner = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
-  if (owner.uid !== undefined) chownSync(folder, nobody, nobody);
+  const folder = await ownFolder(owner);
   const programs = await reachable(binaries(), folder, owner);
-  const data = join(folder, "data");
-  const port = await freePort();
-  const initialize = ["-D", data, "-U", "synod", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+  const initialize = [
+    "-D",
+    join(folder, "data"),
+    "-U",
+    "synod",
+    "-A",
+    "trust",
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync",
+  ];
   await promisify(execFile)(join(programs, "initdb"), initialize, { ...owner, cwd: folder });
+  return await startIn({ folder, programs, owner, settings });
+}
+
+async function ownFolder({ uid, gid }: Owner): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "synod-postgres-"));
+  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
+  return folder;
+}
+
+/** Starts a server on a folder that has its data. */
+async function startIn(place: Place): Promise<PostgresServer> {
+  const { folder, programs, owner, settings } = place;
+  const port = await freePort();
   const url = `postgres://synod@127.0.0.1:${port}`;
   const lines = ["listen_addresses=127.0.0.1", "shared_buffers=32MB", "max_connections=200", ...settings];
-  const options = [
-    "-D",
-    data,
-    "-p",
-    String(port),
-    "-k",
-    folder,
-    ...lines.flatMap((line) => ["-c", line.replace(" = ", "=")]),
-  ];
+  const options = ["-D", join(folder, "data"), "-p", `${port}`, "-k", folder, ...lines.flatMap((line) => ["-c", line])];
   let child: ChildProcess | undefined;
 
-  const kill = async (): Promise<void> => {
+  /** SIGINT ends it in order, SIGQUIT and SIGKILL as a crash would. */
+  const end = async (signal: "SIGINT" | "SIGQUIT" | "SIGKILL"): Promise<void> => {
     const running = child;
     child = undefined;
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const exited = once(running, "exit");
-    // Its children notice that it is gone, and end without a word to their clients.
-    running.kill("SIGKILL");
+    running.kill(signal);
     await exited;
   };
   const start = async (): Promise<void> => {
@@ -72,15 +98,17 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
     child.stderr?.setEncoding("utf8").on("data", (text: string) => said.push(text));
     await ready(url, child, said);
   };
+  const follow = async (): Promise<PostgresServer> => {
+    const other = await ownFolder(owner);
+    await end("SIGINT");
+    await promisify(execFile)("cp", ["-a", join(folder, "data"), other]);
+    writeFileSync(join(other, "data", "standby.signal"), "");
+    await start();
+    const source = `primary_conninfo=host=127.0.0.1 port=${port} user=synod application_name=follower`;
+    return await startIn({ folder: other, programs, owner, settings: [...settings, source] });
+  };
   const stop = async (): Promise<void> => {
-    const running = child;
-    child = undefined;
-    if (running !== undefined && running.exitCode === null && running.signalCode === null) {
-      const exited = once(running, "exit");
-      // "Immediate": nothing in it is wanted any more.
-      running.kill("SIGQUIT");
-      await exited;
-    }
+    await end("SIGQUIT");
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
@@ -89,7 +117,7 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
     await stop();
     throw error;
   }
-  return { url, port, folder, kill, start, [Symbol.asyncDispose]: stop };
+  return { url, port, kill: () => end("SIGKILL"), start, follow, [Symbol.asyncDispose]: stop };
 }
 
 /** The folder of PostgreSQL's programs. */
@@ -124,7 +152,7 @@ function hasServer(folder: string): boolean {
 }
 
 /** The programs themselves, or a copy of them where the other user cannot go, as in root's own folder. */
-async function reachable(programs: string, folder: string, owner: { uid?: number; gid?: number }): Promise<string> {
+async function reachable(programs: string, folder: string, owner: Owner): Promise<string> {
   const run = promisify(execFile);
   try {
     await run(join(programs, "postgres"), ["--version"], { ...owner, cwd: folder });
