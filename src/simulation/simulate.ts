@@ -240,7 +240,8 @@ class Run {
       over: () => world.now >= until || this.#broken,
       broken: () => this.#broken,
       heard: (operation: ClientOperation) => {
-        if (operation.outcome !== "ok" && !isOfTheCaller(operation)) this.#unanswered(operation);
+        if (operation.outcome === "ok" || isOfTheCaller(operation) || isShedHalfway(operation)) return;
+        this.#unanswered(operation);
       },
     };
     const settle = this.#clients.map(async (client, index) => {
@@ -334,6 +335,15 @@ class Run {
 /** Its key is older than what is remembered: that nobody will ever know is the answer. */
 function isForgotten({ reply }: ClientOperation): boolean {
   return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
+}
+
+/**
+ * Small bounds may turn the second call of a stateless command away when the first is done. Without a key of its own
+ * nobody can ask for the rest again, and that it is not known is the answer.
+ */
+function isShedHalfway({ idempotencyKey, reply }: ClientOperation): boolean {
+  if (idempotencyKey !== undefined || reply?.ok !== false) return false;
+  return reply.error.code === "resource_exhausted" && reply.error.outcome === "unknown";
 }
 
 function inWords(thrown: unknown): string {
