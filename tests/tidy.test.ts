@@ -28,8 +28,9 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   admin: ["ports", "runtime", "values", "errors.ts"],
   conformance: ["ports", "values", "errors.ts"],
   simulation: ["runtime", "core", "wire", "ports", "adapters/memory", "service", "values", "errors.ts"],
-  cli: ["index.ts", "simulation", "host", "admin", "service", "adapters", "values", "ports", "errors.ts"],
+  cli: ["index.ts", "simulation", "upgrade", "host", "admin", "service", "adapters", "values", "ports", "errors.ts"],
   client: ["service", "values", "errors.ts"],
+  upgrade: ["service", "values", "errors.ts"],
   "browser.ts": ["service", "errors.ts"],
   "index.ts": ["service", "host", "ports", "values", "errors.ts"],
 };

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { call } from "./call.ts";
+import { type CheckOptions, check } from "./check.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { inspect, status } from "./look.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
@@ -56,6 +57,7 @@ function program(): Command {
   addRestart(synod);
   addNode(synod);
   addOpenapi(synod);
+  addCheck(synod);
   addSim(synod);
   return synod;
 }
@@ -237,6 +239,28 @@ function addOpenapi(synod: Command): void {
     .argument("<system>", "the file that declares the system, such as system.ts")
     .addHelpText("after", examples("synod openapi system.ts > openapi.json"))
     .action(ending(openapi));
+}
+
+function addCheck(synod: Command): void {
+  command(synod, "check", "say what a release would break while it comes in, nodes with old and new code side by side")
+    .argument("<system>", "the file that declares the system, such as system.ts")
+    .option("--write [lock]", "keep what the system promises now (default: synod.lock.json beside the system)")
+    .option("--against [lock]", "compare with what was kept; exit code 1 if something breaks")
+    .option("--allow <name>", "a breaking change that is meant, such as account.close; may be repeated", collect, [])
+    .option("--json", "print the changes as JSON", false)
+    .addHelpText(
+      "after",
+      examples(
+        "synod check system.ts --write                    # at a release; keep the file with the code",
+        "synod check system.ts --against                  # before the next one, and in CI",
+        "synod check system.ts --against --allow account.close --write",
+      ),
+    )
+    .action(ending((system: string, options: CheckOptions) => check(system, options)));
+}
+
+function collect(name: string, names: readonly string[]): readonly string[] {
+  return [...names, name];
 }
 
 function command(synod: Command, name: string, description: string): Command {
