@@ -3,6 +3,7 @@
  * and what can be done to it: crash, pause, suspend, restart.
  */
 import type { Log } from "../ports/log.ts";
+import type { Random } from "../ports/random.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import { type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
@@ -95,13 +96,13 @@ export class Machine {
   }
 
   #startNode(process: Process, system: AnySystem): void {
-    const { world, network, store, judge, limits, machines } = this.#options;
+    const { network, store, judge, limits, machines } = this.#options;
     const started = startNode({
       node: this.name,
       system: observedSystem(system, process, judge),
       store: store.portOf(process),
       clock: process.clock(),
-      random: seededRandom(world.prng(`random/${this.name}/${process.generation}`)),
+      random: this.#random(process),
       log: this.#log(process),
       limits,
       network: { network: network.portOf(process), listen: `${this.name}:${port}` },
@@ -114,6 +115,13 @@ export class Machine {
       (running) => this.#serves(process, running),
       (error: unknown) => this.#ended(process, `could not start: ${wordsOf(error)}`),
     );
+  }
+
+  #random({ generation }: Process): Random {
+    const { world } = this.#options;
+    const name = `random/${this.name}/${generation}`;
+    // Bytes make ids, which must differ; numbers spread what would else happen at once.
+    return seededRandom(world.prng(name), world.momentaryPrng(`${name}/numbers`));
   }
 
   /** The process is gone, between two events; what it had sent is on its way. */
