@@ -3,6 +3,7 @@
  */
 import type { AnyInterface, AnyService, AnySystem } from "../service/model.ts";
 import { replaceServices } from "../service/system.ts";
+import { type Duration, parseDuration } from "../values/durations.ts";
 import type { Prng } from "../values/prng.ts";
 import type { Request } from "./operation.ts";
 import { generatedWorkload } from "./workload.ts";
@@ -37,8 +38,8 @@ export interface ScenarioDefinition {
   /** What they ask for; made from the schemas of the interfaces when absent. */
   readonly workload?: Workload;
   readonly invariants?: readonly Invariant[];
-  /** How long faults happen, in ms of simulated time; a minute when absent. */
-  readonly durationMs?: number;
+  /** How long faults happen, of simulated time: ms, or `"60s"`; a minute when absent. */
+  readonly duration?: Duration;
 }
 
 export interface Scenario {
@@ -61,7 +62,7 @@ export function isScenario(value: unknown): value is Scenario {
   return typeof value === "object" && value !== null && Object.hasOwn(value, scenarioMark);
 }
 
-const durationDefaultMs = 60_000;
+const durationDefault: Duration = "60s";
 
 /**
  * Says what is to be simulated.
@@ -94,11 +95,12 @@ const durationDefaultMs = 60_000;
  * ```
  */
 export function defineScenario(definition: ScenarioDefinition): Scenario {
-  const { replace = [], nodes, clients, invariants = [], durationMs = durationDefaultMs } = definition;
+  const { replace = [], nodes, clients, invariants = [], duration = durationDefault } = definition;
   const system = replace.length === 0 ? definition.system : replaceServices(definition.system, replace);
   const { workload, unasked } = definition.workload
     ? { workload: definition.workload, unasked: [] }
     : generatedWorkload(system);
+  const durationMs = parseDuration(duration, "the duration of the scenario");
   const marked = { [scenarioMark]: true };
   return { ...marked, system, nodes, clients, workload, unasked, invariants, durationMs };
 }

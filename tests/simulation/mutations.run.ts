@@ -24,7 +24,7 @@ const operationsMax = 20;
 const shrinkMs = 60_000;
 
 const durationMs = 20_000;
-const everything = defineScenario({ system: workshop, durationMs });
+const everything = defineScenario({ system: workshop, duration: durationMs });
 /** A defect that only calls between nodes without a key of their client can show needs many of them. */
 const scenarios: Readonly<Record<string, Scenario>> = { "floor-ignored": plainAppends(durationMs) };
 
