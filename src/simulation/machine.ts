@@ -31,7 +31,7 @@ export interface MachineOptions {
   readonly network: SimulatedNetwork;
   readonly store: SimulatedStore;
   readonly judge: Judge;
-  readonly code: (process: Process) => ProcessCode;
+  readonly code: (process: Process, upgraded: boolean) => ProcessCode;
   readonly limits: Partial<NodeLimits>;
   readonly machines: number;
 }
@@ -58,6 +58,8 @@ export class Machine {
   /** Calls of clients that wait for this process; each is told when it is no more. */
   readonly waiting: Set<() => void> = new Set();
   restarts = 0;
+  /** Whether its next process runs the newer release. */
+  upgraded = false;
   /** Whether the supervisor may start the process again; false while a fault keeps it down, or after the end. */
   wanted = true;
   readonly #options: MachineOptions;
@@ -85,7 +87,7 @@ export class Machine {
     this.process = process;
     this.running = null;
     world.trace.add(this.name, "process", `${this.#generation} starts`);
-    const { place, system } = this.#options.code(process);
+    const { place, system } = this.#options.code(process, this.upgraded);
     process.enter = doorOf(place);
     if (!(system instanceof Promise)) return process.enter(() => this.#startNode(process, system));
     const started = system.then(

@@ -31,6 +31,11 @@ export interface ScenarioDefinition {
   readonly system: AnySystem;
   /** Implementations that take the place of the system's own: the outside world. */
   readonly replace?: readonly AnyService[];
+  /**
+   * The next release of the system, with `state.migrate` where states changed: in each run the nodes are restarted onto
+   * it one by one, while clients go on with what the first release knows.
+   */
+  readonly upgrade?: AnySystem;
   /** How many nodes the system has; 3 to 5 when absent, by seed. */
   readonly nodes?: number;
   /** How many clients ask at the same time; 2 to 20 when absent, by seed. */
@@ -44,6 +49,8 @@ export interface ScenarioDefinition {
 
 export interface Scenario {
   readonly system: AnySystem;
+  /** The release that comes in during a run. */
+  readonly upgrade: AnySystem | undefined;
   readonly nodes: number | undefined;
   readonly clients: number | undefined;
   readonly workload: Workload;
@@ -97,10 +104,18 @@ const durationDefault: Duration = "60s";
 export function defineScenario(definition: ScenarioDefinition): Scenario {
   const { replace = [], nodes, clients, invariants = [], duration = durationDefault } = definition;
   const system = replace.length === 0 ? definition.system : replaceServices(definition.system, replace);
+  const upgrade = definition.upgrade && withReplaced(definition.upgrade, replace);
   const { workload, unasked } = definition.workload
     ? { workload: definition.workload, unasked: [] }
     : generatedWorkload(system);
   const durationMs = parseDuration(duration, "the duration of the scenario");
   const marked = { [scenarioMark]: true };
-  return { ...marked, system, nodes, clients, workload, unasked, invariants, durationMs };
+  return { ...marked, system, upgrade, nodes, clients, workload, unasked, invariants, durationMs };
+}
+
+/** What it hosts of these takes the place of its own. */
+function withReplaced(upgrade: AnySystem, replace: readonly AnyService[]): AnySystem {
+  const names = new Set(upgrade.services.map((service) => service.interface.name));
+  const hosted = replace.filter((service) => names.has(service.interface.name));
+  return hosted.length === 0 ? upgrade : replaceServices(upgrade, hosted);
 }

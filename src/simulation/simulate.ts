@@ -11,7 +11,7 @@ import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from ".
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { committedState } from "./committed-state.ts";
-import { type Fault, FaultInjector, type InjectedFault, planFaults } from "./faults.ts";
+import { type Fault, FaultInjector, type InjectedFault, planFaults, planUpgrade } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
@@ -144,6 +144,7 @@ class Run {
       seed,
       timing: options.timing,
       system: scenario.system,
+      upgrade: scenario.upgrade,
       code,
       nodes,
       weather: this.#weather,
@@ -159,7 +160,10 @@ class Run {
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
     const drawPlan = mutation?.plan ?? planFaults;
-    this.#plan = options.plan ?? drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs);
+    this.#plan = options.plan ?? [
+      ...drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs),
+      ...(scenario.upgrade ? planUpgrade(seedPrng(seed, "upgrade"), names, scenario.durationMs) : []),
+    ];
     const clients = scenario.clients ?? 2 + prng.below(19);
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
@@ -314,7 +318,7 @@ class Run {
   #checkInvariants(_batch?: CommitBatch): void {
     const { invariants } = this.#options.scenario;
     if (invariants.length === 0) return;
-    const state = committedState(this.#cluster.database);
+    const state = committedState(this.#cluster.database, this.#cluster.judge.shapes);
     for (const { name, holds } of invariants) {
       const said = runAt(this.#place, () => holds(state));
       if (said === true) continue;

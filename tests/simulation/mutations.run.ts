@@ -11,6 +11,7 @@ import { failureOf, type ShrinkProgress, shrink } from "../../src/simulation/shr
 import { simulate } from "../../src/simulation/simulate.ts";
 import { replaceSurroundings } from "../../src/simulation/user-code/install.ts";
 import { plainAppends } from "./plain-appends.ts";
+import upgrade from "./upgrade/upgrade.scenario.ts";
 import { workshop } from "./workshop-system.ts";
 
 /** Until a defect is found for the first time, and how often it is looked for. */
@@ -26,7 +27,10 @@ const shrinkMs = 60_000;
 const durationMs = 20_000;
 const everything = defineScenario({ system: workshop, duration: durationMs });
 /** A defect that only calls between nodes without a key of their client can show needs many of them. */
-const scenarios: Readonly<Record<string, Scenario>> = { "floor-ignored": plainAppends(durationMs) };
+const scenarios: Readonly<Record<string, Scenario>> = {
+  "floor-ignored": plainAppends(durationMs),
+  "newer-states-claimed": { ...upgrade, durationMs },
+};
 
 interface Found {
   /** How many seeds each finding took since the one before. */
