@@ -11,7 +11,7 @@ export const forgetful: Partial<NodeLimits> = {
 };
 
 /** What fails a few times is parked, and waits for an operator. */
-const impatient: Partial<NodeLimits> = {
+export const impatient: Partial<NodeLimits> = {
   schedule: { ...defaultLimits.schedule, attemptsMax: 3 },
   deliveryAttemptsMax: 3,
 };
@@ -23,7 +23,7 @@ const scarceMemory: Partial<NodeLimits> = { entityMemoryBytesMax: 2_500, chainMe
 const littleUndurableBytes = 100;
 
 /** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
-export function drawLimits(seed: number, services: readonly AnyService[]): Partial<NodeLimits> {
+export function drawLimits(seed: number): Partial<NodeLimits> {
   const prng = createPrng(seed ^ 0x5eed);
   const limits: Partial<NodeLimits> = {
     ...(chance(prng, 0.3) && scarceMemory),
@@ -34,11 +34,6 @@ export function drawLimits(seed: number, services: readonly AnyService[]): Parti
     ...(chance(prng, 0.3) && impatient),
   };
   // Not where memory is scarce as well: chains of calls that are let in for their sake would be turned away in the middle.
-  // And what handlers of durable commands leave, of which many may have begun before, comes on top of it.
-  const mayBeLittle = chance(prng, 0.2) && limits.entityMemoryBytesMax === undefined && !services.some(hasDurable);
+  const mayBeLittle = chance(prng, 0.2) && limits.entityMemoryBytesMax === undefined;
   return mayBeLittle ? { ...limits, undurableBytesMax: littleUndurableBytes } : limits;
-}
-
-function hasDurable({ interface: { operations } }: AnyService): boolean {
-  return Object.values(operations).some((operation) => operation.kind === "command" && operation.durable);
 }
