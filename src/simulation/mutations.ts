@@ -59,11 +59,6 @@ export const mutations: readonly Mutation[] = [
     plan: callsThatComeBack,
   },
   {
-    // Shows only where a newer release comes in.
-    name: "newer-states-claimed",
-    answers: () => ({ claim: claimOfNewerStates }),
-  },
-  {
     name: "watermark-ignored",
     answers: () => ({ commit: commitOfForgottenKeys }),
     install: () => replaced(Shard.prototype, "forgot", () => async () => false),
@@ -165,20 +160,6 @@ function commitOfForgottenKeys(database: MemoryDatabase, batch: CommitBatch): Co
   }
   const result = commit(database, batch);
   for (const [row, watermark] of before) row.watermark = watermark;
-  return result;
-}
-
-/** Whoever asks may have a shard, whether or not it knows the version of the states in it. */
-function claimOfNewerStates(database: MemoryDatabase, request: ClaimRequest): ClaimResult {
-  const before = new Map<ShardRow, number>();
-  for (const shard of request.shards) {
-    const row = shardRow(database, shard);
-    if (row === undefined) continue;
-    before.set(row, row.stateVersion);
-    row.stateVersion = 0;
-  }
-  const result = claim(database, request);
-  for (const [row, stateVersion] of before) row.stateVersion = stateVersion;
   return result;
 }
 

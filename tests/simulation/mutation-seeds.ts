@@ -27,6 +27,5 @@ export const mutationSeeds: Readonly<Record<string, MutationSeed>> = {
   "passivation-of-undurable": { file: bank, seed: 1 },
   // Only calls between nodes without a key of their client can show it.
   "floor-ignored": { file: plainAppends, seed: 1 },
-  "newer-states-claimed": { file: "tests/simulation/upgrade/upgrade.scenario.ts", seed: 1 },
   "watermark-ignored": { file: bank, seed: 1 },
 };

@@ -11,7 +11,6 @@ import { failureOf, type ShrinkProgress, shrink } from "../../src/simulation/shr
 import { simulate } from "../../src/simulation/simulate.ts";
 import { replaceSurroundings } from "../../src/simulation/user-code/install.ts";
 import { plainAppends } from "./plain-appends.ts";
-import upgrade from "./upgrade/upgrade.scenario.ts";
 import { workshop } from "./workshop-system.ts";
 
 /** Until a defect is found for the first time, and how often it is looked for. */
@@ -29,7 +28,6 @@ const everything = defineScenario({ system: workshop, duration: durationMs });
 /** A defect that only calls between nodes without a key of their client can show needs many of them. */
 const scenarios: Readonly<Record<string, Scenario>> = {
   "floor-ignored": plainAppends(durationMs),
-  "newer-states-claimed": { ...upgrade, durationMs },
 };
 
 interface Found {
