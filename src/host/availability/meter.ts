@@ -33,9 +33,9 @@ export interface MeterOptions {
   readonly surroundings: () => Surroundings;
 }
 
-const lookMs = 5_000;
+const lookMs = 2_000;
 /** How often figures are written to the store, in looks. */
-const looksPerKeep = 6;
+const looksPerKeep = 15;
 const webhookMaxMs = 5_000;
 const restartProberMs = 1_000;
 const callMaxMs = 5_000;
