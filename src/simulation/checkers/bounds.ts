@@ -14,8 +14,11 @@ export const boundsLookMs = 250;
  */
 const memorySlackBytes = 1_280;
 
-/** What handlers may leave that had begun, each on an entity of its own, before the bound was reached. */
-const undurableSlackBytes = 300;
+/**
+ * What handlers may leave that had begun, each on an entity of its own, before the bound was reached: those of all
+ * clients, where they wait for what they have called.
+ */
+const undurableSlackBytes = 1_200;
 
 /** What is over its bound, in words: `5 calls, at most 3 may be`. */
 export function overBounds(holdings: NodeHoldings, limits: NodeLimits): readonly string[] {
@@ -26,7 +29,8 @@ export function overBounds(holdings: NodeHoldings, limits: NodeLimits): readonly
   };
   look(callsInFlight, limits.callsInFlightMax, "calls");
   look(inputBytes, limits.inputBytesInFlightMax, "bytes of inputs");
-  look(memoryBytes, limits.entityMemoryBytesMax + memorySlackBytes, "bytes of entities");
+  const memoryMax = limits.entityMemoryBytesMax + limits.chainMemoryBytesMax;
+  look(memoryBytes, memoryMax + memorySlackBytes, "bytes of entities");
   look(undurableBytes, limits.undurableBytesMax + undurableSlackBytes, "bytes of changes that are not durable");
   look(mailboxLength, limits.mailboxLengthMax, `commands that wait for ${mailboxOf}`);
   return words;
