@@ -14,7 +14,7 @@ export interface BurnRule {
 
 const hourMs = 3_600_000;
 
-export const burnRules: readonly BurnRule[] = [
+const burnRules: readonly BurnRule[] = [
   { rate: 14.4, longMs: hourMs, shortMs: hourMs / 12, words: "14.4 times, over 1 h and 5 min" },
   { rate: 6, longMs: 6 * hourMs, shortMs: hourMs / 2, words: "6 times, over 6 h and 30 min" },
   { rate: 1, longMs: 72 * hourMs, shortMs: 6 * hourMs, words: "as fast as it may at most, over 3 d and 6 h" },
@@ -30,7 +30,7 @@ export interface Burning {
 }
 
 /** The rules that fire, the fastest first. */
-export function burning(window: WindowOf, objective: number): readonly Burning[] {
+function burning(window: WindowOf, objective: number): readonly Burning[] {
   return burnRules.flatMap((rule) => {
     const [long, short] = [burnRate(window(rule.longMs), objective), burnRate(window(rule.shortMs), objective)];
     return long >= rule.rate && short >= rule.rate ? [{ rule, burnRate: long }] : [];
@@ -38,7 +38,7 @@ export function burning(window: WindowOf, objective: number): readonly Burning[]
 }
 
 /** 1: the budget would be used up exactly when its time is over. */
-export function burnRate({ good, bad }: Counts, objective: number): number {
+function burnRate({ good, bad }: Counts, objective: number): number {
   return good + bad === 0 ? 0 : bad / (good + bad) / (1 - objective);
 }
 

@@ -40,7 +40,7 @@ export const probes = "probes";
 export const keys = "keys";
 
 const minuteMs = 60_000;
-export const windows: readonly (readonly [string, number])[] = [
+const windows: readonly (readonly [string, number])[] = [
   ["1 min", minuteMs],
   ["5 min", 5 * minuteMs],
   ["30 min", 30 * minuteMs],

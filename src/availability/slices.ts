@@ -90,7 +90,7 @@ export class Slices {
 }
 
 /** The nearest that can be told from outside: nodes that are gone, calls turned away, or else what all wait for. */
-export function causeOf(failure: string, { nodes, serving }: Surroundings): OutageCause {
+function causeOf(failure: string, { nodes, serving }: Surroundings): OutageCause {
   if (serving === 0) return "crash";
   if (serving < nodes) return "failover";
   if (failure === "resource_exhausted") return "overload";
