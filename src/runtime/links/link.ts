@@ -91,7 +91,7 @@ export class Link {
       onEnd: () => this.step({ kind: "ended" }),
       onClose: ({ message }) => this.step({ kind: "gone", message }),
     });
-    this.step({ kind: "connected" });
+    this.step({ kind: "connected", provenNodes: connection.provenNodes });
   }
 
   /** Applies an input and performs what follows from it. */
