@@ -6,6 +6,7 @@ import type { StateAccess } from "./handler-context.ts";
 import { HandlerRun } from "./handler-run.ts";
 import { type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { tooLate } from "./refusals.ts";
 import { failure } from "./replies.ts";
 import { frozenOf, type Snapshot } from "./snapshot.ts";
 
@@ -19,6 +20,8 @@ export interface QueryRunOptions {
 
 /** Resolves with the reply, at the deadline at the latest. Never rejects. */
 export function runQuery({ environment, outgoing, invocation, snapshot }: QueryRunOptions): Promise<GatewayReply> {
+  const late = tooLate(invocation, environment.clock.monotonic());
+  if (late !== undefined) return Promise.resolve(late);
   return new Promise((resolve) => {
     const settle = (reply: GatewayReply): void => {
       timer.cancel();

@@ -11,6 +11,7 @@ import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
 import { type ClientOperation, type HandlerRun, nameOfEntity } from "./operation.ts";
+import { Operator } from "./operator.ts";
 import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
@@ -127,6 +128,7 @@ export class Cluster {
     for (const machine of this.machines) machine.start();
     this.judge.onCommitSent = ({ name }) => this.#lookAtBounds(this.machine(name));
     this.#lookAtAllBounds();
+    new Operator(this).start();
     await this.world.run(this.world.now + startMs, () => this.serves);
     return this.serves;
   }

@@ -1,5 +1,5 @@
 /** The bounds of the nodes of a run: small ones, so that they are reached within its minute. */
-import type { NodeLimits } from "../runtime/limits.ts";
+import { defaultLimits, type NodeLimits } from "../runtime/limits.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
 import { chance, createPrng } from "../values/prng.ts";
 
@@ -9,6 +9,12 @@ export const forgetful: Partial<NodeLimits> = {
   timedRecordAgeMinMs: 2_000,
   timedRecordsPerShardMax: 20,
   trimIntervalMs: 500,
+};
+
+/** What fails a few times is parked, and waits for an operator. */
+const impatient: Partial<NodeLimits> = {
+  schedule: { ...defaultLimits.schedule, attemptsMax: 3 },
+  deliveryAttemptsMax: 3,
 };
 
 /** Memory for two entities, and for a few dozen. */
@@ -29,6 +35,7 @@ export function drawLimits(seed: number, services: readonly AnyService[]): Parti
     ...(chance(prng, 0.2) && { batchCommandsMax: 3 }),
     ...(chance(prng, 0.2) && forgetful),
     ...(chance(prng, 0.2) && { callsInFlightMax: 3, mailboxLengthMax: 2 }),
+    ...(chance(prng, 0.3) && impatient),
     ...(chance(prng, 0.2) && { undurableBytesMax: littleUndurableBytes }),
   };
 }
