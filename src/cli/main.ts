@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { call } from "./call.ts";
 import { type CapacityCommandOptions, capacity } from "./capacity/capacity.ts";
+import { type CertsOptions, certs } from "./certs.ts";
 import { type CheckOptions, check } from "./check.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { inspect, status } from "./look.ts";
@@ -57,6 +58,7 @@ function program(): Command {
   addDrain(synod);
   addRestart(synod);
   addNode(synod);
+  addCerts(synod);
   addOpenapi(synod);
   addCheck(synod);
   addSim(synod);
@@ -67,9 +69,16 @@ function program(): Command {
 function addUp(synod: Command): void {
   command(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .option("--store <url>", "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)")
-    .option("--nodes <count>", "how many node processes to run", readCount, 3)
-    .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
+    .addOption(
+      setting(
+        "--store <url>",
+        "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)",
+      ),
+    )
+    .addOption(setting("--nodes <count>", "how many node processes to run").argParser(readCount).default(3))
+    .addOption(
+      setting("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one").argParser(readPort),
+    )
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
@@ -253,18 +262,56 @@ function addCapacity(synod: Command): void {
 function addNode(synod: Command): void {
   command(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…")
-    .requiredOption("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
-    .option("--id <name>", "the node's name, unique in the system", defaultNodeId())
-    .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
-    .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
+    .addOption(setting("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…"))
+    .addOption(setting("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one"))
+    .addOption(setting("--advertise <address>", "HOST:PORT at which other nodes find this one, if not as it listens"))
+    .addOption(setting("--tls-cert <file>", "this node's certificate; needed to listen beyond this machine"))
+    .addOption(setting("--tls-key <file>", "its key"))
+    .addOption(setting("--tls-ca <file>", "the authorities that certify the system's nodes"))
+    .addOption(setting("--id <name>", "the node's name, unique in the system").default(defaultNodeId()))
+    .addOption(
+      setting("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one").argParser(readPort),
+    )
+    .addOption(
+      setting("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish")
+        .argParser(readSeconds)
+        .default(10),
+    )
     .option("--json", "print the ready line as JSON, and log JSON", false)
-    .addOption(new Option("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
+    .addOption(setting("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
     .addHelpText(
       "after",
-      examples("synod node system.ts --store sqlite:/var/lib/bank.db --listen 127.0.0.1:9400 --id node-a"),
+      examples(
+        "synod node system.ts --store sqlite:/var/lib/bank.db --listen 127.0.0.1:9400 --id node-a",
+        "SYNOD_STORE=postgres://bank@db/bank synod node system.ts --id node-a --listen 0.0.0.0:9400 \\\n" +
+          "    --advertise host-a:9400 --tls-cert node-a.pem --tls-key node-a-key.pem --tls-ca ca.pem",
+      ),
     )
+    .addHelpText("after", "\nA flag goes before the environment, and that before the system file's settings.")
     .action(ending((system: string, options: NodeCommandOptions) => node(system, options)));
+}
+
+/** An option that the environment may give as well: `--tls-cert` as `SYNOD_TLS_CERT`. */
+function setting(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`SYNOD_${option.name().replaceAll("-", "_").toUpperCase()}`);
+}
+
+function addCerts(synod: Command): void {
+  command(synod, "certs", "make certificates for the links between machines, and an authority if there is none")
+    .argument("<folder>", "where the files go; an authority that is there is used")
+    .requiredOption("--nodes <ids>", "the nodes, such as node-a,node-b")
+    .option("--system <name>", "whose authority it is", "synod")
+    .option("--days <days>", "how long the nodes' certificates hold", readDays, 365)
+    .option("--json", "print the files as JSON", false)
+    .addHelpText("after", examples("synod certs certs --nodes node-a,node-b,node-c"))
+    .action(ending((folder: string, options: CertsOptions) => certs(folder, options)));
+}
+
+function readDays(text: string): number {
+  const days = Number(text);
+  if (!(days > 0 && days <= 3_650)) throw new InvalidArgumentError("Give days, from 1 to 3650.");
+  return days;
 }
 
 function addOpenapi(synod: Command): void {

@@ -53,7 +53,8 @@ async function loadLibrary(): Promise<X509> {
     await import("reflect-metadata");
     return await import("@peculiar/x509");
   } catch (cause) {
-    const message = "certificates are made with a library: `npm install --save-dev @peculiar/x509 reflect-metadata`, then again";
+    const message =
+      "certificates are made with a library: `npm install --save-dev @peculiar/x509 reflect-metadata`, then again";
     throw new SynodError("failed_precondition", message, { cause });
   }
 }

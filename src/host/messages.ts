@@ -23,6 +23,8 @@ export interface SystemFacts {
   readonly name: string;
   readonly adapters: readonly AdapterFacts[];
   readonly services: readonly ServiceFacts[];
+  /** The store that the system file names, for when nobody names another one. */
+  readonly store?: string | undefined;
 }
 
 /** Enough of a service to read a command line such as `call account alice deposit '{"amount":5}'`. */

@@ -192,9 +192,10 @@ function tell(message: FromNode): void {
   if (process.connected) process.send!(message);
 }
 
-function factsOf({ name, adapters, services }: AnySystem): SystemFacts {
+function factsOf({ name, adapters, services, settings }: AnySystem): SystemFacts {
   return {
     name,
+    store: settings?.store,
     adapters: adapters.map((adapter) => ({ name: adapter.name, ...adapter.address })),
     services: services.map((service) => {
       const { name: serviceName, keyed, operations } = describeService(service);
