@@ -187,7 +187,10 @@ test("a node that cannot start says why in one sentence", async () => {
   await using a = new RunningNode(folder.path, "node-a");
   const { port } = new URL(await a.url());
   const refusals: [words: string[], sentence: RegExp][] = [
-    [["--store", "memory:"], /^synod: A store in memory cannot be shared by several nodes: use sqlite:PATH or postgres:\/\/….$/],
+    [
+      ["--store", "memory:"],
+      /^synod: A store in memory cannot be shared by several nodes: use sqlite:PATH or postgres:\/\/….$/,
+    ],
     [["--id", "a/b"], /^synod: a\/b cannot name a node: /],
     [["--listen", "nonsense"], /^synod: .*nonsense/],
     [["--listen", "0.0.0.0:0"], /^synod: .*0\.0\.0\.0/],
