@@ -67,22 +67,19 @@ function program(): Command {
 }
 
 function addUp(synod: Command): void {
-  command(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
+  withEnvironment(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .addOption(
-      setting(
-        "--store <url>",
-        "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)",
-      ),
-    )
-    .addOption(setting("--nodes <count>", "how many node processes to run").argParser(readCount).default(3))
-    .addOption(
-      setting("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one").argParser(readPort),
-    )
+    .option("--store <url>", "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)")
+    .option("--nodes <count>", "how many node processes to run", readCount, 3)
+    .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
-    .addOption(new Option("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
+    .addOption(
+      new Option("--log-format <format>", "how to log, on standard error")
+        .choices(["text", "json"])
+        .env("SYNOD_LOG_FORMAT"),
+    )
     .addHelpText(
       "after",
       examples(
@@ -260,25 +257,23 @@ function addCapacity(synod: Command): void {
 }
 
 function addNode(synod: Command): void {
-  command(synod, "node", "run one node in the foreground, beside others on the same store")
+  withEnvironment(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .addOption(setting("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…"))
-    .addOption(setting("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one"))
-    .addOption(setting("--advertise <address>", "HOST:PORT at which other nodes find this one, if not as it listens"))
-    .addOption(setting("--tls-cert <file>", "this node's certificate; needed to listen beyond this machine"))
-    .addOption(setting("--tls-key <file>", "its key"))
-    .addOption(setting("--tls-ca <file>", "the authorities that certify the system's nodes"))
-    .addOption(setting("--id <name>", "the node's name, unique in the system").default(defaultNodeId()))
-    .addOption(
-      setting("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one").argParser(readPort),
-    )
-    .addOption(
-      setting("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish")
-        .argParser(readSeconds)
-        .default(10),
-    )
+    .option("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…")
+    .option("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
+    .option("--advertise <address>", "HOST:PORT at which other nodes find this one, if not as it listens")
+    .option("--tls-cert <file>", "this node's certificate; needed to listen beyond this machine")
+    .option("--tls-key <file>", "its key")
+    .option("--tls-ca <file>", "the authorities that certify the system's nodes")
+    .option("--id <name>", "the node's name, unique in the system", defaultNodeId())
+    .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
+    .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
-    .addOption(setting("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
+    .addOption(
+      new Option("--log-format <format>", "how to log, on standard error")
+        .choices(["text", "json"])
+        .env("SYNOD_LOG_FORMAT"),
+    )
     .addHelpText(
       "after",
       examples(
@@ -289,12 +284,6 @@ function addNode(synod: Command): void {
     )
     .addHelpText("after", "\nA flag goes before the environment, and that before the system file's settings.")
     .action(ending((system: string, options: NodeCommandOptions) => node(system, options)));
-}
-
-/** An option that the environment may give as well: `--tls-cert` as `SYNOD_TLS_CERT`. */
-function setting(flags: string, description: string): Option {
-  const option = new Option(flags, description);
-  return option.env(`SYNOD_${option.name().replaceAll("-", "_").toUpperCase()}`);
 }
 
 function addCerts(synod: Command): void {
@@ -348,6 +337,19 @@ function command(synod: Command, name: string, description: string): Command {
     .command(name)
     .description(description)
     .option("--verbose", "show where errors come from, and log more", false);
+}
+
+/**
+ * A command whose options that take a value are taken from the environment when no flag says them: `--drain-seconds` from
+ * SYNOD_DRAIN_SECONDS. A password in a store URL is out of sight there, where arguments are for everybody on the machine to read.
+ */
+function withEnvironment(synod: Command, name: string, description: string): Command {
+  const made = command(synod, name, description);
+  made.createOption = (flags, about) => {
+    const option = new Option(flags, about);
+    return option.required ? option.env(`SYNOD_${option.name().replaceAll("-", "_").toUpperCase()}`) : option;
+  };
+  return made;
 }
 
 function talking(synod: Command, name: string, description: string): Command {

@@ -1,6 +1,10 @@
 /**
  * The memory budget for active entities. The ones used longest ago go first, and only when they are idle: an
  * entity with a handler, a queue or an undurable change stays (see the mailbox).
+ *
+ * A durable command stays active until it is done, and to be done it needs those that it calls. So part of the memory is
+ * kept for calls of a chain that was admitted: whoever comes from outside finds the door closed before they do.
+ * (A restaurant that seats nobody at the tables by the kitchen, because the waiters have to get through.)
  */
 
 /** What can be put out of memory. */
@@ -12,17 +16,24 @@ export interface Passivable {
   passivate(): void;
 }
 
-/** How many entities in use are passed over before a search for idle ones gives up. */
+export interface MemoryBounds {
+  /** For whatever comes from outside. */
+  readonly bytesMax: number;
+  /** Beyond that, for calls of an admitted chain. */
+  readonly reserveBytesMax: number;
+}
+
+/** How many entities in use one search for idle ones passes over. */
 const searchLengthMax = 64;
 
 export class EntityMemory {
-  readonly #bytesMax: number;
+  readonly #bounds: MemoryBounds;
   /** In order of last use. */
   readonly #entities = new Map<Passivable, number>();
   #bytes = 0;
 
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+  constructor(bounds: MemoryBounds) {
+    this.#bounds = bounds;
   }
 
   get bytes(): number {
@@ -33,19 +44,21 @@ export class EntityMemory {
     return this.#entities.size;
   }
 
-  /** Whether another entity may be activated. Past the budget only what is idle makes room. */
-  get hasRoom(): boolean {
-    if (this.#bytes > this.#bytesMax) this.#makeRoom();
-    return this.#bytes <= this.#bytesMax;
+  /**
+   * Whether another entity may be activated, where that part (0 to 1) of the reserve may be used. Past the budget only
+   * what is idle makes room.
+   */
+  hasRoom(reservePart: number): boolean {
+    const { bytesMax, reserveBytesMax } = this.#bounds;
+    if (this.#bytes > bytesMax) this.#makeRoom();
+    return this.#bytes <= bytesMax + reservePart * reserveBytesMax;
   }
 
   /** The entity was used, and may have grown. */
   touch(entity: Passivable): void {
     this.remove(entity);
-    const { bytes } = entity;
-    this.#entities.set(entity, bytes);
-    this.#bytes += bytes;
-    if (this.#bytes > this.#bytesMax) this.#makeRoom();
+    this.#add(entity);
+    if (this.#bytes > this.#bounds.bytesMax) this.#makeRoom();
   }
 
   remove(entity: Passivable): void {
@@ -55,16 +68,27 @@ export class EntityMemory {
     this.#bytes -= bytes;
   }
 
+  #add(entity: Passivable): void {
+    const { bytes } = entity;
+    this.#entities.set(entity, bytes);
+    this.#bytes += bytes;
+  }
+
   #makeRoom(): void {
-    let passedOver = 0;
+    const passedOver: Passivable[] = [];
     for (const entity of this.#entities.keys()) {
-      if (this.#bytes <= this.#bytesMax || passedOver >= searchLengthMax) return;
+      if (this.#bytes <= this.#bounds.bytesMax || passedOver.length >= searchLengthMax) break;
       if (!entity.idle) {
-        passedOver += 1;
+        passedOver.push(entity);
         continue;
       }
       this.remove(entity);
       entity.passivate();
+    }
+    // They are in use: behind them the next search finds others.
+    for (const entity of passedOver) {
+      this.remove(entity);
+      this.#add(entity);
     }
   }
 }

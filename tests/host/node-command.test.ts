@@ -209,3 +209,14 @@ test("a node that cannot start says why in one sentence", async () => {
     assert.doesNotMatch(stderr, /\n {4}at /);
   }
 });
+
+test("what no flag says comes from the environment, and a flag goes first", async () => {
+  using folder = temporaryFolder();
+  const env = { ...process.env, SYNOD_STORE: "memory:", SYNOD_LISTEN: "127.0.0.1:0", SYNOD_ID: "not a name" };
+  const run = (...words: string[]): Promise<Finished> => {
+    const options = { cwd: folder.path, env, stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"] };
+    return finished(spawn(process.execPath, [bin, "node", bank, ...words], options));
+  };
+  assert.match((await run()).stderr, /"not a name"/);
+  assert.match((await run("--id", "node-a")).stderr, /A store in memory cannot be shared/);
+});
