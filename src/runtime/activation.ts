@@ -152,22 +152,38 @@ export class Activation implements Passivable {
   }
 
   /** Runs a query on the state that is durable when it starts. */
-  async query(invocation: Invocation): Promise<Attempt> {
-    const { environment, outgoing } = this.options;
-    const { deadline } = invocation;
+  query(invocation: Invocation): Attempt | Promise<Attempt> {
+    const { environment } = this.options;
     if (this.#dropped !== null) return lost(this.#dropped, true);
     this.#queries += 1;
     environment.memory.touch(this);
+    const reply = this.#isLoaded ? this.#queried(invocation) : this.#queryWhenLoaded(invocation);
+    if (reply instanceof Promise || !environment.lease.valid) return this.#answerQuery(reply, invocation.deadline);
+    // Answered in one go: nothing can have happened to this activation in between.
+    this.#queries -= 1;
+    return { reply };
+  }
+
+  async #answerQuery(answer: GatewayReply | Promise<GatewayReply>, deadline: number): Promise<Attempt> {
     try {
-      if (!this.#isLoaded && !(await this.#loadedBy(deadline))) {
-        return { reply: failure("deadline_exceeded", `the store did not give the state of ${this.name} in time`) };
-      }
-      if (this.#dropped !== null) return lost(this.#dropped, true);
-      const reply = await runQuery({ environment, outgoing, invocation, snapshot: this.#durable });
+      const reply = await answer;
       return await this.#throughGate(reply, deadline, true);
     } finally {
       this.#queries -= 1;
     }
+  }
+
+  #queried(invocation: Invocation): GatewayReply | Promise<GatewayReply> {
+    const { environment, outgoing } = this.options;
+    return runQuery({ environment, outgoing, invocation, snapshot: this.#durable });
+  }
+
+  async #queryWhenLoaded(invocation: Invocation): Promise<GatewayReply> {
+    if (!(await this.#loadedBy(invocation.deadline))) {
+      return failure("deadline_exceeded", `the store did not give the state of ${this.name} in time`);
+    }
+    // Without a state to read there is no answer: the gate says so.
+    return this.#dropped === null ? this.#queried(invocation) : failed(this.#dropped);
   }
 
   becameDurable(position: number): void {
