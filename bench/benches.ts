@@ -1,9 +1,11 @@
 /** Every bench there is. */
 import type { Bench } from "./bench.ts";
 import { commands } from "./commands/bench.ts";
+import { durable } from "./durable/bench.ts";
 import { http } from "./http/bench.ts";
 import { loadCost } from "./load-cost/bench.ts";
 import { overload } from "./overload/bench.ts";
+import { rpc } from "./rpc/bench.ts";
 import { simulation } from "./simulation/bench.ts";
 
-export const benches: readonly Bench[] = [commands, http, simulation, overload, loadCost];
+export const benches: readonly Bench[] = [commands, http, simulation, overload, loadCost, rpc, durable];

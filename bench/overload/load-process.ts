@@ -1,24 +1,28 @@
 /**
- * One process of the load: an open loop. Calls are due at random instants (Poisson), whether or not earlier ones were
+ * The process of the load: an open loop. Calls are due at random instants (Poisson), whether or not earlier ones were
  * answered; how long one took counts from the instant at which it was due, so that nothing is hidden by waiting
- * for a slow server. It writes prepared bytes to connections that are kept open, opens more when all are in use, and
- * watches how late it is itself.
+ * for a slow server. A call for which no connection is free then is lost, and counts as one that got no answer.
+ *
+ * It has a processor of its own where that is possible, looks at the clock without a pause, and says how late it was.
  */
-import { connect, type Socket } from "node:net";
 import { platform } from "../../src/client/platform.ts";
 import { RetryBudget } from "../../src/client/retry-budget.ts";
+import { type Connection, Connections } from "./connections.ts";
+import { goFirst } from "./processors.ts";
 
 /** What the process is told. */
 export interface OverloadLoad {
   readonly port: number;
   readonly phases: readonly { readonly perSecond: number; readonly ms: number }[];
-  /** Whole requests, sent in turn; the second list for calls that are critical. */
-  readonly requests: readonly string[];
-  readonly criticalRequests: readonly string[];
+  /** What is asked for in turn; the second list by calls that are critical. `{key}` stands for one of many keys. */
+  readonly path: string;
+  readonly criticalPath: string;
   readonly critical: number;
   readonly repeats: boolean;
+  /** Whether it has a processor to itself. */
+  readonly alone: boolean;
   /** Before the phases: what the server answers when so many calls are always in flight, for so long. */
-  readonly closed?: { readonly inFlight: number; readonly ms: number };
+  readonly closed?: { readonly inFlight: number; readonly settleMs: number; readonly ms: number };
 }
 
 /** What became of the calls that were due in one phase. */
@@ -29,10 +33,12 @@ export interface PhaseTally {
   criticalOffered: number;
   criticalGood: number;
   attempts: number;
-  /** Answered with 429 or 503. */
+  /** Answered with 429 or 503, at the last attempt. */
   refused: number;
-  /** No good answer within the second: late, cut, or never sent for want of a connection. */
+  /** No good answer within the second. */
   late: number;
+  /** No connection was free. */
+  lost: number;
   /** Of good answers, ms. */
   readonly responsesMs: number[];
   /** How late calls were sent that were due, ms. */
@@ -46,68 +52,67 @@ export type FromOverloadLoad =
 
 /** How long a caller waits. */
 const patienceMs = 1_000;
-const connectionsMax = 400;
-const tickMs = 1;
+/** More than the calls that any side answers in a caller's second, but for the fastest: see docs/load.md. */
+const connectionsMax = 4_000;
 /** How often it is looked for calls whose time is over. */
-const lookMs = 10;
+const lookMs = 5;
 const repeatsMax = 3;
+const backoffFirstMs = 50;
 const backoffMaxMs = 200;
-const closedSettlePart = 0.4;
+const keysMax = 1_000;
 
 interface Call {
   readonly due: number;
   readonly critical: boolean;
   readonly tally: PhaseTally;
   attempts: number;
+  /** The connection on which it waits for an answer. */
+  connection: Connection | null;
   over: boolean;
-  /** Told of the status of its answer, instead of all else. */
-  onEnd?: (status: number) => void;
 }
 
 class Load {
   readonly #load: OverloadLoad;
-  readonly #idle: Socket[] = [];
-  readonly #waiting: Call[] = [];
+  readonly #connections: Connections;
   /** In the order in which they were due, over or not. */
   #open: Call[] = [];
-  readonly #busy = new Map<Socket, Call>();
   readonly #budget = new RetryBudget(platform);
-  readonly #requests: readonly Buffer[];
-  readonly #criticalRequests: readonly Buffer[];
-  #connections = 0;
-  #sent = 0;
+  readonly #request: (leftMs: number) => string;
+  readonly #criticalRequest: (leftMs: number) => string;
 
   constructor(load: OverloadLoad) {
     this.#load = load;
-    this.#requests = load.requests.map((request) => Buffer.from(request, "latin1"));
-    this.#criticalRequests = load.criticalRequests.map((request) => Buffer.from(request, "latin1"));
+    this.#connections = new Connections(load.port, load.closed?.inFlight ?? connectionsMax);
+    this.#request = requestsOf(load.path);
+    this.#criticalRequest = requestsOf(load.criticalPath);
   }
 
   /** Answers per second while every caller makes its next call when the last one is answered. */
-  async closed({ inFlight, ms }: NonNullable<OverloadLoad["closed"]>): Promise<number> {
+  async closed({ inFlight, settleMs, ms }: NonNullable<OverloadLoad["closed"]>): Promise<number> {
+    await this.#connections.open();
     let answered = 0;
-    let running = true;
+    let failure: string | undefined;
     const next = (): void => {
-      if (!running) return;
-      const call: Call = { due: performance.now(), critical: false, tally: newTally(), attempts: 0, over: false };
-      call.onEnd = (status) => {
+      const sent = this.#connections.send(this.#request(patienceMs), (status) => {
         if (status === 200) answered += 1;
+        else if (status !== 429 && status !== 503) failure = `answered ${status ?? "by closing the connection"}`;
         next();
-      };
-      this.#send(call);
+      });
+      if (sent === undefined) setImmediate(next);
     };
     for (let caller = 0; caller < inFlight; caller++) next();
-    await pause(ms * closedSettlePart);
+    await pause(settleMs);
     const before = answered;
     const began = performance.now();
     await pause(ms);
     const perSecond = ((answered - before) * 1_000) / (performance.now() - began);
-    running = false;
-    while (this.#busy.size > 0) await pause(lookMs);
+    this.#connections.close();
+    if (perSecond === 0) throw new Error(`the server answers nothing: ${failure ?? "it refuses everything"}`);
     return perSecond;
   }
 
   async run(): Promise<readonly PhaseTally[]> {
+    await this.#connections.open();
     const look = setInterval(() => this.#expire(), lookMs);
     const tallies: PhaseTally[] = [];
     for (const [index, { perSecond, ms }] of this.#load.phases.entries()) {
@@ -118,7 +123,7 @@ class Load {
     }
     while (this.#open.some(({ over }) => !over)) await pause(lookMs);
     clearInterval(look);
-    for (const socket of [...this.#idle, ...this.#busy.keys()]) socket.destroy();
+    this.#connections.close();
     return tallies;
   }
 
@@ -128,7 +133,7 @@ class Load {
     for (;;) {
       due += (-Math.log(1 - Math.random()) / perSecond) * 1_000;
       if (due - began >= ms) break;
-      while (performance.now() < due) await pause(Math.min(tickMs, due - performance.now()));
+      while (performance.now() < due) await (this.#load.alone ? turn() : pause(1));
       this.#arrive(tally, due);
     }
     const leftMs = began + ms - performance.now();
@@ -137,7 +142,7 @@ class Load {
 
   #arrive(tally: PhaseTally, due: number): void {
     const critical = Math.random() < this.#load.critical;
-    const call: Call = { due, critical, tally, attempts: 0, over: false };
+    const call: Call = { due, critical, tally, attempts: 0, connection: null, over: false };
     tally.offered += 1;
     if (critical) tally.criticalOffered += 1;
     tally.lagsMs.push(performance.now() - due);
@@ -146,131 +151,107 @@ class Load {
   }
 
   #send(call: Call): void {
-    const socket = this.#idle.pop();
-    if (socket !== undefined) return this.#write(socket, call);
-    this.#waiting.push(call);
-    if (this.#connections < connectionsMax) this.#connect();
-  }
-
-  #connect(): void {
-    this.#connections += 1;
-    const socket = connect({ host: "127.0.0.1", port: this.#load.port, noDelay: true }, () => this.#free(socket));
-    let received = "";
-    socket.setEncoding("latin1");
-    socket.on("data", (text: string) => {
-      received += text;
-      const status = statusOfWhole(received);
-      if (status === undefined) return;
-      received = "";
-      const call = this.#busy.get(socket);
-      this.#busy.delete(socket);
-      this.#free(socket);
-      if (call !== undefined) this.#answered(call, status);
-    });
-    socket.on("error", () => {});
-    socket.on("close", () => {
-      this.#connections -= 1;
-      const at = this.#idle.indexOf(socket);
-      if (at >= 0) this.#idle.splice(at, 1);
-      const call = this.#busy.get(socket);
-      this.#busy.delete(socket);
-      if (call !== undefined) this.#failed(call);
-    });
-  }
-
-  #free(socket: Socket): void {
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (!next.over) return this.#write(socket, next);
-    }
-    this.#idle.push(socket);
-  }
-
-  #write(socket: Socket, call: Call): void {
+    const leftMs = call.due + patienceMs - performance.now();
+    if (leftMs <= 0) return;
     call.attempts += 1;
     call.tally.attempts += 1;
-    this.#busy.set(socket, call);
-    const requests = call.critical ? this.#criticalRequests : this.#requests;
-    socket.write(requests[this.#sent++ % requests.length]!);
+    const request = call.critical ? this.#criticalRequest(leftMs) : this.#request(leftMs);
+    const connection = this.#connections.send(request, (status) => this.#answered(call, status));
+    call.connection = connection ?? null;
+    if (connection === undefined) {
+      call.tally.lost += 1;
+      call.over = true;
+    }
   }
 
-  #answered(call: Call, status: number): void {
-    if (call.onEnd !== undefined) return call.onEnd(status);
+  #answered(call: Call, status: number | null): void {
+    call.connection = null;
     if (call.over) return;
-    const tookMs = performance.now() - call.due;
-    if (status !== 200) {
-      if (status === 429 || status === 503) call.tally.refused += 1;
-      return this.#failed(call);
-    }
+    if (status !== 200) return this.#failed(call, status === 429 || status === 503);
     this.#budget.answered();
+    const tookMs = performance.now() - call.due;
+    if (tookMs > patienceMs) return;
     call.over = true;
-    if (tookMs > patienceMs) {
-      call.tally.late += 1;
-      return;
-    }
     call.tally.good += 1;
     if (call.critical) call.tally.criticalGood += 1;
     call.tally.responsesMs.push(tookMs);
   }
 
   /** Repeated, if there is a budget and time; otherwise it is over. */
-  #failed(call: Call): void {
-    if (call.over) return;
+  #failed(call: Call, refused: boolean): void {
     if (!this.#load.repeats || call.attempts > repeatsMax) {
       call.over = true;
+      if (refused) call.tally.refused += 1;
       return;
     }
     const deadline = call.due + patienceMs;
-    const waitMs = Math.random() * Math.min(backoffMaxMs, 50 * 2 ** (call.attempts - 1));
+    const waitMs = Math.random() * Math.min(backoffMaxMs, backoffFirstMs * 2 ** (call.attempts - 1));
     void pause(waitMs)
       .then(() => this.#budget.take(deadline))
       .then((granted) => {
-        if (granted && !call.over && performance.now() < deadline) this.#send(call);
+        if (granted && !call.over) this.#send(call);
       });
   }
 
   #expire(): void {
     const before = performance.now() - patienceMs;
-    const late = this.#open.filter((call) => call.due <= before && !call.over);
-    for (const call of late) {
+    let ended = 0;
+    for (const call of this.#open) {
+      if (call.due > before) break;
+      ended += 1;
+      if (call.over) continue;
       call.over = true;
       call.tally.late += 1;
+      call.connection?.abandon();
     }
-    for (const [socket, call] of this.#busy) if (call.over) socket.destroy();
-    this.#open = this.#open.filter(({ over }) => !over);
+    if (ended > 0) this.#open = this.#open.slice(ended);
   }
 }
 
-/** Of a whole answer; undefined while a part of it is missing. */
-function statusOfWhole(received: string): number | undefined {
-  const headEnd = received.indexOf("\r\n\r\n");
-  if (headEnd < 0) return undefined;
-  const head = received.slice(0, headEnd).toLowerCase();
-  const length = /\r\ncontent-length: (\d+)/.exec(head);
-  const whole =
-    length !== null
-      ? received.length >= headEnd + 4 + Number(length[1])
-      : !head.includes("transfer-encoding: chunked") || received.endsWith("0\r\n\r\n");
-  return whole ? Number(received.slice(9, 12)) : undefined;
+/** A request for a path, which says how long its caller will wait; one key after the other. */
+function requestsOf(path: string): (leftMs: number) => string {
+  let sent = 0;
+  const heads = Array.from(
+    { length: path.includes("{key}") ? keysMax : 1 },
+    (_, index) =>
+      `POST ${path.replace("{key}", `key-${index}`)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nRequest-Timeout: `,
+  );
+  return (leftMs) => `${heads[sent++ % heads.length]}${Math.max(0.001, leftMs / 1_000).toFixed(3)}\r\n\r\n`;
 }
 
 function newTally(): PhaseTally {
-  const counts = { offered: 0, good: 0, criticalOffered: 0, criticalGood: 0, attempts: 0, refused: 0, late: 0 };
+  const counts = {
+    offered: 0,
+    good: 0,
+    criticalOffered: 0,
+    criticalGood: 0,
+    attempts: 0,
+    refused: 0,
+    late: 0,
+    lost: 0,
+  };
   return { ...counts, responsesMs: [], lagsMs: [] };
 }
 
 function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => setTimeout(resolve, Math.max(1, ms)));
+}
+
+/** One turn of the event loop, which looks for answers and does not wait for any. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function tell(message: FromOverloadLoad): void {
   if (process.connected) process.send!(message);
 }
 
+goFirst();
 process.on("disconnect", () => process.exit());
 async function makeLoad(load: OverloadLoad): Promise<void> {
   const made = new Load(load);
   const closedPerSecond = load.closed === undefined ? 0 : await made.closed(load.closed);
-  tell({ kind: "ended", tallies: await made.run(), closedPerSecond });
+  tell({ kind: "ended", tallies: load.closed === undefined ? await made.run() : [], closedPerSecond });
 }
 
 process.once("message", (load: OverloadLoad) => {

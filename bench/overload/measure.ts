@@ -1,9 +1,10 @@
-/** Offers a variant's load to the server of this process, and adds up what the load's processes saw. */
+/** Offers a variant's load to the server of this process, and says what the load's process saw of it. */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Measured, RunOptions } from "../bench.ts";
 import { type OverloadVariant, overloadVariant, type Work } from "./bench.ts";
 import type { FromOverloadLoad, OverloadLoad, PhaseTally } from "./load-process.ts";
+import { leaveLastProcessor, onLastProcessor } from "./processors.ts";
 
 /** What a side brings. */
 export interface OverloadServer {
@@ -15,14 +16,14 @@ export interface OverloadServer {
   close(): Promise<void>;
 }
 
-const processes = 2;
-const keys = 1_000;
 const stallMs = 2_000;
 /** A load that is later than this is a load of another kind than was asked for. */
 const lagMaxMs = 1;
 /** Calls in flight, and how long, to find out what a side can do. */
 const calibrationInFlight: Readonly<Record<Work, number>> = { compute: 16, write: 128 };
 const calibrationMs = 2_000;
+/** The load has the last processor to itself, and this process all others. */
+const alone = leaveLastProcessor();
 /** Found out once in the life of a side's process. */
 const capacities = new Map<Work, number>();
 
@@ -59,6 +60,7 @@ function resultOf(
     { name: "p99 of the admitted", unit: "ms", value: quantile(counted.responsesMs, 0.99) },
     { name: "turned away", unit: "calls/s", value: counted.refused / seconds },
     { name: "late", unit: "calls/s", value: counted.late / seconds },
+    { name: "lost for want of a connection", unit: "calls/s", value: counted.lost / seconds },
     { name: "p99 of the load's own delay", unit: "ms", value: lagMs },
   ];
   if (repeats) {
@@ -79,12 +81,13 @@ function resultOf(
   return { value: counted.good / seconds, details, doubt };
 }
 
-/** What the side answers when so many calls are always in flight. */
+/** What the side answers when so many calls are always in flight, once its code is compiled. */
 async function calibrate(server: OverloadServer, work: Work, measureMs: number): Promise<number> {
-  const closed = { inFlight: calibrationInFlight[work], ms: Math.min(calibrationMs, measureMs) };
-  const requests = requestsOf(server.paths[work]);
-  const nothing = { phases: [], criticalRequests: requests, critical: 0, repeats: false };
-  return (await loaded({ port: server.port, requests, closed, ...nothing }, () => {})).closedPerSecond;
+  const ms = Math.min(calibrationMs, measureMs);
+  const closed = { inFlight: calibrationInFlight[work], settleMs: ms, ms };
+  const nothing = { phases: [], critical: 0, repeats: false };
+  const paths = { path: server.paths[work], criticalPath: server.paths.critical };
+  return (await loaded({ port: server.port, ...paths, closed, alone, ...nothing }, () => {})).closedPerSecond;
 }
 
 async function offer(
@@ -96,28 +99,26 @@ async function offer(
   const load: OverloadLoad = {
     port: server.port,
     phases: variant.phases.map(({ times, lengths }) => ({
-      perSecond: Math.max(1, (times * capacity) / processes),
+      perSecond: Math.max(1, times * capacity),
       ms: lengths * measureMs,
     })),
-    requests: requestsOf(server.paths[variant.work]),
-    criticalRequests: requestsOf(server.paths.critical),
+    path: server.paths[variant.work],
+    criticalPath: server.paths.critical,
     critical: variant.critical ?? 0,
     repeats: variant.repeats,
+    alone,
   };
   const onPhase = (index: number): void => {
     if (variant.phases[index]?.stallsStore) void server.stallStore(stallMs);
   };
-  const parts = await Promise.all(
-    Array.from({ length: processes }, (_, index) => loaded(load, index === 0 ? onPhase : () => {})),
-  );
-  return variant.phases.map((_, phase) => added(parts.map(({ tallies }) => tallies[phase]!)));
+  return (await loaded(load, onPhase)).tallies;
 }
 
 type Ended = Extract<FromOverloadLoad, { kind: "ended" }>;
 
 function loaded(load: OverloadLoad, onPhase: (index: number) => void): Promise<Ended> {
   const child = fork(fileURLToPath(new URL("./load-process.ts", import.meta.url)), {
-    execArgv: ["--conditions=synod-source"],
+    ...onLastProcessor(["--conditions=synod-source"]),
     serialization: "advanced",
   });
   const ended = new Promise<Ended>((resolve, reject) => {
@@ -131,28 +132,6 @@ function loaded(load: OverloadLoad, onPhase: (index: number) => void): Promise<E
   });
   child.send(load);
   return ended.finally(() => child.kill());
-}
-
-function added(tallies: readonly PhaseTally[]): PhaseTally {
-  const sum = (count: (tally: PhaseTally) => number): number =>
-    tallies.reduce((total, tally) => total + count(tally), 0);
-  return {
-    offered: sum(({ offered }) => offered),
-    good: sum(({ good }) => good),
-    criticalOffered: sum(({ criticalOffered }) => criticalOffered),
-    criticalGood: sum(({ criticalGood }) => criticalGood),
-    attempts: sum(({ attempts }) => attempts),
-    refused: sum(({ refused }) => refused),
-    late: sum(({ late }) => late),
-    responsesMs: tallies.flatMap(({ responsesMs }) => responsesMs),
-    lagsMs: tallies.flatMap(({ lagsMs }) => lagsMs),
-  };
-}
-
-function requestsOf(path: string): readonly string[] {
-  const request = (key: string): string =>
-    `POST ${path.replace("{key}", key)} HTTP/1.1\r\nHost: localhost\r\nRequest-Timeout: 1\r\nContent-Length: 0\r\n\r\n`;
-  return path.includes("{key}") ? Array.from({ length: keys }, (_, index) => request(`key-${index}`)) : [request("")];
 }
 
 /** 0 of nothing. */

@@ -3,7 +3,15 @@ import { type Outcome, SynodError } from "../errors.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { AdminFile } from "./admin-file.ts";
 import { changeHeader } from "./server.ts";
-import type { AdminTarget, EntityReport, NodeMeters, SystemReport } from "./target.ts";
+import type {
+  AdminTarget,
+  EntityReport,
+  NodeMeters,
+  SystemReport,
+  WorkDetails,
+  WorkPage,
+  WorkQuery,
+} from "./target.ts";
 
 /** Nobody answers at the address of an admin file: the system that wrote it is gone. */
 export class NobodyAnswers extends Error {
@@ -13,6 +21,8 @@ export class NobodyAnswers extends Error {
 /** How much longer than the call itself its answer is waited for. */
 const answerReserveMs = 5_000;
 const questionMaxMs = 5_000;
+/** How long the owner of pending work may take to do what an operator wants. */
+const operateMaxMs = 20_000;
 /** How long a node may take to drain and to come back; fetch itself gives up a little later. */
 const plannedWorkMaxMs = 290_000;
 
@@ -43,6 +53,10 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
       const query = new URLSearchParams({ service, key });
       return (await ask(`/v1/inspect?${query}`, questionMaxMs)) as EntityReport;
     },
+    work: async (query) => (await ask(`/v1/work?${parametersOf(query)}`, questionMaxMs)) as WorkPage,
+    workDetails: async (id) =>
+      (await ask(`/v1/work/details?${new URLSearchParams({ id })}`, questionMaxMs)) as WorkDetails,
+    operate: async (id, action) => void (await ask("/v1/work", operateMaxMs, { id, action })),
     drain: async (node) => void (await ask("/v1/drain", plannedWorkMaxMs, { node })),
     restart: async (node) => void (await ask("/v1/restart", plannedWorkMaxMs, { node })),
     call: async (call) => {
@@ -50,6 +64,12 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
       return (await ask("/v1/call", (call.timeoutMs ?? 10_000) + answerReserveMs, asked)) as GatewayReply;
     },
   };
+}
+
+function parametersOf({ boxes, ...filters }: WorkQuery): URLSearchParams {
+  const parameters = new URLSearchParams({ boxes: boxes.join(",") });
+  for (const [name, value] of Object.entries(filters)) if (value !== undefined) parameters.set(name, String(value));
+  return parameters;
 }
 
 interface ErrorAnswer {

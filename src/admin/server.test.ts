@@ -26,6 +26,16 @@ const target: AdminTarget = {
   inspect: async (service) => {
     throw new SynodError("not_found", `there is no service ${service}`);
   },
+  work: async (query) => {
+    calls.push(query);
+    return { work: [], damaged: [], next: null };
+  },
+  workDetails: async (id) => {
+    throw new SynodError("not_found", `there is no pending work ${id}`);
+  },
+  operate: async (id, action) => {
+    calls.push({ id, action });
+  },
   drain: async () => {},
   restart: async () => {},
   call: async (call) => {

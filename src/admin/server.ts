@@ -11,6 +11,7 @@ import { isStatusCode, SynodError, statusCodes, toSynodError } from "../errors.t
 import type { GatewayCall } from "../ports/gateway.ts";
 import { prometheusContentType, prometheusText } from "./prometheus.ts";
 import type { AdminTarget } from "./target.ts";
+import { workQueryOf } from "./work-query.ts";
 
 export interface AdminServerOptions {
   /** On 127.0.0.1; 0 takes a free port. */
@@ -49,6 +50,16 @@ const routes: Record<string, Route> = {
   "GET /v1/meters": (target) => target.meters(),
   "GET /metrics": async (target) => new PlainText(await prometheusText(await target.meters()), prometheusContentType),
   "GET /v1/inspect": (target, _request, url) => target.inspect(parameter(url, "service"), parameter(url, "key")),
+  "GET /v1/work": (target, _request, url) => target.work(workQueryOf(url.searchParams)),
+  "GET /v1/work/details": (target, _request, url) => target.workDetails(parameter(url, "id")),
+  "POST /v1/work": async (target, request) => {
+    const { id, action } = await readBody(request);
+    if (typeof id !== "string" || (action !== "retry" && action !== "drop")) {
+      throw new SynodError("invalid_argument", 'pending work is operated on with { id, action: "retry" | "drop" }');
+    }
+    await target.operate(id, action);
+    return {};
+  },
   "POST /v1/drain": async (target, request) => {
     await target.drain(await readNode(request));
     return {};

@@ -3,8 +3,20 @@ import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { OperationFigures, ProcessFigures, Traffic } from "../ports/meters.ts";
 import type { LinkStatistics } from "../runtime/links/statistics.ts";
 import type { EntityInspection, MemberStatus, NodeStatus } from "../runtime/node.ts";
+import type { WorkAction } from "../runtime/operators.ts";
+import type { TimerReport, WorkBox, WorkDetails, WorkPage, WorkQuery, WorkReport } from "../runtime/pending-work.ts";
 
-export type { LinkStatistics, MemberStatus };
+export type {
+  LinkStatistics,
+  MemberStatus,
+  TimerReport,
+  WorkAction,
+  WorkBox,
+  WorkDetails,
+  WorkPage,
+  WorkQuery,
+  WorkReport,
+};
 
 /** One node of a running system. */
 export interface NodeReport {
@@ -56,6 +68,11 @@ export interface AdminTarget {
   meters(): Promise<readonly NodeMeters[]>;
   inspect(service: string, key: string): Promise<EntityReport>;
   call(call: Omit<GatewayCall, "signal">): Promise<GatewayReply>;
+  /** Durable commands and messages that are not finished. */
+  work(query: WorkQuery): Promise<WorkPage>;
+  workDetails(id: string): Promise<WorkDetails>;
+  /** Has one of them tried again at once, with new attempts; or takes it out, whatever it has done. */
+  operate(id: string, action: WorkAction): Promise<void>;
   /** Resolves when the node has handed everything over and its process has ended. */
   drain(node: string): Promise<void>;
   /** Resolves when the node serves again, in a new process. */

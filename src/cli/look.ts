@@ -1,7 +1,15 @@
 /** `synod status` and `synod inspect`: look at a running system. */
-import type { EntityReport, LinkStatistics, MemberStatus, NodeReport, SystemReport } from "../admin/target.ts";
+import type {
+  EntityReport,
+  LinkStatistics,
+  MemberStatus,
+  NodeReport,
+  SystemReport,
+  TimerReport,
+} from "../admin/target.ts";
 import { findRunning, type WhichSystem } from "./running.ts";
-import { bytes, fieldLines, milliseconds, table } from "./table.ts";
+import { age, bytes, fieldLines, milliseconds, table } from "./table.ts";
+import { receiver, workTable } from "./work.ts";
 
 export interface LookOptions extends WhichSystem {
   readonly json: boolean;
@@ -92,8 +100,9 @@ function linkRow({ from, link }: { readonly from: string; readonly link: LinkSta
   ];
 }
 
-function entityText({ service, key, shard, owner, epoch, version, stateVersion, state, active, queued }: EntityReport) {
-  return fieldLines({
+function entityText(report: EntityReport): string {
+  const { service, key, shard, owner, epoch, version, stateVersion, state, active, queued, work } = report;
+  const facts = fieldLines({
     entity: `${service} ${JSON.stringify(key)}`,
     shard: `${shard}, owned by ${owner ?? "nobody"} in epoch ${epoch}`,
     version: version === 0 ? "0 (nothing stored: this is the initial state)" : String(version),
@@ -101,4 +110,17 @@ function entityText({ service, key, shard, owner, epoch, version, stateVersion, 
     memory: active ? `active, ${queued} queued` : "not active",
     state: JSON.stringify(state, undefined, 2),
   });
+  const tables: string[] = [];
+  if (work.inbox.length > 0) tables.push(`durable commands\n${workTable(work.inbox)}`);
+  if (work.outbox.length > 0) tables.push(`messages\n${workTable(work.outbox)}`);
+  if (work.timers.length > 0) tables.push(`timers\n${table(timerColumns, work.timers.map(timerRow))}`);
+  if (!work.complete) tables.push("There may be more pending work than is shown here.\n");
+  return [facts, ...tables].join("\n");
+}
+
+const timerColumns = ["timer", "operation", "to", "due"];
+
+function timerRow({ name, operation, to, dueAt }: TimerReport): string[] {
+  const leftMs = dueAt - Date.now();
+  return [name ?? "(message)", operation, receiver(to), leftMs > 0 ? `in ${age(leftMs)}` : "now"];
 }

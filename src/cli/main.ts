@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { call } from "./call.ts";
+import { type CapacityCommandOptions, capacity } from "./capacity/capacity.ts";
+import { type CheckOptions, check } from "./check.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { inspect, status } from "./look.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
@@ -10,6 +12,7 @@ import { drain, restart } from "./planned-work.ts";
 import { type SimOptions, sim } from "./sim/sim.ts";
 import { type TopOptions, top } from "./top.ts";
 import { type UpOptions, up } from "./up.ts";
+import { listWork, type OperateOptions, operateWork, showWork, type WorkFilters, type WorkView } from "./work.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -48,18 +51,23 @@ function program(): Command {
   addTop(synod);
   addInspect(synod);
   addCall(synod);
+  addWork(synod, "inbox", "durable commands that were accepted and are not finished");
+  addWork(synod, "outbox", "messages that were sent and are not delivered");
+  addWork(synod, "dead", "durable commands and messages that are parked: nobody tries them any more");
   addDrain(synod);
   addRestart(synod);
   addNode(synod);
   addOpenapi(synod);
+  addCheck(synod);
   addSim(synod);
+  addCapacity(synod);
   return synod;
 }
 
 function addUp(synod: Command): void {
   command(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .option("--store <url>", "where state lives: sqlite:PATH or memory: (default: sqlite:.synod/NAME.db)")
+    .option("--store <url>", "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)")
     .option("--nodes <count>", "how many node processes to run", readCount, 3)
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
@@ -72,6 +80,7 @@ function addUp(synod: Command): void {
         "synod up system.ts",
         "synod up system.ts --port 0 --json | jq .http",
         "synod up system.ts --store sqlite:/var/lib/bank.db",
+        "synod up system.ts --store postgres://bank@db.example/bank",
       ),
     )
     .action(ending((system: string, options: UpOptions) => up(system, options)));
@@ -121,6 +130,52 @@ function addCall(synod: Command): void {
     .action(ending(call));
 }
 
+function addWork(synod: Command, view: WorkView, what: string): void {
+  const group = synod.command(view).description(what).addHelpText("after", workExamples(view));
+  filtered(talking(group, "list", `list ${what}`), view)
+    .option("--limit <count>", "how many to list", readTimes, 50)
+    .option("--after <place>", "go on where an earlier list ended")
+    .addHelpText("after", examples(`synod ${view} list --older-than 5m`, `synod ${view} list --json | jq .work`))
+    .action(ending((options: WorkFilters) => listWork(view, options)));
+  talking(group, "show", "show one with its input, and what it has done so far")
+    .argument("<id>", "as the list gives it")
+    .addHelpText("after", examples(`synod ${view} show transfer/17/204`))
+    .action(ending(showWork));
+  const actions = {
+    retry: "try again at once, with new attempts",
+    drop: "take out for good; what was done is not undone",
+  };
+  for (const action of ["retry", "drop"] as const) {
+    filtered(talking(group, action, actions[action]), view)
+      .argument("[ids...]", "as the list gives them")
+      .option("--all", "all that the filters let through", false)
+      .addHelpText(
+        "after",
+        examples(`synod ${view} ${action} transfer/17/204`, `synod ${view} ${action} --all --service transfer`),
+      )
+      .action(ending((ids: string[], options: OperateOptions) => operateWork(view, action, ids, options)));
+  }
+}
+
+function filtered(work: Command, view: WorkView): Command {
+  work
+    .option("--service <name>", "of the entities of this service")
+    .option("--key <key>", "of the entities with this key")
+    .option("--older-than <duration>", "accepted or sent longer ago, such as 5m or 2h");
+  if (view === "dead") return work;
+  return work.addOption(new Option("--state <state>", "in this state").choices(["waiting", "parked"]));
+}
+
+function workExamples(view: WorkView): string {
+  const id = "transfer/17/204";
+  return examples(
+    `synod ${view} list`,
+    `synod ${view} show ${id}`,
+    `synod ${view} retry ${id}`,
+    `synod ${view} drop ${id}`,
+  );
+}
+
 function addDrain(synod: Command): void {
   talking(synod, "drain", "hand everything of a node over to the others, without a failed request, and end it")
     .argument("<node>", "the node, as `synod status` names it")
@@ -165,10 +220,40 @@ function addSim(synod: Command): void {
     .action(ending(sim as (file: string, options: SimOptions) => Promise<unknown>));
 }
 
+function addCapacity(synod: Command): void {
+  command(synod, "capacity", "find the highest load that a system carries, and what it does beyond it")
+    .argument("<target>", "the file that declares the system, which is started for it; or the URL of one that runs")
+    .requiredOption("--slo <objective>", "what has to hold for a load to count as carried, such as p99=50ms")
+    .option("--scenario <file>", "a scenario whose workload is asked for (default: made from the interfaces)")
+    .option("--nodes <count>", "how many nodes; 1..3: the capacity of each number, and a law fitted to them", readRange)
+    .option("--store <url>", "where state lives: sqlite:PATH (default: one of its own, removed at the end)")
+    .option("--trial <duration>", "how long a load is offered while it counts", "5s")
+    .option("--timeout <duration>", "how long a caller waits for his answer", "1s")
+    .option("--from <rate>", "calls per second that the search begins with", readRate, 50)
+    .option("--at-most <rate>", "offer no more than so many calls per second", readRate, 200_000)
+    .option("--keys <count>", "entities of each keyed service that are asked", readKeys, 1_000)
+    .option("--load-processes <count>", "how many processes the load comes from", readCount, 2)
+    .option("--header <line>", "a header of every request, such as authorization; several are possible", collect, [])
+    .option("--no-curve", "do not offer multiples of the capacity")
+    .option("--compare", "offer the same with load control off", false)
+    .option("--html <file>", "write a page with pictures")
+    .option("--pictures <folder>", "write the pictures, as SVG files")
+    .option("--json", "print the report as JSON", false)
+    .addHelpText(
+      "after",
+      examples(
+        "synod capacity system.ts --slo p99=50ms --html capacity.html",
+        "synod capacity system.ts --slo p99=50ms --nodes 1..3 --compare",
+        "synod capacity http://127.0.0.1:8080 --slo p95=200ms --no-curve --json | jq .capacity.perSecond",
+      ),
+    )
+    .action(ending((target: string, options: CapacityCommandOptions) => capacity(target, options)));
+}
+
 function addNode(synod: Command): void {
   command(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH")
+    .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…")
     .requiredOption("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
     .option("--id <name>", "the node's name, unique in the system", defaultNodeId())
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
@@ -187,6 +272,28 @@ function addOpenapi(synod: Command): void {
     .argument("<system>", "the file that declares the system, such as system.ts")
     .addHelpText("after", examples("synod openapi system.ts > openapi.json"))
     .action(ending(openapi));
+}
+
+function addCheck(synod: Command): void {
+  command(synod, "check", "say what a release would break while it comes in, nodes with old and new code side by side")
+    .argument("<system>", "the file that declares the system, such as system.ts")
+    .option("--write [lock]", "keep what the system promises now (default: synod.lock.json beside the system)")
+    .option("--against [lock]", "compare with what was kept; exit code 1 if something breaks")
+    .option("--allow <name>", "a breaking change that is meant, such as account.close; may be repeated", collect, [])
+    .option("--json", "print the changes as JSON", false)
+    .addHelpText(
+      "after",
+      examples(
+        "synod check system.ts --write                    # at a release; keep the file with the code",
+        "synod check system.ts --against                  # before the next one, and in CI",
+        "synod check system.ts --against --allow account.close --write",
+      ),
+    )
+    .action(ending((system: string, options: CheckOptions) => check(system, options)));
+}
+
+function collect(name: string, names: readonly string[]): readonly string[] {
+  return [...names, name];
 }
 
 function command(synod: Command, name: string, description: string): Command {
@@ -217,6 +324,26 @@ function readCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > 64)
     throw new InvalidArgumentError("Give a number from 1 to 64.");
+  return count;
+}
+
+function readRange(text: string): readonly number[] {
+  const match = /^(\d+)(?:\.\.(\d+))?$/.exec(text);
+  const [from, to] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+  if (!(from >= 1 && to >= from && to <= 64)) throw new InvalidArgumentError("Give a number from 1 to 64, or 1..3.");
+  return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+}
+
+function readRate(text: string): number {
+  const rate = Number(text);
+  if (!(rate >= 1 && rate <= 200_000)) throw new InvalidArgumentError("Give calls per second, from 1 to 200000.");
+  return rate;
+}
+
+function readKeys(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 9_999)
+    throw new InvalidArgumentError("Give a number from 1 to 9999.");
   return count;
 }
 

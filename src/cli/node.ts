@@ -66,7 +66,10 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
 async function start(system: AnySystem, options: NodeCommandOptions, log: Log): Promise<HostedNode> {
   const store = parseStoreUrl(options.store, system.name);
   if (store.kind === "memory") {
-    throw new SynodError("invalid_argument", "A store in memory cannot be shared by several nodes: use sqlite:PATH.");
+    throw new SynodError(
+      "invalid_argument",
+      "A store in memory cannot be shared by several nodes: use sqlite:PATH or postgres://….",
+    );
   }
   const first = system.adapters[0]?.address;
   if (options.port !== undefined && !first) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type AdminFile, adminFileEnding, readAdminFile } from "../admin/admin-file.ts";
 import { adminClient, NobodyAnswers } from "../admin/client.ts";
 import type { AdminTarget, SystemReport } from "../admin/target.ts";
-import { besideStore, defaultFolder, parseStoreUrl } from "../host/store-location.ts";
+import { besideStore, defaultFolder, parseStoreUrl, storeName } from "../host/store-location.ts";
 import { NothingRunsError, UsageError } from "./exit.ts";
 
 export interface WhichSystem {
@@ -28,7 +28,9 @@ export async function findRunning(which: WhichSystem): Promise<FoundSystem> {
     throw new UsageError(`Several systems run here, ${names}: choose one with --system or --store.`);
   }
   if (first) return first;
-  const where = which.store ?? `${defaultFolder} of this folder`;
+  const where = which.store
+    ? storeName(parseStoreUrl(which.store, which.system ?? ""))
+    : `${defaultFolder} of this folder`;
   const what = which.system ? `System ${which.system} does not run` : "No system runs";
   throw new NothingRunsError(`${what} (looked beside ${where}): start one with \`synod up SYSTEM.ts\`.`);
 }

@@ -21,6 +21,8 @@ export interface UpOptions {
 /** How much longer than a call its answer may take on its way back from the node. */
 const callReserveMs = 2_000;
 const callDefaultMs = 10_000;
+/** How long a node may take for what an operator wants done with pending work: it may have to ask the owner. */
+const operateMaxMs = 15_000;
 
 export async function up(systemFile: string, options: UpOptions): Promise<void> {
   const drainMs = options.drainSeconds * 1_000;
@@ -104,6 +106,9 @@ function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: reado
     }),
     meters: () => supervisor.meters(),
     inspect: (service, key) => supervisor.inspect(service, key),
+    work: (query) => supervisor.ask("work", query),
+    workDetails: (id) => supervisor.ask("workDetails", { id }),
+    operate: async (id, action) => void (await supervisor.ask("operate", { id, action }, operateMaxMs)),
     drain: (node) => supervisor.drain(node),
     restart: (node) => supervisor.restart(node),
     call: (call) => supervisor.ask("call", call, (call.timeoutMs ?? callDefaultMs) + callReserveMs),

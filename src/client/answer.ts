@@ -4,17 +4,25 @@
  */
 import { isStatusCode, type StatusCode, SynodError } from "../errors.ts";
 import { decodeJson } from "../values/json.ts";
-import type { Target } from "./request.ts";
+import type { Target, Way } from "./request.ts";
 
 /** The answer to one attempt. `time`: what time it is by the system's clock, ms since 1970. */
 export type Answer =
   | { readonly kind: "value"; readonly value: unknown; readonly time?: number }
+  /** A durable command goes on; `id` is what its outcome is asked for by. */
+  | { readonly kind: "accepted"; readonly id: string; readonly time?: number }
   | { readonly kind: "error"; readonly error: SynodError; readonly time?: number };
 
 /** The status of every declared error. */
 const declaredStatus = 422;
 
-export function answerOf(response: Response, text: string, target: Target): Answer {
+/** Where a system keeps what became of durable commands. */
+export const outcomesPath = "/outcomes/";
+
+export function answerOf(response: Response, text: string, target: Target, way: Way["kind"]): Answer {
+  if (response.status === 202 && way !== "call") return acceptedOf(response, target);
+  // Only a system that does not know of `Prefer: respond-async` would answer a send with an output.
+  if (way === "send" && response.ok) return { kind: "error", error: foreignError(response) };
   if (response.status === 204) return { kind: "value", value: undefined, ...timeOf(response) };
   try {
     if (response.status === 200 && hasType(response, "application/json")) {
@@ -27,6 +35,26 @@ export function answerOf(response: Response, text: string, target: Target): Answ
     return { kind: "error", error: foreignError(response, cause) };
   }
   return { kind: "error", error: foreignError(response) };
+}
+
+function acceptedOf(response: Response, target: Target): Answer {
+  const location = response.headers.get("location") ?? "";
+  const id = location.slice(location.lastIndexOf(outcomesPath) + outcomesPath.length);
+  if (!location.includes(outcomesPath) || !isOutcomeOf(id, target)) {
+    return { kind: "error", error: foreignError(response) };
+  }
+  return { kind: "accepted", id, ...timeOf(response) };
+}
+
+/** Whether the id is that of an outcome of this operation: it names what was called. */
+export function isOutcomeOf(id: string, { service, name }: Pick<Target, "service" | "name">): boolean {
+  try {
+    const text = atob(id.replaceAll("-", "+").replaceAll("_", "/"));
+    const parts: unknown = JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0))));
+    return Array.isArray(parts) && parts[0] === service && parts[2] === name;
+  } catch {
+    return false;
+  }
 }
 
 /** A problem document of Synod (RFC 9457). */

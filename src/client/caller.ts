@@ -7,8 +7,9 @@ import { SynodError } from "../errors.ts";
 import type { CallOptions } from "../service/call.ts";
 import { parseDuration } from "../values/durations.ts";
 import { encodeJson } from "../values/json.ts";
+import { type Answer, isOutcomeOf } from "./answer.ts";
 import type { Platform } from "./platform.ts";
-import { type AttemptOptions, attempt, type Target } from "./request.ts";
+import { type AttemptOptions, attempt, type Target, type Way } from "./request.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import { TimedKeys } from "./timed-keys.ts";
 
@@ -21,6 +22,10 @@ const backoffMaxMs = 2_000;
  * middle keeps its connections open and silent.
  */
 const cutBaseMs = 2_000;
+/** How long one request for an outcome waits for it, ms, before another connection is tried. */
+const outcomeWaitMs = 5_000;
+/** The least time between two such requests, ms, whatever stands between and answers at once. */
+const outcomePauseMs = 250;
 /** What an `Idempotency-Key` header can carry. */
 const idForm = /^[\x21-\x7e]{1,255}$/;
 
@@ -32,7 +37,7 @@ export interface CallerOptions extends Pick<AttemptOptions, "base" | "fetch" | "
 }
 
 /** One call, with all its attempts. */
-interface Request extends Pick<AttemptOptions, "target" | "input"> {
+interface Request extends Pick<AttemptOptions, "target" | "input" | "way"> {
   /** The caller's own idempotency key. */
   readonly id: string | undefined;
   readonly deadline: number;
@@ -47,17 +52,56 @@ export class Caller {
     this.#keys = new TimedKeys(options.platform);
   }
 
-  async call(target: Target, input: unknown, { timeout, id }: CallOptions): Promise<unknown> {
-    const name = `${target.service}.${target.name}`;
+  /** Resolves with the output. */
+  call(target: Target, input: unknown, options: CallOptions): Promise<unknown> {
+    return this.#request({ kind: "call" }, target, input, options);
+  }
+
+  /** Resolves with the id of the outcome, when the durable command is accepted. */
+  async send(target: Target, input: unknown, options: CallOptions): Promise<string> {
+    return (await this.#request({ kind: "send" }, target, input, options)) as string;
+  }
+
+  /** Waits for the outcome of a durable command; starts nothing. */
+  async outcome(target: Target, id: string, { timeout }: Pick<CallOptions, "timeout">): Promise<unknown> {
+    const name = nameOf(target);
+    if (typeof id !== "string" || !isOutcomeOf(id, target)) {
+      throw new SynodError("invalid_argument", `${JSON.stringify(id)} is not the id of an outcome of ${name}`);
+    }
+    const deadline = this.#deadline(name, timeout);
+    const request: Request = { target, way: { kind: "outcome", id }, input: undefined, id: undefined, deadline };
+    for (let failures = 0; ; ) {
+      const asked = this.#options.platform.monotonic();
+      const answer = await this.#attempt(request, undefined, null, outcomeWaitMs);
+      if (answer.kind === "value") return answer.value;
+      if (answer.kind === "accepted") {
+        failures = 0;
+        if (!(await this.#wait(asked + outcomePauseMs, deadline))) throw notFinished(name);
+        continue;
+      }
+      const { error } = answer;
+      if (error.declared || !error.retryable) throw error;
+      failures += 1;
+      if (!(await this.#pause(failures, error, deadline))) throw error;
+    }
+  }
+
+  async #request(way: Way, target: Target, input: unknown, { timeout, id }: CallOptions): Promise<unknown> {
+    const name = nameOf(target);
     const text = input === undefined ? undefined : encodeJson(input, `the input of ${name}`);
-    const timeoutMs =
-      timeout === undefined ? this.#options.timeoutMs : parseDuration(timeout, `the timeout of ${name}`);
-    if (timeoutMs === 0) throw new SynodError("invalid_argument", `the timeout of ${name} must be more than 0`);
+    const deadline = this.#deadline(name, timeout);
     if (id !== undefined && !idForm.test(id)) {
       const message = `the id of ${name} must be 1 to 255 visible ASCII characters, without spaces`;
       throw new SynodError("invalid_argument", message);
     }
-    return await this.#repeat({ target, input: text, id, deadline: this.#options.platform.monotonic() + timeoutMs });
+    return await this.#repeat({ target, way, input: text, id, deadline });
+  }
+
+  #deadline(name: string, timeout: CallOptions["timeout"]): number {
+    const timeoutMs =
+      timeout === undefined ? this.#options.timeoutMs : parseDuration(timeout, `the timeout of ${name}`);
+    if (timeoutMs === 0) throw new SynodError("invalid_argument", `the timeout of ${name} must be more than 0`);
+    return this.#options.platform.monotonic() + timeoutMs;
   }
 
   async #repeat(request: Request): Promise<unknown> {
@@ -69,8 +113,9 @@ export class Caller {
     for (let attempts = 1; ; attempts++) {
       const answer = await this.#attempt(request, idempotencyKey, repeatable ? attempts : null);
       const corrected = answer.time !== undefined && this.#keys.learn(answer.time);
-      if (answer.kind === "value" || answer.error.declared) this.#options.budget.answered();
+      if (answer.kind !== "error" || answer.error.declared) this.#options.budget.answered();
       if (answer.kind === "value") return answer.value;
+      if (answer.kind === "accepted") return answer.id;
       const { error } = answer;
       if (error.declared) throw error;
       if (corrected && id === undefined && attempts === 1 && isRefusedKey(error)) {
@@ -87,11 +132,24 @@ export class Caller {
   }
 
   /** `attempts` counts those of a call that may be repeated while an answer is missing. */
-  #attempt({ target, input, deadline }: Request, idempotencyKey: string | undefined, attempts: number | null) {
+  #attempt(
+    { target, way, input, deadline }: Request,
+    idempotencyKey: string | undefined,
+    attempts: number | null,
+    waitMaxMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<Answer> {
     const { base, fetch, headers, platform } = this.#options;
-    const remainingMs = Math.max(0, deadline - platform.monotonic());
+    const remainingMs = Math.min(waitMaxMs, Math.max(0, deadline - platform.monotonic()));
     const cutMs = attempts === null ? remainingMs : Math.min(remainingMs, cutBaseMs * 2 ** (attempts - 1));
-    return attempt({ base, fetch, headers, platform, target, input, idempotencyKey, remainingMs, cutMs });
+    return attempt({ base, fetch, headers, platform, target, way, input, idempotencyKey, remainingMs, cutMs });
+  }
+
+  /** Waits until then; false when the deadline comes first. */
+  async #wait(until: number, deadline: number): Promise<boolean> {
+    const { platform } = this.#options;
+    const waitMs = Math.min(until, deadline) - platform.monotonic();
+    if (waitMs > 0) await new Promise<void>((resolve) => platform.after(waitMs, resolve));
+    return this.#isBefore(deadline);
   }
 
   /** Waits before a repeat; false when there is no time for one. */
@@ -107,6 +165,15 @@ export class Caller {
   #isBefore(deadline: number): boolean {
     return this.#options.platform.monotonic() < deadline;
   }
+}
+
+function nameOf({ service, name }: Target): string {
+  return `${service}.${name}`;
+}
+
+function notFinished(name: string): SynodError {
+  const message = `${name} has not finished in this time: it goes on, and its outcome can be asked for again`;
+  return new SynodError("deadline_exceeded", message, { outcome: "unknown", retryable: true });
 }
 
 /** A timed key that is too old or lies in the future, among others; the call did not happen. */

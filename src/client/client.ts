@@ -5,8 +5,9 @@ import type { AnyInterface } from "../service/model.ts";
 import { type Duration, parseDuration } from "../values/durations.ts";
 import { Caller } from "./caller.ts";
 import { type Platform, platform } from "./platform.ts";
-import type { FetchFunction } from "./request.ts";
+import type { FetchFunction, Target } from "./request.ts";
 import { RetryBudget } from "./retry-budget.ts";
+import type { OutcomeOptions, Outcomes, Sends } from "./sent.ts";
 
 /** Timeout of a call that names none, ms. */
 const timeoutDefaultMs = 10_000;
@@ -57,6 +58,13 @@ export interface Client {
    * declared errors are typed.
    */
   to<I extends AnyInterface>(callee: I, ...address: Address<I>): Operations<I>;
+  /**
+   * The durable commands of a keyed interface, without waiting for their end: each resolves when it is accepted, and
+   * from then on it will be done. Repeated, as calls are, under one idempotency key.
+   */
+  send<I extends AnyInterface>(callee: I, ...address: Address<I>): Sends<I>;
+  /** What became of durable commands, by the ids that `send` gave, in this program or another one. Starts nothing. */
+  outcome<I extends AnyInterface>(callee: I, options?: OutcomeOptions): Outcomes<I>;
 }
 
 /**
@@ -95,7 +103,11 @@ export function clientOn(platform: Platform, url: string, options: ClientOptions
     budget: new RetryBudget(platform),
     platform,
   });
-  return { to: (callee, ...address) => operationsOf(caller, callee, address) };
+  return {
+    to: (callee, ...address) => operationsOf(caller, callee, address),
+    send: (callee, ...address) => sendsOf(caller, callee, address),
+    outcome: (callee, options) => outcomesOf(caller, callee, options ?? {}),
+  };
 }
 
 /** The part of the address that stands before `/{service}`. */
@@ -121,15 +133,45 @@ function operationsOf<I extends AnyInterface>(caller: Caller, callee: I, address
   const operations: Record<string, unknown> = {};
   for (const [name, operation] of Object.entries(callee.operations)) {
     const target = { service: callee.name, key, name, operation };
-    const call = (input?: unknown): Promise<unknown> => caller.call(target, input, options);
-    const safe = (input?: unknown): Promise<unknown> =>
-      call(input).then(
-        (value) => ({ ok: true, value }),
-        (error: unknown) => ({ ok: false, error }),
-      );
-    operations[name] = Object.assign(call, { safe });
+    operations[name] = withSafe((input?: unknown) => caller.call(target, input, options));
   }
   return operations as Operations<I>;
+}
+
+function sendsOf<I extends AnyInterface>(caller: Caller, callee: I, address: readonly unknown[]): Sends<I> {
+  const key = keyOf(callee, address[0]);
+  const options = (address[1] ?? {}) as CallOptions;
+  const sends: Record<string, unknown> = {};
+  for (const target of durableTargets(callee, key)) {
+    sends[target.name] = async (input?: unknown): Promise<unknown> => {
+      const id = await caller.send(target, input, options);
+      return { id, outcome: withSafe((waiting: OutcomeOptions = {}) => caller.outcome(target, id, waiting)) };
+    };
+  }
+  return sends as Sends<I>;
+}
+
+function outcomesOf<I extends AnyInterface>(caller: Caller, callee: I, options: OutcomeOptions): Outcomes<I> {
+  const outcomes: Record<string, unknown> = {};
+  for (const target of durableTargets(callee, undefined)) {
+    outcomes[target.name] = withSafe((id: string) => caller.outcome(target, id, options));
+  }
+  return outcomes as Outcomes<I>;
+}
+
+function durableTargets({ name: service, operations }: AnyInterface, key: string | undefined): readonly Target[] {
+  const durable = Object.entries(operations).filter(([, operation]) => operation.durable);
+  return durable.map(([name, operation]) => ({ service, key, name, operation }));
+}
+
+/** A call that throws, and beside it one that returns what it would have thrown. */
+function withSafe<Argument>(call: (argument: Argument) => Promise<unknown>): unknown {
+  const safe = (argument: Argument): Promise<unknown> =>
+    call(argument).then(
+      (value) => ({ ok: true, value }),
+      (error: unknown) => ({ ok: false, error }),
+    );
+  return Object.assign(call, { safe });
 }
 
 function keyOf({ name }: AnyInterface, key: unknown): string {

@@ -6,3 +6,4 @@
  */
 export { SynodError } from "../errors.ts";
 export { type Client, type ClientOptions, connect } from "./client.ts";
+export type { Accepted, OutcomeCall, OutcomeOptions, Outcomes, Sends } from "./sent.ts";

@@ -1,7 +1,7 @@
 /** One attempt: one HTTP request, and its answer as a value, a declared error or a failure. */
 import { SynodError } from "../errors.ts";
 import type { AnyOperation } from "../service/model.ts";
-import { type Answer, answerOf } from "./answer.ts";
+import { type Answer, answerOf, outcomesPath } from "./answer.ts";
 import type { Platform } from "./platform.ts";
 
 /** The part of `fetch` that the client library uses. */
@@ -16,6 +16,9 @@ export interface Target {
   readonly operation: AnyOperation;
 }
 
+/** `call`: for the output. `send`: a durable command, until it is accepted. `outcome`: what became of one. */
+export type Way = { readonly kind: "call" | "send" } | { readonly kind: "outcome"; readonly id: string };
+
 export interface AttemptOptions {
   /** URL of the system, without a slash at its end. */
   readonly base: string;
@@ -23,6 +26,7 @@ export interface AttemptOptions {
   readonly headers: () => Readonly<Record<string, string>>;
   readonly platform: Platform;
   readonly target: Target;
+  readonly way: Way;
   /** JSON text. */
   readonly input: string | undefined;
   readonly idempotencyKey: string | undefined;
@@ -60,24 +64,27 @@ export async function attempt(options: AttemptOptions): Promise<Answer> {
 class Late extends Error {}
 
 async function exchange(options: AttemptOptions, headers: Headers, signal: AbortSignal): Promise<Answer> {
-  const { fetch, target, input } = options;
+  const { fetch, target, input, way } = options;
   // No redirect is followed: it would make another request of a POST, or send it where nobody meant it to go.
-  const init = { method: "POST", headers, signal, redirect: "manual" } as const;
+  const method = way.kind === "outcome" ? "GET" : "POST";
+  const init = { method, headers, signal, redirect: "manual" } as const;
   const response = await fetch(urlOf(options), input === undefined ? init : { ...init, body: input });
-  return answerOf(response, await response.text(), target);
+  return answerOf(response, await response.text(), target, way.kind);
 }
 
-function urlOf({ base, target: { service, key, name } }: AttemptOptions): string {
+function urlOf({ base, target: { service, key, name }, way }: AttemptOptions): string {
+  if (way.kind === "outcome") return `${base}${outcomesPath}${way.id}`;
   const path = key === undefined ? [service, name] : [service, key, name];
   return `${base}/${path.map(encodeURIComponent).join("/")}`;
 }
 
 /** The user's headers and the client's own, which go before; or why there are none. */
-function headersOf({ headers, input, idempotencyKey, remainingMs }: AttemptOptions): Headers | SynodError {
+function headersOf({ headers, way, input, idempotencyKey, remainingMs }: AttemptOptions): Headers | SynodError {
   try {
     const all = new Headers(headers());
     const toldMs = Math.max(1, remainingMs - Math.min(returnMaxMs, remainingMs * returnShare));
     all.set("request-timeout", (toldMs / 1_000).toFixed(3));
+    if (way.kind === "send") all.set("prefer", "respond-async");
     if (input !== undefined) all.set("content-type", "application/json");
     if (idempotencyKey !== undefined) all.set("idempotency-key", idempotencyKey);
     return all;

@@ -8,6 +8,8 @@ import type { NodeMeters } from "../admin/target.ts";
 import type { SynodErrorOptions } from "../errors.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+import type { WorkAction } from "../runtime/operators.ts";
+import type { WorkDetails, WorkPage, WorkQuery } from "../runtime/pending-work.ts";
 
 /** An inbound adapter of the system, as far as a supervisor must know it. */
 export interface AdapterFacts {
@@ -43,6 +45,10 @@ export interface Questions {
   meters: { readonly ask: undefined; readonly answer: NodeMeters };
   inspect: { readonly ask: { readonly service: string; readonly key: string }; readonly answer: EntityInspection };
   call: { readonly ask: GatewayCall; readonly answer: GatewayReply };
+  work: { readonly ask: WorkQuery; readonly answer: WorkPage };
+  workDetails: { readonly ask: { readonly id: string }; readonly answer: WorkDetails };
+  /** The node passes it on to the owner. */
+  operate: { readonly ask: { readonly id: string; readonly action: WorkAction }; readonly answer: null };
   /** Whether the node's event loop still turns. */
   ping: { readonly ask: undefined; readonly answer: null };
   /** Takes no new calls from outside; answers when those that came in are answered, or the time is over. */

@@ -5,10 +5,12 @@
  */
 import { flushCompileCache } from "node:module";
 import type { Server } from "node:net";
+import { setPriority } from "node:os";
 import { createLog, type LogOptions } from "../adapters/log/pino.ts";
 import { tcpNetwork } from "../adapters/tcp/network.ts";
 import { SynodError } from "../errors.ts";
 import type { ConnectionHandle, ListenTarget } from "../ports/gateway.ts";
+import { withoutLoadControl } from "../runtime/limits.ts";
 import { describeService } from "../service/description.ts";
 import type { AnySystem } from "../service/model.ts";
 import { toErrorFacts } from "./error-facts.ts";
@@ -27,6 +29,16 @@ export interface NodeProcessArguments {
   /** For a drain that nobody asked for, because the supervisor is gone. */
   readonly drainMs: number;
   readonly log: Pick<LogOptions, "format" | "level">;
+  /** How it is run to be measured; as in production when absent. */
+  readonly measured?: MeasuredConduct;
+}
+
+/** What differs in a node that is being measured. */
+export interface MeasuredConduct {
+  /** False: nothing is turned away before its deadline, to see what load control is for. */
+  readonly loadControl: boolean;
+  /** How far behind the load it stands when both want the same processor: 0 to 19, as `nice` has it. */
+  readonly niceness: number;
 }
 
 const anyLoopbackPort = "127.0.0.1:0";
@@ -54,6 +66,8 @@ process.on("message", (message: ToNode, handle?: Server) => {
   receive(message, handle).catch(fail);
 });
 
+// Before any thread is made: each takes it over from the one that makes it.
+if (settings.measured) setPriority(settings.measured.niceness);
 await load().catch(fail);
 
 async function load(): Promise<void> {
@@ -97,6 +111,7 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
     log,
     adapters: system.adapters,
     listen,
+    ...(settings.measured?.loadControl === false && { limits: withoutLoadControl }),
     onJoined: (incarnation) => tell({ type: "joined", incarnation }),
   });
   starting = opening.then(
@@ -148,6 +163,12 @@ const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Question
   meters: async () => serving().meters(),
   inspect: ({ service, key }) => serving().node.inspect(service, key),
   call: (call) => serving().node.gateway.call(call),
+  work: (query) => serving().node.work(query),
+  workDetails: ({ id }) => serving().node.workDetails(id),
+  operate: async ({ id, action }) => {
+    await serving().node.operate(id, action);
+    return null;
+  },
   ping: async () => null,
   closeDoors: async ({ drainMs }) => {
     await hosted?.closeDoors(drainMs);

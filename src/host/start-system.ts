@@ -24,7 +24,7 @@ import { parseStoreUrl } from "./store-location.ts";
  * ```
  */
 export interface StartOptions {
-  /** Store URL: `memory:` (the default), which ends with the process, or `sqlite:PATH`. */
+  /** Store URL: `memory:` (the default), which ends with the process, `sqlite:PATH` or `postgres://…`. */
   readonly store?: string;
   /** Whether the system's adapters listen, each at its own address. Default false: only `to` calls. */
   readonly adapters?: boolean;

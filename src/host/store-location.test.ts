@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { test } from "node:test";
-import { besideStore, openStore, parseStoreUrl, storeUrl } from "./store-location.ts";
+import { besideStore, openStore, parseStoreUrl, storeName, storeUrl } from "./store-location.ts";
 
 test("without a URL the store is a file of the system's name in .synod", () => {
   assert.deepEqual(parseStoreUrl(undefined, "bank"), { kind: "sqlite", path: resolve(".synod/bank.db") });
@@ -14,10 +14,21 @@ test("a store URL is read and written back", () => {
 
 test("what is no store URL is refused in one sentence", () => {
   assert.throws(() => parseStoreUrl("sqlite:", "bank"), /names no file: write sqlite:PATH/);
-  assert.throws(() => parseStoreUrl("postgres://localhost/bank", "bank"), /PostgreSQL stores are not supported yet/);
   for (const url of ["bank.db", "", "memory:x", "mysql://x"]) {
     assert.throws(() => parseStoreUrl(url, "bank"), /is no store URL: write sqlite:PATH/);
   }
+});
+
+test("the password of a store is for those who open it, and for nobody who reads its name", () => {
+  const url = "postgres://synod:se%2Fcret@db1,db2:5433/shop?sslmode=require&schema=bank";
+  const location = parseStoreUrl(url, "bank");
+  assert.equal(storeUrl(location), url);
+  assert.equal(storeName(location), "postgres://db1,db2:5433/shop");
+  assert.equal(besideStore(location, "bank"), resolve(".synod/bank"));
+  assert.equal(
+    besideStore(parseStoreUrl("postgresql://localhost/x", "my-bank"), "my-bank"),
+    resolve(".synod/synod_my_bank"),
+  );
 });
 
 test("the supervisor's files lie beside the store and carry its name", () => {

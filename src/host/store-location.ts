@@ -4,18 +4,22 @@
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { createMemoryDatabase, openMemoryStore } from "../adapters/memory/store.ts";
+import { type PostgresLocation, readPostgresUrl } from "../adapters/postgres/location.ts";
 import { openSqliteStore } from "../adapters/sqlite/store.ts";
 import { systemRandom } from "../adapters/system/random.ts";
 import { SynodError } from "../errors.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 
-export type StoreLocation = { readonly kind: "memory" } | { readonly kind: "sqlite"; readonly path: string };
+export type StoreLocation =
+  | { readonly kind: "memory" }
+  | { readonly kind: "sqlite"; readonly path: string }
+  | (PostgresLocation & { readonly kind: "postgres"; readonly url: string });
 
 /** Where the files of a system lie that are not told to lie elsewhere. */
 export const defaultFolder = ".synod";
 
-/** `sqlite:PATH` or `memory:`; without a URL `sqlite:.synod/NAME.db`. */
+/** `sqlite:PATH`, `postgres://…` or `memory:`; without a URL `sqlite:.synod/NAME.db`. */
 export function parseStoreUrl(url: string | undefined, system: string): StoreLocation {
   if (url === undefined) return { kind: "sqlite", path: resolve(defaultFolder, `${system}.db`) };
   const [scheme, rest = ""] = split(url);
@@ -23,24 +27,48 @@ export function parseStoreUrl(url: string | undefined, system: string): StoreLoc
   if (scheme === "sqlite" && rest !== "") return { kind: "sqlite", path: resolve(rest) };
   if (scheme === "sqlite") throw invalid(`The store URL "${url}" names no file: write sqlite:PATH.`);
   if (scheme === "postgres" || scheme === "postgresql") {
-    throw new SynodError("unimplemented", "PostgreSQL stores are not supported yet: use sqlite:PATH.");
+    return { kind: "postgres", url, ...readPostgresUrl(url, system) };
   }
-  throw invalid(`"${url}" is no store URL: write sqlite:PATH, or memory: for a store that ends with the process.`);
+  const choice = "write sqlite:PATH, postgres://…, or memory: for a store that ends with the process";
+  throw invalid(`"${url}" is no store URL: ${choice}.`);
 }
 
+/** By which another process finds the store; may hold a password. */
 export function storeUrl(location: StoreLocation): string {
+  if (location.kind === "postgres") return location.url;
   return location.kind === "memory" ? "memory:" : `sqlite:${location.path}`;
+}
+
+/** The store for people to read: never with a password. */
+export function storeName(location: StoreLocation): string {
+  return location.kind === "postgres" ? location.name : storeUrl(location);
 }
 
 /** A new connection to the store at that place; a `memory:` store is a new one each time. */
 export async function openStore(location: StoreLocation, system: string, log?: Log): Promise<Store> {
   if (location.kind === "memory") return openMemoryStore(createMemoryDatabase({ system, random: systemRandom }));
-  return await openSqliteStore({ path: location.path, system, ...(log && { log }) });
+  if (location.kind === "sqlite") return await openSqliteStore({ path: location.path, system, ...(log && { log }) });
+  const { openPostgresStore } = await postgresAdapter();
+  return await openPostgresStore({ url: location.url, system, ...(log && { log }) });
+}
+
+/** Loaded when it is wanted, because its client is there only where somebody has installed it. */
+async function postgresAdapter(): Promise<typeof import("../adapters/postgres/store.ts")> {
+  try {
+    return await import("../adapters/postgres/store.ts");
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
+    if (!isMissing) throw error;
+    const message = "A store on PostgreSQL needs the package pg beside synod: run `npm install pg`.";
+    throw new SynodError("failed_precondition", message, { cause: error });
+  }
 }
 
 /** The path, without its ending, of the files that a supervisor keeps beside the store. */
 export function besideStore(location: StoreLocation, system: string): string {
   if (location.kind === "memory") return resolve(defaultFolder, system);
+  // Of the store's schema, because the same system may run on another store in this folder.
+  if (location.kind === "postgres") return resolve(defaultFolder, location.schema);
   return join(dirname(location.path), basename(location.path).replace(/\.(db|sqlite3?)$/, ""));
 }
 

@@ -18,9 +18,10 @@ import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
 import type { Question, Questions, SystemFacts } from "./messages.ts";
+import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
 import { PlannedWork } from "./planned-work.ts";
-import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeUrl } from "./store-location.ts";
+import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeName, storeUrl } from "./store-location.ts";
 import { type NodeState, SupervisedNode } from "./supervised-node.ts";
 import { pause, within } from "./within.ts";
 
@@ -41,11 +42,14 @@ export interface SupervisorOptions {
   readonly quietStdout: boolean;
   /** How long a node that serves may give no sign of life before it is killed. Default 20 s. */
   readonly silenceMaxMs?: number;
+  /** How its nodes are run to be measured. */
+  readonly measured?: MeasuredConduct;
 }
 
 /** What a prepared supervisor has taken hold of. */
 export interface SupervisedPlace {
   readonly system: SystemFacts;
+  /** For people to read. */
   readonly store: string;
   /** The path, without its ending, of files beside the store. */
   readonly beside: string;
@@ -118,7 +122,7 @@ export class Supervisor {
       const system = await this.#loaded.promise;
       const location = parseStoreUrl(this.#options.store, system.name);
       const beside = besideStore(location, system.name);
-      this.#place = { system, store: storeUrl(location), beside, location };
+      this.#place = { system, store: storeName(location), beside, location };
       if (location.kind === "memory") {
         this.#options.log.warn(
           "the store is in memory: one node runs, and everything is lost when it ends, crashes included",
@@ -210,9 +214,9 @@ export class Supervisor {
   }
 
   #supervise(id: string): SupervisedNode {
-    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs } = this.#options;
+    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs, measured } = this.#options;
     return new SupervisedNode({
-      settings: { node: id, systemFile, drainMs, log: nodeLog },
+      settings: { node: id, systemFile, drainMs, log: nodeLog, ...(measured && { measured }) },
       quietStdout,
       log,
       silenceMaxMs,
@@ -230,7 +234,7 @@ export class Supervisor {
       node.child.tell({ type: "hold", host, port }, handle);
       node.child.tell({ type: "listen", adapter, host, port }, handle);
     }
-    node.start(this.#place!.store, this.#nodes.filter(({ runs }) => runs).length);
+    node.start(storeUrl(this.#place!.location), this.#nodes.filter(({ runs }) => runs).length);
   }
 
   #served(node: SupervisedNode, urls: readonly string[]): void {

@@ -6,6 +6,7 @@
 import type { Outcome, Violation } from "../errors.ts";
 import type { GoneSignal } from "../values/gone.ts";
 import type { Priority } from "../values/priority.ts";
+import type { JsonSchema } from "../values/schema-values.ts";
 import type { Log } from "./log.ts";
 import type { Traffic } from "./meters.ts";
 
@@ -62,8 +63,8 @@ export type GatewayReply =
   | { readonly ok: true; readonly output: string | undefined; readonly replayed: boolean }
   | { readonly ok: false; readonly error: GatewayError; readonly replayed: boolean };
 
-/** A JSON Schema (draft 2020-12), or `undefined` where the user's schema cannot say one. */
-export type JsonSchema = Record<string, unknown>;
+/** Where a schema of the user's cannot be said as JSON Schema, it is `undefined` below. */
+export type { JsonSchema };
 
 /** An operation as the outside world sees it. */
 export interface OperationDescription {

@@ -26,8 +26,8 @@ import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
 import { findRecord } from "./record-lookup.ts";
-import { leaseRanOut, lost, moving, refusal, unknownOutcome } from "./refusals.ts";
-import { decodeRecorded, failed, failure, isRecorded, succeeded } from "./replies.ts";
+import { leaseRanOut, lost, moving, refusal, tooLate, unknownOutcome } from "./refusals.ts";
+import { decodeRecorded, failed, failure, isRecorded, succeeded, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import { absent, loadSnapshot, type Snapshot } from "./snapshot.ts";
 
@@ -141,6 +141,8 @@ export class Activation implements Passivable {
     const found = this.#mailbox.knows(id) ? "absent" : await findRecord(this.options, this.name, pending);
     // It may have come, or have finished, meanwhile.
     if (this.#dropped !== null) return lost(this.#dropped, true);
+    const late = tooLate(invocation, this.options.environment.clock.monotonic());
+    if (late !== undefined) return { reply: withOutcome(late, "unknown") };
     const known = this.options.environment.records.get(this.options.shard.nameOfRecord(id)) !== undefined;
     if (this.#mailbox.knows(id) || known) return this.command(invocation);
     if (found === "failed" || found === "damaged")

@@ -56,6 +56,11 @@ export class NodeGateway implements Gateway {
     return this.#callsInFlight;
   }
 
+  /** Bytes of the inputs of calls in flight. */
+  get inputBytes(): number {
+    return this.#inputBytes;
+  }
+
   isHostedElsewhere(service: string): boolean {
     return !this.#services.has(service) && this.#router.hostedElsewhere(service).length > 0;
   }

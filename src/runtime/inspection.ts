@@ -5,6 +5,7 @@ import type { Environment } from "./environment.ts";
 import type { Membership } from "./membership.ts";
 import type { EntityInspection } from "./node.ts";
 import { checkKey } from "./outgoing.ts";
+import { readEntityWork } from "./pending-work.ts";
 import type { Shards } from "./shards.ts";
 
 export async function inspectEntity(
@@ -20,9 +21,12 @@ export async function inspectEntity(
     throw new SynodError("invalid_argument", `${serviceName} is stateless: it has no entities`);
   }
   const shard = shards.ofKey(service, checkKey(service.interface, key));
-  const [result] = await environment.store.read([{ kind: "entity", shard: shard.id, key }]);
-  if (result?.kind === "corrupt") throw result.error;
-  const row: EntityRow | null = result?.kind === "entity" ? result.row : null;
+  const [result, work] = await Promise.all([
+    environment.reader.read({ kind: "entity", shard: shard.id, key }),
+    readEntityWork(environment, shard.id, key),
+  ]);
+  if (result.kind === "corrupt") throw result.error;
+  const row: EntityRow | null = result.kind === "entity" ? result.row : null;
   const ownership = membership.view.shards.find(
     (candidate) => candidate.shard.service === serviceName && candidate.shard.number === shard.id.number,
   );
@@ -39,5 +43,6 @@ export async function inspectEntity(
     state: row === null ? service.state.initial(key) : JSON.parse(row.state),
     active: activation !== undefined,
     queued: activation?.queued ?? 0,
+    work,
   };
 }

@@ -100,6 +100,18 @@ export interface NodeLimits {
   readonly load: Partial<LoadLimits>;
 }
 
+const endless = 1e6;
+
+/** Limits with which everybody gets in and nobody is turned away before his deadline: to see what load control is for. */
+export const withoutLoadControl: Partial<NodeLimits> = {
+  callsInFlightMax: endless,
+  mailboxLengthMax: endless,
+  load: {
+    ...{ slotsFirst: endless, slotsMin: endless, slotsMax: endless, queueLengthMax: endless },
+    ...{ burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9 },
+  },
+};
+
 export const defaultLimits: NodeLimits = {
   leaseTtlMs: 2_000,
   leaseMarginMs: 200,

@@ -179,7 +179,7 @@ export class NodeLoad {
     const { signal } = call.invocation;
     return new Promise((resolve) => {
       const onAbort = (): void => {
-        this.control.withdraw(call);
+        this.control.withdraw(call, this.#clock.monotonic());
         call.refuse(failed(new SynodError("cancelled", "its caller had gone before it started")));
       };
       const settle = (result: T | Promise<T>): void => {

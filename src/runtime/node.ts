@@ -17,6 +17,7 @@ import { EntityMemory } from "./entity-memory.ts";
 import { type Environment, newCounters, within } from "./environment.ts";
 import { NodeGateway } from "./gateway.ts";
 import { Handoffs } from "./handoffs.ts";
+import { holdingsOf, type NodeHoldings } from "./holdings.ts";
 import { InboundCalls } from "./inbound-calls.ts";
 import { inspectEntity } from "./inspection.ts";
 import type { Invocation } from "./invocation.ts";
@@ -26,11 +27,18 @@ import { Links } from "./links/links.ts";
 import type { LinkStatistics } from "./links/statistics.ts";
 import { type LoadStatus, NodeLoad } from "./load.ts";
 import { Membership } from "./membership.ts";
-import { type MessagesPage, type MessagesQuery, readMessages } from "./messages/messages-page.ts";
 import { NodeMessages } from "./messages/node-messages.ts";
 import { OperationMeters } from "./operation-meters.ts";
-import { Operators, type WorkOperation } from "./operators.ts";
+import { Operators, type WorkAction } from "./operators.ts";
 import { PeerCalls } from "./peer-calls.ts";
+import {
+  type EntityWorkReport,
+  readWork,
+  readWorkDetails,
+  type WorkDetails,
+  type WorkPage,
+  type WorkQuery,
+} from "./pending-work.ts";
 import { Reader } from "./reader.ts";
 import { RecordCache } from "./record-cache.ts";
 import { Resumption } from "./resumption.ts";
@@ -124,17 +132,21 @@ export interface EntityInspection {
   readonly state: unknown;
   readonly active: boolean;
   readonly queued: number;
+  readonly work: EntityWorkReport;
 }
 
 export interface RunningNode {
   readonly incarnation: number;
   readonly gateway: Gateway;
   status(): NodeStatus;
+  /** What it holds of everything that has a bound. */
+  holdings(): NodeHoldings;
   inspect(service: string, key: string): Promise<EntityInspection>;
+  /** Durable commands and messages that are not finished, whoever owns them. */
+  work(query: WorkQuery): Promise<WorkPage>;
+  workDetails(id: string): Promise<WorkDetails>;
   /** Has a durable command or a message tried again, or takes it out, at whichever node owns it. */
-  operate(operation: WorkOperation): Promise<void>;
-  /** Messages of a service that wait or are parked, wherever they are owned. */
-  messages(query: MessagesQuery): Promise<MessagesPage>;
+  operate(id: string, action: WorkAction): Promise<void>;
   /** Looks at the membership now, because somebody knows that it has changed. */
   refresh(): void;
   /** Hands its shards to other members, if there are any, for `drainMs` at the most; goes on serving meanwhile. */
@@ -220,7 +232,7 @@ class Node implements RunningNode {
     const dispatch = async (invocation: Invocation): Promise<GatewayReply> => this.#router.dispatch(invocation);
     const runHere = (invocation: Invocation): Promise<GatewayReply> => this.#router.runHere(invocation);
     this.#messages = new NodeMessages({ environment, shards, committer, dispatch, runHere });
-    this.#operators = new Operators({ environment, shards, membership, peers, activate });
+    this.#operators = new Operators({ environment, shards, membership, peers, committer, activate });
     this.#inbound = new InboundCalls({ environment, membership, router: this.#router, operators: this.#operators });
     const tell = (incarnation: number): void => void peers.tellReleased(incarnation);
     this.#handoffs = new Handoffs({ environment, shards, membership, committer, tell });
@@ -272,6 +284,10 @@ class Node implements RunningNode {
     };
   }
 
+  holdings(): NodeHoldings {
+    return holdingsOf(this.#environment, this.#shards, this.gateway);
+  }
+
   #breakers(): readonly BreakerStatus[] {
     return this.#membership.view.members.flatMap(({ node, incarnation }) =>
       Object.entries(this.#peers.conduct.breakersOf(incarnation)).map(([service, state]) => ({
@@ -305,12 +321,16 @@ class Node implements RunningNode {
     return inspectEntity(this.#environment, this.#shards, this.#membership, service, key);
   }
 
-  operate(operation: WorkOperation): Promise<void> {
-    return this.#operators.operate(operation);
+  work(query: WorkQuery): Promise<WorkPage> {
+    return readWork(this.#environment, query);
   }
 
-  messages(query: MessagesQuery): Promise<MessagesPage> {
-    return readMessages(this.#environment, query);
+  workDetails(id: string): Promise<WorkDetails> {
+    return readWorkDetails(this.#environment, id);
+  }
+
+  operate(id: string, action: WorkAction): Promise<void> {
+    return this.#operators.operateOn(id, action);
   }
 
   stop(drainMs: number): Promise<void> {

@@ -5,12 +5,16 @@
 import { SynodError } from "../errors.ts";
 import type { ShardId } from "../ports/store.ts";
 import type { Activation } from "./activation.ts";
+import type { Committer } from "./committer.ts";
 import type { Environment } from "./environment.ts";
 import type { Membership } from "./membership.ts";
 import type { PeerCalls } from "./peer-calls.ts";
+import { findWork, idOf } from "./pending-work.ts";
 import { toError } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
+
+export type WorkAction = "retry" | "drop";
 
 /** One durable command or message, and what is to be done with it. */
 export interface WorkOperation {
@@ -18,7 +22,7 @@ export interface WorkOperation {
   readonly shard: ShardId;
   /** In the shard's session. */
   readonly number: number;
-  readonly action: "retry" | "drop";
+  readonly action: WorkAction;
 }
 
 export interface OperatorsOptions {
@@ -26,6 +30,7 @@ export interface OperatorsOptions {
   readonly shards: Shards;
   readonly membership: Membership;
   readonly peers: PeerCalls;
+  readonly committer: () => Committer;
   /** Undefined when there is no room in memory. */
   readonly activate: (shard: Shard, key: string) => Activation | undefined;
 }
@@ -35,6 +40,12 @@ export class Operators {
 
   constructor(options: OperatorsOptions) {
     this.#options = options;
+  }
+
+  /** By the id that lists of pending work give. */
+  async operateOn(id: string, action: WorkAction): Promise<void> {
+    const { box, shard, number } = await findWork(this.#options.environment, id);
+    await this.operate({ kind: box === "inbox" ? "item" : "message", shard, number, action });
   }
 
   /** Here, if this node owns the shard, and else at its owner. */
@@ -54,7 +65,9 @@ export class Operators {
     if (kind === "message") return shard.messages!.outbox.operate(number, action);
     const result = await environment.reader.read({ kind: "inbox", shard: id, after: number - 1, limit: 1 });
     if (result.kind === "corrupt") throw result.error;
-    const [item] = result.kind === "inbox" ? result.page.rows : [];
+    const { rows, damaged } = result.kind === "inbox" ? result.page : { rows: [], damaged: [] };
+    if (damaged[0]?.at === number) return this.#operateOnDamaged(shard, number, action);
+    const [item] = rows;
     if (item?.number !== number) {
       throw new SynodError(
         "not_found",
@@ -65,6 +78,18 @@ export class Operators {
     if (activation === undefined) throw ownerMissing(id);
     await activation.loaded;
     await activation.inbox.operate(number, action);
+  }
+
+  /** Its entity cannot be loaded while the row is there, and nobody can tell which entity that is. */
+  async #operateOnDamaged(shard: Shard, number: number, action: WorkAction): Promise<void> {
+    if (action === "retry") {
+      const message = `${idOf(shard.id, number)} does not match its checksum: it can only be dropped`;
+      throw new SynodError("data_loss", message);
+    }
+    const write = { shard: shard.id, epoch: shard.epoch, itemsDropped: [number] };
+    const { outcome, error } = await this.#options.committer().progress(write);
+    if (outcome !== "durable") throw error ?? ownerMissing(shard.id);
+    shard.session.settle(number);
   }
 }
 

@@ -6,6 +6,7 @@ import type { StateAccess } from "./handler-context.ts";
 import { HandlerRun } from "./handler-run.ts";
 import { type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { tooLate } from "./refusals.ts";
 import { failure } from "./replies.ts";
 import { frozenOf, type Snapshot } from "./snapshot.ts";
 
@@ -23,6 +24,8 @@ export interface QueryRunOptions {
  */
 export function runQuery(options: QueryRunOptions): GatewayReply | Promise<GatewayReply> {
   const { environment, outgoing, invocation, snapshot } = options;
+  const late = tooLate(invocation, environment.clock.monotonic());
+  if (late !== undefined) return late;
   let settled: GatewayReply | undefined;
   let settle = (reply: GatewayReply): void => {
     settled = reply;

@@ -2,8 +2,15 @@
 import type { FailReason } from "../core/mailbox/messages.ts";
 import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
-import type { Attempt } from "./invocation.ts";
+import { type Attempt, type Invocation, nameOfTarget } from "./invocation.ts";
 import { failed, failure, withOutcome } from "./replies.ts";
+
+/** The answer to a call that is about to be begun and for which nobody waits any more; undefined while somebody does. */
+export function tooLate({ target, signal, deadline }: Invocation, now: number): GatewayReply | undefined {
+  if (signal?.aborted) return failure("cancelled", `${nameOfTarget(target)} was not begun: its caller had gone`);
+  if (now < deadline) return undefined;
+  return failure("deadline_exceeded", `${nameOfTarget(target)} was not begun: its deadline had passed`);
+}
 
 /** What only the activation knows the reason of. */
 type Told = "rolled-back" | "dropped" | "dropped-unknown" | "blocked" | "parked";

@@ -19,6 +19,7 @@ import type { Membership } from "./membership.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { PeerCalls } from "./peer-calls.ts";
 import { runQuery } from "./query-run.ts";
+import { tooLate } from "./refusals.ts";
 import { failed, failure, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
@@ -135,6 +136,7 @@ export class Router {
       // The caller repeats what was cut under its id; what did nothing is repeated here while this is the place.
       if (lost === undefined || !lost.certain || this.#isOver(invocation)) return { kind: "reply", reply };
       await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
+      if (this.#isOver(invocation)) return { kind: "reply", reply };
     }
   }
 
@@ -196,7 +198,7 @@ export class Router {
       if (progress.cuts >= environment.limits.cutsMax) return this.#final(cutTooOften(progress), progress);
       await this.#sleepers.sleep(attempts === 1 ? 0 : this.#backoffMs(attempts), progress.invocation);
       // The node may have joined again meanwhile, which ends the session that the id belongs to.
-      if (!this.#isHarmless(progress)) return this.#final(reply, progress);
+      if (!this.#isHarmless(progress) || this.#isOver(progress.invocation)) return this.#final(reply, progress);
       this.#forgetEndedId(progress);
     }
   }
@@ -284,6 +286,8 @@ export class Router {
 
   #carryOut(invocation: Invocation, slot: Slot, shard: Shard, key: string): Attempt | Promise<Attempt> {
     invocation.slot = slot;
+    const late = tooLate(invocation, this.#options.environment.clock.monotonic());
+    if (late !== undefined) return { reply: late };
     if (!shard.admits) return this.#gone();
     // Its record may be forgotten by now: it must not be looked for, and not be executed in vain.
     if (invocation.id !== null && this.#options.peers.hasEnded(invocation.id)) return this.#gone();

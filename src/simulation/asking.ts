@@ -3,10 +3,11 @@
  * earlier run wrote down. A run by its own whole list is that run again, byte for byte; with entries left out it is
  * the same run with less in it, because each operation has chance of its own.
  */
+import { pick } from "../values/prng.ts";
 import type { Behaviour, Client } from "./client.ts";
 import type { ClientOperation, Request } from "./operation.ts";
 import type { Workload } from "./scenario.ts";
-import { pick, type World } from "./world/world.ts";
+import type { World } from "./world/world.ts";
 
 /** One operation of one client. */
 export interface PlannedOperation {

@@ -5,14 +5,14 @@
  */
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import { makeTimedKey } from "../values/ids.ts";
-import type { Prng } from "../values/prng.ts";
+import { chance, type Prng, pick } from "../values/prng.ts";
 import { principalOf } from "./handler-runs.ts";
 import { isReply, type Judge } from "./judge.ts";
 import type { Machine } from "./machine.ts";
 import { type ClientOperation, describeOperation, describeReply, nameOfEntity, type Request } from "./operation.ts";
 import { epochMs } from "./world/machine-clock.ts";
 import { seededRandom } from "./world/process.ts";
-import { between, chance, pick, skewed, type World } from "./world/world.ts";
+import { between, skewed, type World } from "./world/world.ts";
 
 export interface ClientOptions {
   readonly name: string;

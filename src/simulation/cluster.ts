@@ -6,11 +6,12 @@ import { createMemoryDatabase, type MemoryDatabase } from "../adapters/memory/da
 import { invariant } from "../errors.ts";
 import { defaultLimits, type NodeLimits } from "../runtime/limits.ts";
 import type { AnySystem } from "../service/model.ts";
-import { boundsLookMs, overBound } from "./checkers/bounds.ts";
+import { boundsLookMs, overBounds } from "./checkers/bounds.ts";
 import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
 import { type ClientOperation, type HandlerRun, nameOfEntity } from "./operation.ts";
+import { Operator } from "./operator.ts";
 import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
@@ -125,17 +126,23 @@ export class Cluster {
   /** Starts all machines and waits until they serve. */
   async start(): Promise<boolean> {
     for (const machine of this.machines) machine.start();
-    this.#lookAtBounds();
+    this.judge.onCommitSent = ({ name }) => this.#lookAtBounds(this.machine(name));
+    this.#lookAtAllBounds();
+    new Operator(this).start();
     await this.world.run(this.world.now + startMs, () => this.serves);
     return this.serves;
   }
 
-  #lookAtBounds(): void {
-    for (const { running } of this.machines) {
-      const words = running === null ? undefined : overBound(running.status(), this.#limits);
-      if (words !== undefined) this.judge.report("bounded", words);
+  #lookAtAllBounds(): void {
+    for (const machine of this.machines) this.#lookAtBounds(machine);
+    this.world.after(boundsLookMs, () => this.#lookAtAllBounds());
+  }
+
+  #lookAtBounds({ name, running }: Machine): void {
+    if (running === null) return;
+    for (const words of overBounds(running.holdings(), this.#limits)) {
+      this.judge.report("bounded", `${name} holds ${words}`);
     }
-    this.world.after(boundsLookMs, () => this.#lookAtBounds());
   }
 
   /** Lets time pass. */

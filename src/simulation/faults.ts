@@ -6,9 +6,9 @@
  * because faults hide each other; a quarter of the time nothing happens at all.
  */
 import { invariant } from "../errors.ts";
-import type { Prng } from "../values/prng.ts";
+import { chance, type Prng, pick } from "../values/prng.ts";
 import type { Cluster } from "./cluster.ts";
-import { between, chance, pick } from "./world/world.ts";
+import { between } from "./world/world.ts";
 
 export const faultKinds = [
   "crash",

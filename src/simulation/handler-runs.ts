@@ -11,8 +11,9 @@ import { initialText } from "../runtime/snapshot.ts";
 import type { AnyHandler, AnyInterface, AnyOperation, AnyService, AnySystem } from "../service/model.ts";
 import { validate } from "../service/schema.ts";
 import { encodeJson } from "../values/json.ts";
-import type { ClientOperation, HandlerRun } from "./operation.ts";
+import type { ClientOperation, HandlerRun, MadeCall } from "./operation.ts";
 import { type HeardCall, watchedCalls } from "./watched-calls.ts";
+import { watchedSend, watchedStep, watchedTimer } from "./watched-work.ts";
 import type { Process } from "./world/process.ts";
 
 export interface RunObserver {
@@ -20,6 +21,10 @@ export interface RunObserver {
   nextRunNumber(): number;
   started(run: HandlerRun): void;
   ended(run: HandlerRun): void;
+  /** It makes a call, or does a step. */
+  made(run: HandlerRun, call: MadeCall): void;
+  /** Its handler knows the outcome of one, be it a value or a declared error. */
+  learned(run: HandlerRun, call: MadeCall): void;
   /** A call that this run made was answered with a value. */
   heard(run: HandlerRun, call: HeardCall): void;
 }
@@ -28,6 +33,7 @@ export interface RunObserver {
 interface Context {
   readonly key: string | undefined;
   state: unknown;
+  readonly now: number;
   readonly request: { readonly id: string; readonly attempt: number; readonly principal: string };
 }
 
@@ -89,6 +95,8 @@ class Observation {
       cleared: false,
       outcome: "running",
       reply: undefined,
+      calls: [],
+      left: { messages: [], timers: new Map() },
       position: 0,
     };
   }
@@ -126,7 +134,7 @@ class Observation {
         if (name === "request") return { ...(value as Context["request"]), principal: this.#principal };
         if (name === "clear") return () => this.#clear(value as () => void);
         if (name === "to") return (...address: unknown[]) => this.#to(value as To, address);
-        return value;
+        return this.#watchedWork(name, value);
       },
       set: (context, name, value) => {
         if (name === "state") this.#draft = { value };
@@ -137,8 +145,32 @@ class Observation {
 
   #to(to: To, address: readonly unknown[]): unknown {
     const [callee, key] = address;
-    const onHeard = (call: HeardCall): void => this.#observer.heard(this.#noted, call);
-    return watchedCalls(to(...address), callee as AnyInterface, key, onHeard);
+    return watchedCalls(to(...address), callee as AnyInterface, key, {
+      made: (name) => this.#made(name),
+      heard: (call) => this.#observer.heard(this.#noted, call),
+    });
+  }
+
+  #watchedWork(name: string | symbol, value: unknown): unknown {
+    const { left } = this.#noted;
+    const now = (): number => this.#context.now;
+    if (name === "send") return watchedSend(value as Parameters<typeof watchedSend>[0], left, now);
+    if (name === "timer") return watchedTimer(value as Parameters<typeof watchedTimer>[0], left, now);
+    if (name === "step") return watchedStep(value as Parameters<typeof watchedStep>[0], (step) => this.#made(step));
+    return value;
+  }
+
+  #made(name: string): (outcome: string) => void {
+    const { calls } = this.#noted;
+    const count = calls.filter((call) => call.name === name).length + 1;
+    const heardBefore = calls.filter(({ outcome }) => outcome !== null).length;
+    const call: MadeCall = { name, count, heardBefore, outcome: null };
+    calls.push(call);
+    this.#observer.made(this.#noted, call);
+    return (outcome) => {
+      call.outcome = outcome;
+      this.#observer.learned(this.#noted, call);
+    };
   }
 
   #looked(state: unknown): unknown {
@@ -201,6 +233,10 @@ class Observation {
       // What does not fit its schema, or is no JSON, fails the command.
       noted.outcome = "failed";
       noted.end = null;
+    }
+    if (noted.outcome !== "value") {
+      noted.left.messages.length = 0;
+      noted.left.timers.clear();
     }
     // Its context was taken away before: nothing of it counts.
     if (!noted.holdsContext()) noted.outcome = "abandoned";

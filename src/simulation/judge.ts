@@ -6,17 +6,21 @@ import type { MemoryDatabase } from "../adapters/memory/database.ts";
 import { shardRow } from "../adapters/memory/membership.ts";
 import { invariant } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
-import type { CommitBatch, CommitResult, JoinRequest, Read } from "../ports/store.ts";
+import type { CommitBatch, CommitResult, EntityChange, JoinRequest, Read, ShardId } from "../ports/store.ts";
 import { initialText } from "../runtime/snapshot.ts";
 import type { AnyService, AnySystem } from "../service/model.ts";
+import { DerivedCalls } from "./checkers/derived-calls.ts";
 import { EntityOrder } from "./checkers/entity-order.ts";
+import { originOf } from "./checkers/origin.ts";
 import { OwnershipTrace } from "./checkers/ownership.ts";
+import { PromisedWork } from "./checkers/promised-work.ts";
 import type { RunObserver } from "./handler-runs.ts";
 import {
   type ClientOperation,
   describeOperation,
   describeReply,
   type HandlerRun,
+  type MadeCall,
   nameOfEntity,
   type Request,
   sameReply,
@@ -53,11 +57,16 @@ export class Judge implements StoreObserver, RunObserver {
   readonly counts: { runs: number; commits: number; checks: number } = { runs: 0, commits: 0, checks: 0 };
   /** Called after each commit that was accepted. */
   onCommitted: (batch: CommitBatch) => void = () => {};
+  /** Called when a process sends a commit: there is most on it then that is not durable. */
+  onCommitSent: (process: Process) => void = () => {};
   /** Told of every run of a handler as it begins. */
   readonly watchers: Set<(run: HandlerRun) => void> = new Set();
   readonly #world: World;
   readonly #services: ReadonlyMap<string, AnyService>;
   readonly #ownership = new OwnershipTrace();
+  /** Durable commands, messages and timers. */
+  readonly work: PromisedWork;
+  readonly #derived: DerivedCalls;
   /** What the commit that is being decided has below floors. */
   #settled: string[] = [];
   readonly #nodes = new Map<number, string>();
@@ -65,6 +74,12 @@ export class Judge implements StoreObserver, RunObserver {
   constructor(world: World, system: AnySystem) {
     this.#world = world;
     this.#services = new Map(system.services.map((service) => [service.interface.name, service]));
+    const report = (promise: string, text: string): void => this.report(promise, text);
+    this.work = new PromisedWork(report, (service, operation) => {
+      const definition = this.#services.get(service)?.interface.operations[operation];
+      return definition?.kind === "command" && definition.durable;
+    });
+    this.#derived = new DerivedCalls(report);
   }
 
   report(promise: string, text: string): void {
@@ -141,6 +156,7 @@ export class Judge implements StoreObserver, RunObserver {
   // What the store tells.
 
   commitSent(process: Process, batch: CommitBatch): SentCommit {
+    this.onCommitSent(process);
     const sent = new Map<string, readonly HandlerRun[]>();
     for (const { shard, entities } of batch.shards) {
       for (const { key } of entities) {
@@ -174,20 +190,25 @@ export class Judge implements StoreObserver, RunObserver {
     for (const text of this.#settled) this.report("floors", text);
     const { incarnation } = batch;
     const node = this.#nodes.get(incarnation) ?? `incarnation ${incarnation}`;
-    for (const { shard, epoch, entities } of batch.shards) {
+    for (const { shard, epoch, entities, progress } of batch.shards) {
       const wrong = this.#ownership.accept({ shard, epoch, node, incarnation });
       if (wrong !== undefined) {
         const names = entities.map(({ key }) => nameOfEntity(shard.service, key));
         this.report("one owner", `${wrong}${names.length === 0 ? "" : `, with ${names.join(", ")}`}`);
       }
-      for (const change of entities) {
-        const order = this.order(shard.service, change.key);
-        const found = order.accept(change, (sent as SentCommit).get(order.name) ?? [], this.#world.now);
-        if (typeof found === "string") this.report("linearizable", found);
-        else for (const run of found) this.#tookEffect(run);
-      }
+      for (const change of entities) this.#accept(shard, change, sent as SentCommit);
+      if (progress !== null) this.work.shardCommitted(shard, progress);
     }
     this.onCommitted(batch);
+  }
+
+  #accept(shard: ShardId, change: EntityChange, sent: SentCommit): void {
+    const order = this.order(shard.service, change.key);
+    const explains = (runs: readonly HandlerRun[]): boolean => this.work.explains(shard, change, runs);
+    const found = order.accept(change, sent.get(order.name) ?? [], { at: this.#world.now, explains });
+    if (typeof found === "string") this.report("linearizable", found);
+    this.work.entityCommitted(shard, change, typeof found === "string" ? null : found);
+    if (typeof found !== "string") for (const run of found) this.#tookEffect(run);
   }
 
   readSent(process: Process, reads: readonly Read[]): void {
@@ -222,13 +243,15 @@ export class Judge implements StoreObserver, RunObserver {
 
   started(run: HandlerRun): void {
     for (const watch of this.watchers) watch(run);
+    this.work.started(run);
     const { client } = run;
     if (client === null) return;
     if (isRunOf(run, client)) {
       client.running.add(run);
       client.attempts++;
       // A call of an earlier attempt may still be under way: which one it belongs to is not known.
-    } else if (client.attempts === 1) for (const caller of client.running) this.#checkDeparture(caller, run);
+    } else if (client.attempts === 1 && !isDelivered(run))
+      for (const caller of client.running) this.#checkDeparture(caller, run);
   }
 
   ended(run: HandlerRun): void {
@@ -239,6 +262,7 @@ export class Judge implements StoreObserver, RunObserver {
     );
     run.client?.running.delete(run);
     if (run.outcome !== "value" && run.outcome !== "declared") return;
+    this.work.ended(run);
     if (run.client !== null) (isRunOf(run, run.client) ? run.client.runs : run.client.called).push(run);
     if (run.key === null) return;
     const order = this.order(run.service, run.key);
@@ -248,6 +272,14 @@ export class Judge implements StoreObserver, RunObserver {
       "durable",
       `${run.operation} on ${order.name} saw ${shortened(run.start)} on ${nameOf(run)}, which is not in the store`,
     );
+  }
+
+  made(run: HandlerRun, call: MadeCall): void {
+    this.#derived.made(run, call);
+  }
+
+  learned(run: HandlerRun, call: MadeCall): void {
+    this.work.learned(run, call);
   }
 
   heard(caller: HandlerRun, call: HeardCall): void {
@@ -271,6 +303,7 @@ export class Judge implements StoreObserver, RunObserver {
 
   #tookEffect(run: HandlerRun): void {
     const { client } = run;
+    if (client !== null && !isRunOf(run, client) && !isDelivered(run)) this.#derived.tookEffect(client, run);
     if (client === null || !isRunOf(run, client)) return;
     const changes = run.end !== null && run.end !== run.start;
     const [first] = client.committed;
@@ -387,7 +420,14 @@ function isDurable({ definition }: HandlerRun): boolean {
   return "durable" in definition && definition.durable === true;
 }
 
+/** Run by a message or a timer that came of what the client asked for, when that was done. */
+function isDelivered({ id }: HandlerRun): boolean {
+  const origin = originOf(id);
+  return origin !== null && origin.kind !== "call";
+}
+
 function isRunOf(run: HandlerRun, { request }: ClientOperation): boolean {
+  if (originOf(run.id) !== null) return false;
   return run.service === request.service && run.key === (request.key ?? null) && run.operation === request.operation;
 }
 

@@ -71,8 +71,50 @@ export interface HandlerRun {
   outcome: "running" | "value" | "declared" | "failed" | "abandoned";
   /** As a caller gets it. */
   reply: GatewayReply | undefined;
+  /** Calls that it made and steps that it did, in that order. */
+  readonly calls: MadeCall[];
+  /** What it left behind for later; nothing counts of a run that did not end with a value. */
+  readonly left: LeftBehind;
   /** Its place in the order of the entity, once the store accepted it; 0 before. */
   position: number;
+}
+
+/** A call or a step of a handler. */
+export interface MadeCall {
+  /** `account/alice.deposit`, `step charge`. */
+  readonly name: string;
+  /** The how many-eth of this name it is, from 1. */
+  readonly count: number;
+  /** How many outcomes its handler had heard when it made it. */
+  readonly heardBefore: number;
+  /** Value or declared error, as text; null before. */
+  outcome: string | null;
+}
+
+/** A message as its handler sent it. */
+export interface LeftMessage {
+  readonly service: string;
+  /** Null for a service without keys. */
+  readonly target: string | null;
+  readonly operation: string;
+  /** JSON text. */
+  readonly input: string | null;
+  /** Ms since 1970; null: at once. */
+  readonly dueAt: number | null;
+}
+
+export interface LeftTimer {
+  readonly operation: string;
+  readonly input: string | null;
+  /** Ms since 1970. */
+  readonly dueAt: number;
+}
+
+export interface LeftBehind {
+  /** In the order of the calls of `send`. */
+  readonly messages: LeftMessage[];
+  /** The last word on each name; null: cancelled. */
+  readonly timers: Map<string, LeftTimer | null>;
 }
 
 export function nameOfEntity(service: string, key: string | null | undefined): string {

@@ -3,8 +3,10 @@
  * end and everything must come back (liveness phase), the nodes leave. The result is the same for the same seed, on
  * every machine.
  */
+
 import type { CommitBatch } from "../ports/store.ts";
 import { listenToMarks, type Mark } from "../values/marks.ts";
+import { pick } from "../values/prng.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
@@ -13,6 +15,7 @@ import { type Fault, FaultInjector, type InjectedFault, planFaults } from "./fau
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutations.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
+import { nameOfThing, pendingThings } from "./pending.ts";
 import { drawLimits } from "./run-limits.ts";
 import type { Scenario, Workload } from "./scenario.ts";
 import { type RunCode, runCode } from "./scenario-file.ts";
@@ -22,7 +25,7 @@ import { scenarioPlace } from "./user-code/places.ts";
 import { drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { honestAnswers } from "./world/store.ts";
 import type { Passage, TraceLine } from "./world/trace.ts";
-import { pick, seedPrng } from "./world/world.ts";
+import { seedPrng } from "./world/world.ts";
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -78,7 +81,9 @@ const recoveryMs = 30_000;
 /** What was late when the faults ended comes in this time, and leases that ran out are claimed, ms. */
 const settleMs = 8_000;
 const calmMs = 3_000;
-/** Until the last client has its answer, ms. */
+/** How late a timer may be of which its node's clock says that it is due, ms. */
+const timerSlackMs = 2_000;
+/** Until the last client has its answer, and what was promised is done, ms. */
 const patienceMs = 120_000;
 const stopMs = 5_000;
 
@@ -202,6 +207,7 @@ class Run {
     this.#finishing = true;
     if (!(await this.#done(Promise.all(work)))) return this.#stuck();
     if (!this.#broken) await this.#liveness();
+    if (!this.#broken) await this.#workDone();
     if (!this.#broken) await this.#leave();
   }
 
@@ -238,7 +244,8 @@ class Run {
       over: () => world.now >= until || this.#broken,
       broken: () => this.#broken,
       heard: (operation: ClientOperation) => {
-        if (operation.outcome !== "ok" && !isOfTheCaller(operation)) this.#unanswered(operation);
+        const expected = operation.outcome === "ok" || isOfTheCaller(operation) || isParked(operation);
+        if (!expected) this.#unanswered(operation);
       },
     };
     const settle = this.#clients.map(async (client, index) => {
@@ -249,6 +256,18 @@ class Run {
       await this.#asking?.calmWork(client, index, calm, calmWork);
     });
     if (!(await this.#done(Promise.all(settle)))) this.#stuck();
+  }
+
+  /** What was promised for later, and is there now, gets done; whatever comes of it may still be under way. */
+  async #workDone(): Promise<void> {
+    const { database, judge, machines } = this.#cluster;
+    const dueBefore = Math.min(...machines.map(({ clock }) => clock.wall())) - timerSlackMs;
+    const promised = new Set(pendingThings(database, dueBefore).map(nameOfThing));
+    const left = () => pendingThings(database, dueBefore).filter((thing) => promised.has(nameOfThing(thing)));
+    if (await this.#cluster.until(() => this.#broken || left().length === 0, patienceMs)) return;
+    const [first] = left();
+    const why = first?.parked === null ? "" : `: ${first?.parked}`;
+    judge.report("liveness", `${left().length} things were promised and are not done, such as ${first?.words}${why}`);
   }
 
   /** False when this takes too long; what is not waited for any more counts as done. */
@@ -280,7 +299,7 @@ class Run {
     for (const machine of machines) {
       machine.wanted = false;
       const { running } = machine;
-      const held = running?.status().callsInFlight ?? 0;
+      const held = running?.holdings().callsInFlight ?? 0;
       if (held > 0) judge.report("bounded", `${machine.name} holds ${held} calls although every client has its answer`);
     }
     const stops = machines.map((machine) => machine.stop(stopMs));
@@ -330,8 +349,13 @@ class Run {
 }
 
 /** Its key is older than what is remembered: that nobody will ever know is the answer. */
-function isForgotten({ reply }: ClientOperation): boolean {
+function isForgotten({ reply }: Pick<ClientOperation, "reply">): boolean {
   return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
+}
+
+/** Its attempts fail: it waits for the operator, and that it is done in the end is looked at then. */
+function isParked({ reply }: ClientOperation): boolean {
+  return isForgotten({ reply }) && reply?.ok === false && reply.error.message.includes(" is parked: ");
 }
 
 function inWords(thrown: unknown): string {

@@ -3,6 +3,7 @@
  * handler gets is what the runtime gave.
  */
 import type { AnyInterface } from "../service/model.ts";
+import { nameOfEntity } from "./operation.ts";
 
 /** A call of a handler that was answered with a value. */
 export interface HeardCall {
@@ -14,7 +15,17 @@ export interface HeardCall {
   readonly output: string | undefined;
 }
 
-type SafeResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+/** Who listens to the calls of a handler. */
+export interface CallListener {
+  /** A call is about to be made; what is returned is told its value, or its error. */
+  made(name: string): (outcome: string) => void;
+  /** It was answered with a value. */
+  heard(call: HeardCall): void;
+}
+
+type SafeResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: { readonly code: string; readonly data?: unknown } };
 type Safe = (input?: unknown) => Promise<SafeResult>;
 
 /** `operations` is what `ctx.to(callee, key)` returned. */
@@ -22,18 +33,20 @@ export function watchedCalls(
   operations: Readonly<Record<string, { readonly safe: Safe }>>,
   callee: AnyInterface,
   key: unknown,
-  onHeard: (heard: HeardCall) => void,
+  listener: CallListener,
 ): Record<string, unknown> {
   const watched: Record<string, unknown> = {};
   for (const [name, { safe }] of Object.entries(operations)) {
     const { kind } = callee.operations[name]!;
+    const entity = callee.key === undefined ? null : String(key);
     const ask = async (input?: unknown): Promise<SafeResult> => {
+      const hear = listener.made(`${nameOfEntity(callee.name, entity)}.${name}`);
       const result = await safe(input);
       if (result.ok) {
         const output = result.value === undefined ? undefined : JSON.stringify(result.value);
-        const entity = callee.key === undefined ? null : String(key);
-        onHeard({ service: callee.name, key: entity, operation: name, kind, output });
-      }
+        hear(output ?? "");
+        listener.heard({ service: callee.name, key: entity, operation: name, kind, output });
+      } else hear(`${result.error.code} ${JSON.stringify(result.error.data)}`);
       return result;
     };
     const heard: Safe = (input) => unheeded(ask(input));

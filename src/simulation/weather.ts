@@ -1,8 +1,8 @@
 /** The weather of a run: what is always a little wrong. Drawn once per seed; parts of it are switched off entirely. */
-import type { Prng } from "../values/prng.ts";
+import { chance, type Prng, pick } from "../values/prng.ts";
 import type { NetworkWeather } from "./world/network.ts";
 import type { StoreWeather } from "./world/store.ts";
-import { between, chance, pick } from "./world/world.ts";
+import { between } from "./world/world.ts";
 
 export interface Weather {
   readonly network: NetworkWeather;

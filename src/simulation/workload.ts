@@ -6,10 +6,9 @@ import { SynodError } from "../errors.ts";
 import type { JsonSchema } from "../ports/gateway.ts";
 import type { AnyOperation, AnyService, AnySystem, Schema } from "../service/model.ts";
 import { jsonSchema, validate } from "../service/schema.ts";
-import { createPrng, type Prng } from "../values/prng.ts";
+import { chance, createPrng, type Prng, pick } from "../values/prng.ts";
+import { generateValue } from "../values/schema-values.ts";
 import type { Request } from "./operation.ts";
-import { generateValue } from "./schema-values.ts";
-import { chance, pick } from "./world/world.ts";
 
 /** Keys of each service. */
 const keysLength = 5;

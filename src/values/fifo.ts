@@ -27,6 +27,11 @@ export class Fifo<T> {
     return item;
   }
 
+  /** What `take` would give. */
+  first(): T | undefined {
+    return this.#items[this.#from];
+  }
+
   /** Takes one item out of the middle. */
   remove(item: T): void {
     const index = this.#items.indexOf(item, this.#from);

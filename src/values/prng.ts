@@ -46,6 +46,16 @@ export function createPrng(seed: number): Prng {
   return { uint32, below, number: () => ((uint32() >>> 5) * 2 ** 26 + (uint32() >>> 6)) / 2 ** 53 };
 }
 
+/** Whether something of that probability, 0 to 1, happens; of the probability 0 without a draw. */
+export function chance(prng: Prng, probability: number): boolean {
+  return probability > 0 && prng.number() < probability;
+}
+
+/** One of them, each equally likely. */
+export function pick<T>(prng: Prng, from: readonly T[]): T {
+  return from[prng.below(from.length)]!;
+}
+
 function splitMix32(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -20,6 +20,19 @@ export const Account = defineInterface("account", {
   },
 });
 
+/** Goes on when nobody waits; `open` lets it come to its end. */
+export const Parcel = defineInterface("parcel", {
+  key: z.string(),
+  operations: {
+    deliver: command({
+      durable: true,
+      input: z.string(),
+      output: z.object({ to: z.string(), runs: z.number() }),
+      errors: { refused: z.object({ by: z.string() }) },
+    }),
+  },
+});
+
 export const Mail = defineInterface("mail", {
   operations: { send: command({ input: z.string(), output: z.number() }) },
 });
@@ -46,9 +59,25 @@ const account = implement(Account, {
 export function clientSystem() {
   const sent: string[] = [];
   const mail = implement(Mail, { operations: { send: (_ctx, letter) => sent.push(letter) } });
+  const gate = Promise.withResolvers<void>();
+  const parcel = implement(Parcel, {
+    state: { version: 1, initial: () => ({ runs: 0 }) },
+    operations: {
+      deliver: async (ctx, to) => {
+        if (to === "nobody") throw ctx.fail("refused", { by: to });
+        await gate.promise;
+        ctx.state.runs += 1;
+        return { to, runs: ctx.state.runs };
+      },
+    },
+  });
   const authenticate = ({ headers }: { headers: { authorization?: string | undefined } }): string => {
     return headers.authorization?.replace("Bearer ", "") ?? "nobody";
   };
   const adapters = [http({ port: 0, authenticate })];
-  return { system: defineSystem({ name: "client-test", services: [account, mail], adapters }), sent };
+  return {
+    system: defineSystem({ name: "client-test", services: [account, mail, parcel], adapters }),
+    sent,
+    open: gate.resolve,
+  };
 }

@@ -42,6 +42,7 @@ describe("docs/client.md", () => {
     project = await createProject({
       ...Object.fromEntries(files),
       "account.interface.ts": await read("examples/bank/account.interface.ts"),
+      "transfer.interface.ts": await read("examples/bank/transfer.interface.ts"),
       "rates.interface.ts": await read("examples/bank/rates.interface.ts"),
     });
   });

@@ -153,9 +153,9 @@ test("one that was parked after a call keeps its entity's turn until an operator
   assert.equal(await node.answer("run", run("order", { id: "another" })), "unavailable (not-happened)");
   assert.equal(await node.answer("state", stateOf), '{"touched":0}', "queries go on");
   const { shard } = await node.running.inspect("saga", "one");
-  const operation = { kind: "item" as const, shard: { service: "saga", number: shard }, number: item!.number };
+  const idOf = ({ number }: InboxItem): string => `saga/${shard}/${number}`;
   broken = false;
-  await world.until(node.running.operate({ ...operation, action: "retry" }));
+  await world.until(node.running.operate(idOf(item!), "retry"));
   await world.advance(1_000);
   assert.equal(await node.answer("run", run("order", { id: "k" })), "1 (replayed)");
   assert.equal(await node.answer("touch", stateOf), "1");
@@ -163,11 +163,11 @@ test("one that was parked after a call keeps its entity's turn until an operator
   void node.ask("run", run("order", { id: "second" }));
   await world.advance(30_000);
   const [second] = await inboxOf(node);
-  await world.until(node.running.operate({ ...operation, number: second!.number, action: "drop" }));
+  await world.until(node.running.operate(idOf(second!), "drop"));
   assert.deepEqual(await inboxOf(node), []);
   assert.equal(await node.answer("touch", stateOf), "2");
   assert.equal(await node.answer("taken", { service: "stock", key: "s" }), "[1,1]", "what it had done stays done");
-  const gone = node.running.operate({ ...operation, action: "drop" });
+  const gone = node.running.operate(idOf(item!), "drop");
   await assert.rejects(world.until(gone), { code: "not_found" });
 });
 

@@ -193,11 +193,11 @@ test("a message to a durable command is answered when it is accepted; an operato
   assert.ok(item?.parked);
   const { shard: number } = await first!.running.inspect("saga", key);
   broken = false;
-  const operation = { kind: "item", shard: { service: "saga", number }, number: item.number, action: "retry" } as const;
-  await world.until(second!.running.operate(operation));
+  const id = `saga/${number}/${item.number}`;
+  await world.until(second!.running.operate(id, "retry"));
   await world.advance(100);
   assert.equal(await second!.answer("run", run("slow", { key, id: "k" })), '"done" (replayed)');
-  await assert.rejects(world.until(second!.running.operate(operation)), { code: "not_found" });
+  await assert.rejects(world.until(second!.running.operate(id, "retry")), { code: "not_found" });
 });
 
 test("a store that is full, or loses requests and answers, at any commit, changes nothing about how it ends", async () => {

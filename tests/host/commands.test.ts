@@ -154,8 +154,23 @@ test("`--help` of every command has examples, and the program's has the exit cod
   assert.equal(help.code, 0);
   assert.match(help.stdout, /Exit codes:\n {2}0 {2}done/);
   const commands = [...help.stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]!);
-  assert.deepEqual(commands, ["up", "status", "top", "inspect", "call", "drain", "restart", "node", "openapi", "sim"]);
-  for (const command of commands) assert.match((await synod(folder.path, [command, "--help"])).stdout, /Examples:\n/);
+  assert.deepEqual(commands, [
+    "up",
+    "status",
+    "top",
+    "inspect",
+    "call",
+    "drain",
+    "restart",
+    "node",
+    "openapi",
+    "check",
+    "sim",
+  ]);
+  const groups = [["inbox"], ["outbox", "list"], ["dead", "show"], ["dead", "retry"]];
+  for (const words of [...commands.map((command) => [command]), ...groups]) {
+    assert.match((await synod(folder.path, [...words, "--help"])).stdout, /Examples:\n/, words.join(" "));
+  }
 });
 
 test("`openapi` prints the description of a system that does not run", async () => {

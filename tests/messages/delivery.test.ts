@@ -37,9 +37,9 @@ test("a message on which its receiver fails is parked with the reason after its 
   await world.advance(120_000);
   assert.equal(await letters(node, "b"), '["p:before","p:after"]');
   assert.equal(tries.length, 4);
-  const [parked] = (await world.until(node.running.messages({ service: "post", parked: true }))).messages;
+  const [parked] = (await world.until(node.running.work({ boxes: ["outbox"], parked: true }))).work;
   assert.equal(parked?.attempts, 4);
-  const { code, message, at } = JSON.parse(parked!.parked!) as { code: string; message: string; at: number };
+  const { code, message, at } = parked!.parked!;
   assert.equal(code, "internal");
   assert.match(message, /box\/b\.put failed/);
   assert.ok(at > 0);
@@ -283,17 +283,14 @@ test("an operator retries a parked message, or drops it", async () => {
   const node = await world.start({ system: mailSystem({ put }), limits: { deliveryAttemptsMax: 2 } });
   await node.answer("send", send("p", "b", "one", "two"));
   await world.advance(60_000);
-  const { messages } = await world.until(node.running.messages({ service: "post", parked: true }));
+  const { work: messages } = await world.until(node.running.work({ boxes: ["outbox"], parked: true }));
   assert.equal(messages.length, 2);
   const [one, two] = messages;
   broken = false;
-  await world.until(node.running.operate({ kind: "message", shard: one!.shard, number: two!.number, action: "drop" }));
-  await world.until(node.running.operate({ kind: "message", shard: one!.shard, number: one!.number, action: "retry" }));
+  await world.until(node.running.operate(two!.id, "drop"));
+  await world.until(node.running.operate(one!.id, "retry"));
   await world.advance(1_000);
   assert.equal(await letters(node, "b"), '["p:one"]');
-  assert.deepEqual((await world.until(node.running.messages({ service: "post" }))).messages, []);
-  await assert.rejects(
-    world.until(node.running.operate({ kind: "message", shard: one!.shard, number: 999, action: "drop" })),
-    /has no message 999/,
-  );
+  assert.deepEqual((await world.until(node.running.work({ boxes: ["outbox"] }))).work, []);
+  await assert.rejects(world.until(node.running.operate(one!.id, "drop")), { code: "not_found" });
 });

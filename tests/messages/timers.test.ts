@@ -117,10 +117,10 @@ test("a timer whose command throws is tried again, and parked with its reason af
   await node.answer("set", set("t", 100, "ding"));
   await world.advance(120_000);
   assert.equal(tries, 3);
-  const { messages } = await world.until(node.running.messages({ service: "post", parked: true }));
+  const { work: messages } = await world.until(node.running.work({ boxes: ["outbox"], parked: true }));
   assert.equal(messages.length, 1);
-  assert.match(messages[0]!.parked!, /failed too often/);
-  assert.equal(messages[0]!.target, "p");
+  assert.match(messages[0]!.parked!.message, /failed too often/);
+  assert.equal(messages[0]!.to?.key, "p");
 });
 
 test("a parked timer that an operator retries runs its command as a message", async () => {
@@ -133,9 +133,8 @@ test("a parked timer that an operator retries runs its command as a message", as
   await node.answer("set", set("t", 100, "ding"));
   await world.advance(60_000);
   broken = false;
-  const { messages } = await world.until(node.running.messages({ service: "post", parked: true }));
-  const { shard, number } = messages[0]!;
-  await world.until(node.running.operate({ kind: "message", shard, number, action: "retry" }));
+  const { work: messages } = await world.until(node.running.work({ boxes: ["outbox"], parked: true }));
+  await world.until(node.running.operate(messages[0]!.id, "retry"));
   await world.advance(1_000);
   assert.equal(await rung(node), '["ding"]');
 });

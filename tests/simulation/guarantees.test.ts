@@ -9,6 +9,7 @@ import { Transfer } from "../../examples/bank/transfer.interface.ts";
 import transfers from "../../examples/bank/transfer.scenario.ts";
 import type { TransferState } from "../../examples/bank/transfer.ts";
 import { type CommittedState, defineScenario, type Scenario, simulate } from "../../src/simulation/index.ts";
+import errands from "./errands.scenario.ts";
 import { workshop } from "./workshop-system.ts";
 
 const seeds = 100;
@@ -58,4 +59,26 @@ test("transfers under faults lose no money, make none, and are each applied once
     assert.deepEqual(violations, [], `seed ${seed}`);
   }
   assert.deepEqual([...seen].sort(), ["done", "refunded", "refused"], "each way to end was taken");
+});
+
+test("sagas, messages and timers under faults happen once, in their order, or not at all, and all of them in the end", async () => {
+  const waited = new Set<string>();
+  const look = {
+    name: "what waits is looked at",
+    holds: (state: CommittedState) => {
+      for (const { interface: one } of errands.system.services) if (state.pending(one) > 0) waited.add(one.name);
+      return true;
+    },
+  };
+  let answered = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const { violations, operations } = await simulate({
+      scenario: { ...errands, invariants: [look], durationMs },
+      seed,
+    });
+    assert.deepEqual(violations, [], `seed ${seed}`);
+    answered += operations.ok;
+  }
+  assert.deepEqual([...waited].sort(), ["box", "errand", "post"], "each has had work that waited");
+  assert.ok(answered > 2_000, `${answered} operations were answered`);
 });

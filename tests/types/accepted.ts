@@ -128,6 +128,11 @@ export async function clients(): Promise<number> {
   if (!taken.ok && taken.error.code === "insufficientFunds") return taken.error.data.balance;
   const quoted = await bank.to(Rates, { timeout: "1s" }).quote({ from: "EUR", to: "USD" });
   expectTrue<Same<typeof quoted, number>>();
+  const { id, outcome } = await bank.send(Order, "o-1", { id: "order-7" }).place({ amount: 5 });
+  const ended = await outcome.safe({ timeout: "1m" });
+  if (!ended.ok && ended.error.code === "tooPoor") return ended.error.data.balance;
+  const count = await bank.outcome(Order, { timeout: "5m" }).place(id);
+  expectTrue<Same<typeof count, number>>();
   return balance * quoted;
 }
 

@@ -51,6 +51,14 @@ export async function clients(bank: Client): Promise<void> {
   if (!taken.ok && taken.error.code === "unsufficientFunds") return;
   // @ts-expect-error Property 'value' does not exist on type
   taken.value;
+  // @ts-expect-error Property 'deposit' does not exist
+  await bank.send(Account, "alice").deposit({ amount: 1 });
+  // @ts-expect-error Expected 1 arguments, but got 0
+  await bank.send(Order, "o-1").place();
+  // @ts-expect-error Property 'note' does not exist
+  await bank.outcome(Order).note("id");
+  // @ts-expect-error Cannot assign to 'id' because it is a read-only property
+  (await bank.send(Order, "o-1").place({ amount: 1 })).id = 7;
 }
 
 export const wrongOutput = implement(Account, {

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { Gateway, GatewayError } from "../../ports/gateway.ts";
 import { readHead } from "./call.ts";
 import { problemHeaders, problemOf, problemText } from "./problem.ts";
+import { RefusalPace } from "./refusal-pace.ts";
 import type { Routes } from "./routes.ts";
 
 /** Who last called on a connection: as long as nobody has been asked, the best guess of who calls now. */
@@ -33,15 +34,31 @@ export function doorTo(
   listener: (request: IncomingMessage, response: ServerResponse) => void,
   { gateway, routes, bodyBytesMax, closing }: DoorOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
+  const pace = new RefusalPace(
+    () => performance.now(),
+    () => gateway.busy,
+  );
   return (request, response) => {
     const refusal = gateway.busy ? refusalOf(request, gateway, routes, bodyBytesMax) : undefined;
     if (refusal === undefined) return listener(request, response);
-    const problem = problemOf(refusal);
-    const text = problemText(problem);
-    const headers = { ...problemHeaders(problem), "content-length": Buffer.byteLength(text) };
-    response.writeHead(problem.status, closing() ? { ...headers, connection: "close" } : headers);
-    response.end(text);
+    pace.refuse(() => turnAway(response, refusal.error, closing()), refusal.leftMs);
   };
+}
+
+function turnAway(response: ServerResponse, error: GatewayError, closing: boolean): void {
+  // Its caller has gone while it was held.
+  if (response.destroyed) return;
+  const problem = problemOf(error);
+  const text = problemText(problem);
+  const headers = { ...problemHeaders(problem), "content-length": Buffer.byteLength(text) };
+  response.writeHead(problem.status, closing ? { ...headers, connection: "close" } : headers);
+  response.end(text);
+}
+
+interface DoorRefusal {
+  readonly error: GatewayError;
+  /** How long its caller will wait. */
+  readonly leftMs: number;
 }
 
 /** Undefined for whatever is not a call that is turned away; what is wrong with it is said inside. */
@@ -50,13 +67,14 @@ function refusalOf(
   gateway: Gateway,
   routes: Routes,
   bodyBytesMax: number,
-): GatewayError | undefined {
+): DoorRefusal | undefined {
   if (request.headers["transfer-encoding"] !== undefined) return undefined;
   if (Number(request.headers["content-length"] ?? 0) > bodyBytesMax || request.method === "OPTIONS") return undefined;
   try {
     const { service, operation, priority, timeoutMs } = readHead(request, routes, gateway.timeoutMaxMs);
     const caller = callers.get(request.socket) ?? request.socket.remoteAddress;
-    return gateway.refusal({ service, operation: operation.name, caller, priority, timeoutMs });
+    const error = gateway.refusal({ service, operation: operation.name, caller, priority, timeoutMs });
+    return error && { error, leftMs: timeoutMs ?? Number.POSITIVE_INFINITY };
   } catch {
     return undefined;
   }

@@ -49,8 +49,8 @@ export function commit(database: MemoryDatabase, batch: CommitBatch): CommitResu
   if (conflicts.length > 0) return { status: "conflict", entities: conflicts };
 
   for (const target of targets) write(database, target);
-  member.renewals++;
-  return { status: "committed", renewed: true };
+  if (database.commitsRenew) member.renewals++;
+  return { status: "committed", renewed: database.commitsRenew };
 }
 
 function refusalOf(target: Target): SynodError | undefined {

@@ -32,6 +32,7 @@ export interface ShardRow {
 
 export interface MemoryDatabase {
   readonly identity: StoreIdentity;
+  readonly commitsRenew: boolean;
   /** The last incarnation given out. */
   incarnations: number;
   revision: number;
@@ -46,6 +47,8 @@ export interface MemoryDatabaseOptions {
   /** Where the secret comes from; the operating system when absent. */
   readonly random?: Random;
   readonly shardsPerService?: number;
+  /** Whether a commit renews its owner's lease, as on SQLite, or leaves that to heartbeats, as on PostgreSQL. Default true. */
+  readonly commitsRenew?: boolean;
 }
 
 /**
@@ -57,10 +60,16 @@ export interface MemoryDatabaseOptions {
  * const store = openMemoryStore(database);
  * ```
  */
-export function createMemoryDatabase({ system, random, shardsPerService = 64 }: MemoryDatabaseOptions): MemoryDatabase {
+export function createMemoryDatabase({
+  system,
+  random,
+  shardsPerService = 64,
+  commitsRenew = true,
+}: MemoryDatabaseOptions): MemoryDatabase {
   const secret = random?.bytes(32) ?? new Uint8Array(randomBytes(32));
   return {
     identity: { system, cluster: 1, shardsPerService, secret },
+    commitsRenew,
     incarnations: 0,
     revision: 0,
     members: new Map(),

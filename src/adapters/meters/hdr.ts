@@ -1,14 +1,6 @@
-/**
- * The meters port on HDR histograms: every duration counts in a bucket of two significant digits, however long it
- * took, so that a p99 is right to a percent and recording costs about a tenth of a microsecond.
- */
-import { build, type JsHistogram } from "hdr-histogram-js";
+/** The meters port on HDR histograms. */
 import type { Meters, OperationFigures, OperationMeter, ShedReason } from "../../ports/meters.ts";
-import type { Histogram } from "../../values/histogram.ts";
-
-/** Longer than any call may take, µs; what is longer counts as this. */
-const valueMaxUs = 10 * 60 * 1_000_000;
-const significantDigits = 2;
+import { DurationRecorder } from "../../values/recorder.ts";
 
 /** Meters that can be read. */
 export interface ReadableMeters extends Meters {
@@ -33,10 +25,10 @@ class Meter implements OperationMeter {
   readonly #operation: string;
   readonly #answered = new Map<string, number>();
   readonly #shed = new Map<ShedReason, number>();
-  readonly #response = new Durations();
-  readonly #queueWait = new Durations();
-  readonly #handler = new Durations();
-  readonly #commitWait = new Durations();
+  readonly #response = new DurationRecorder();
+  readonly #queueWait = new DurationRecorder();
+  readonly #handler = new DurationRecorder();
+  readonly #commitWait = new DurationRecorder();
 
   constructor(service: string, operation: string) {
     this.#service = service;
@@ -75,40 +67,5 @@ class Meter implements OperationMeter {
       handler: this.#handler.read(),
       commitWait: this.#commitWait.read(),
     };
-  }
-}
-
-class Durations {
-  /** Made with the first value that is not zero: most operations never wait for most things. */
-  #histogram: JsHistogram | undefined;
-  #zeros = 0;
-  #sumUs = 0;
-
-  record(ms: number): void {
-    const us = Math.round(ms * 1_000);
-    if (us <= 0) {
-      this.#zeros += 1;
-      return;
-    }
-    this.#histogram ??= build({
-      bitBucketSize: 32,
-      autoResize: false,
-      lowestDiscernibleValue: 1,
-      highestTrackableValue: valueMaxUs,
-      numberOfSignificantValueDigits: significantDigits,
-    }) as JsHistogram;
-    this.#histogram.recordValue(Math.min(us, valueMaxUs));
-    this.#sumUs += us;
-  }
-
-  read(): Histogram {
-    const counts: [number, number][] = this.#zeros > 0 ? [[0, this.#zeros]] : [];
-    const values = this.#histogram?.recordedValuesIterator;
-    values?.reset();
-    while (values?.hasNext()) {
-      const { valueIteratedTo, countAtValueIteratedTo } = values.next();
-      counts.push([valueIteratedTo, countAtValueIteratedTo]);
-    }
-    return { counts, sumUs: this.#sumUs };
   }
 }

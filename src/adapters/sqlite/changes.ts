@@ -5,9 +5,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import { SynodError } from "../../errors.ts";
 import { batchFault } from "../../ports/batch.ts";
+import { entityChecksum, recordChecksum } from "../../ports/checksums.ts";
 import type { CallRecord, CommitBatch, CommitResult, EntityChange, ShardChanges, ShardId } from "../../ports/store.ts";
 import { ungivenNumber } from "../../ports/work-form.ts";
-import { entityChecksum, recordChecksum } from "./checksums.ts";
 import { floorsOf } from "./floors.ts";
 import type { Leases } from "./leases.ts";
 import { type WorkWriter, workWriterOf } from "./work.ts";

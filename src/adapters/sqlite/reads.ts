@@ -1,8 +1,8 @@
 /** Reads in SQL. Every row is compared with its checksum before anybody builds on it. */
 import type { DatabaseSync } from "node:sqlite";
 import { SynodError } from "../../errors.ts";
+import { entityChecksum, recordChecksum } from "../../ports/checksums.ts";
 import type { CallRecord, EntityRow, Read, ReadResult, ShardId } from "../../ports/store.ts";
-import { entityChecksum, recordChecksum } from "./checksums.ts";
 import { damaged, sqliteCode, sqliteCodes } from "./failures.ts";
 import { pagesOf } from "./work-reads.ts";
 

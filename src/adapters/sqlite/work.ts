@@ -1,5 +1,13 @@
 /** Pending work in SQL: what commits do to inbox, journal, outbox and timers. Bodies of transactions. */
 import type { DatabaseSync } from "node:sqlite";
+import {
+  entryChecksum,
+  itemChecksum,
+  itemProgressChecksum,
+  messageChecksum,
+  messageProgressChecksum,
+  timerChecksum,
+} from "../../ports/checksums.ts";
 import type { CallRecord, EntityChange, ShardChanges, ShardId } from "../../ports/store.ts";
 import type {
   EntityWork,
@@ -10,14 +18,6 @@ import type {
   TimerRelease,
   TimerRow,
 } from "../../ports/work.ts";
-import {
-  entryChecksum,
-  itemChecksum,
-  itemProgressChecksum,
-  messageChecksum,
-  messageProgressChecksum,
-  timerChecksum,
-} from "./checksums.ts";
 
 export interface WorkWriter {
   /** False when a number is taken, or an item that is to be finished is not the entity's. */

@@ -55,6 +55,15 @@ async function checkAfterCrash(
   { incarnation, answered }: { incarnation: number; answered: number },
 ): Promise<void> {
   const shards = [0, 1].map((number) => ({ service, number }));
+  // A server may still be at what the dead process had under way: it is decided once the shards have been claimed.
+  const { incarnation: heir } = await other.join({
+    node: "heir",
+    address: null,
+    hosts: [{ service, stateVersion: 1 }],
+  });
+  const expired = [{ incarnation, renewals: (await renewalsOf(other, incarnation))! }];
+  const result = await other.claim({ incarnation: heir, shards, expired });
+  assert.ok(result.status === "claimed");
   const version = (await readRow(store, shards[0]!, "a"))?.version ?? 0;
   assert.ok(version === answered || version === answered + 1, `${answered} was answered, ${version} is there`);
   for (const shard of shards) {
@@ -67,14 +76,6 @@ async function checkAfterCrash(
     assert.deepEqual(await pendingOf(store, { shard }), pending);
     assert.deepEqual((await itemsOf(store, { shard }, workKey))[0]?.journal ?? [], journal);
   }
-  const { incarnation: heir } = await other.join({
-    node: "heir",
-    address: null,
-    hosts: [{ service, stateVersion: 1 }],
-  });
-  const expired = [{ incarnation, renewals: (await renewalsOf(other, incarnation))! }];
-  const result = await other.claim({ incarnation: heir, shards, expired });
-  assert.ok(result.status === "claimed");
   assert.deepEqual(
     result.claimed.map(({ epoch, sessionNext }) => [epoch, sessionNext]),
     shards.map(() => [2, version === 0 ? 1 : 3 * version + 3]),

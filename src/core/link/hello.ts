@@ -82,7 +82,7 @@ function takeProof<T extends LinkTypes>(session: LinkSession<T>, peer: Hello, pr
   }
   session.phase = "open";
   session.phaseDeadline = Number.POSITIVE_INFINITY;
-  session.nextPingAt = now + limits.pingIntervalMs;
+  session.nextLookAt = now + limits.pingIntervalMs;
   session.effects.push({ kind: "opened", peer, version: session.version });
   sendQueued(session, now);
 }

@@ -15,10 +15,10 @@ export interface LinkLimits {
   readonly queueLengthMax: number;
   /** Bytes of their inputs. */
   readonly queueBytesMax: number;
-  /** How often each side looks whether the other is still there. */
+  /** How often each side looks whether the other is still there, and the dialler asks: the same on both sides. */
   readonly pingIntervalMs: number;
-  /** Pings without a sign of life after which the peer is taken for dead. */
-  readonly pingsUnansweredMax: number;
+  /** Ping intervals without a sign of life after which the peer is taken for dead. */
+  readonly silentIntervalsMax: number;
   /** Ping intervals after which a peer that takes no bytes is given up. */
   readonly blockedIntervalsMax: number;
   /** Bytes that wait because the peer does not read. */
@@ -39,7 +39,7 @@ export const defaultLinkLimits: LinkLimits = {
   queueLengthMax: 10_000,
   queueBytesMax: 16 * 1024 * 1024,
   pingIntervalMs: 500,
-  pingsUnansweredMax: 4,
+  silentIntervalsMax: 4,
   blockedIntervalsMax: 8,
   bufferedBytesMax: 32 * 1024 * 1024,
   lingerMs: 500,

@@ -2,6 +2,9 @@
  * Is anybody there, and does it read? Looked at once per ping interval, and counted in intervals instead of
  * time: a node that was itself suspended for ten seconds wakes up having counted one, and does not take its
  * peers for dead before it has read what they sent.
+ *
+ * The dialler asks, and the acceptor answers: each hears the other once per interval. An acceptor that asked as well
+ * would learn nothing more, for twice the frames.
  */
 import { breach, cut } from "./closing.ts";
 import type { LinkTypes } from "./messages.ts";
@@ -11,20 +14,21 @@ import type { LinkSession } from "./state.ts";
 const roundTripWeight = 1 / 8;
 
 export function look<T extends LinkTypes>(session: LinkSession<T>, now: number): void {
-  if (now < session.nextPingAt) return;
-  const { limits } = session.config;
-  session.nextPingAt = now + limits.pingIntervalMs;
+  if (now < session.nextLookAt) return;
+  const { limits, role } = session.config;
+  session.nextLookAt = now + limits.pingIntervalMs;
   if (session.blocked) {
     session.blockedIntervals++;
     if (session.blockedIntervals < limits.blockedIntervalsMax) return;
     cut(session, "not-reading", `the peer took no bytes for ${session.blockedIntervals} ping intervals`);
     return;
   }
-  if (session.pingsUnanswered >= limits.pingsUnansweredMax) {
-    cut(session, "silent", `the peer left ${session.pingsUnanswered} pings unanswered`);
+  if (session.silentIntervals >= limits.silentIntervalsMax) {
+    cut(session, "silent", `nothing came from the peer for ${session.silentIntervals} ping intervals`);
     return;
   }
-  session.pingsUnanswered++;
+  session.silentIntervals++;
+  if (role === "acceptor") return;
   session.lastPing++;
   session.lastPingAt = now;
   session.effects.push({ kind: "send", frame: { kind: "ping", number: session.lastPing } });

@@ -37,7 +37,7 @@ export function wakeAt<T extends LinkTypes>(session: LinkSession<T>): number {
     case "closing":
       return session.phaseDeadline;
     default:
-      return Math.min(session.phaseDeadline, session.nextPingAt, session.earliestDeadline);
+      return Math.min(session.phaseDeadline, session.nextLookAt, session.earliestDeadline);
   }
 }
 
@@ -47,7 +47,7 @@ function apply<T extends LinkTypes>(session: LinkSession<T>, input: LinkInput<T>
       if (session.phase === "connecting") sayHello(session);
       return;
     case "heard":
-      session.pingsUnanswered = 0;
+      session.silentIntervals = 0;
       return;
     case "frame":
       takeFrame(session, input.frame, now);

@@ -81,10 +81,11 @@ export interface LinkSession<T extends LinkTypes> {
 
   blocked: boolean;
   blockedIntervals: number;
-  nextPingAt: number;
+  nextLookAt: number;
   lastPing: number;
   lastPingAt: number;
-  pingsUnanswered: number;
+  /** Looks since anything came from the peer. */
+  silentIntervals: number;
   readonly figures: LinkFigures;
 }
 
@@ -113,10 +114,10 @@ export function createLinkSession<T extends LinkTypes>(config: LinkConfig, now: 
     grantedBytes: config.hello.callBytesMax,
     blocked: false,
     blockedIntervals: 0,
-    nextPingAt: Number.POSITIVE_INFINITY,
+    nextLookAt: Number.POSITIVE_INFINITY,
     lastPing: 0,
     lastPingAt: 0,
-    pingsUnanswered: 0,
+    silentIntervals: 0,
     figures: {
       roundTripMs: undefined,
       roundTripMinMs: undefined,

@@ -13,7 +13,7 @@ export interface LoadLimits {
   /** The wait that a queue may have which does not empty, and the part of a call's time that it may be. */
   readonly standingWaitMs: number;
   readonly standingPart: number;
-  /** A queue that was not empty for this long stands. */
+  /** A queue that was not empty for this long stands, until nobody was turned away for as long. */
   readonly standingAfterMs: number;
   /** The wait that a burst may have, and the part of the time left to its deadline that a call may spend on it. */
   readonly burstWaitMaxMs: number;

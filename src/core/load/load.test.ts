@@ -4,6 +4,7 @@ import { type Rank, ranks } from "../../values/priority.ts";
 import { defaultLoadLimits, type LoadLimits } from "./limits.ts";
 import { LoadControl } from "./load.ts";
 import type { WaitingCall } from "./queue.ts";
+import { Standing } from "./standing.ts";
 
 interface Call extends WaitingCall {
   readonly name: string;
@@ -105,6 +106,36 @@ describe("load control", () => {
     }
     assert.ok(node.load.queued * 2 < 100, `${node.load.queued} calls wait`);
     assert.ok(node.shed.length > 1_000);
+  });
+
+  test("a queue that stands does so until nobody was turned away for a while, though it was empty in between", () => {
+    const standing = new Standing(200);
+    standing.filled(0);
+    assert.ok(!standing.at(199) && standing.at(200));
+    for (let at = 250; at <= 450; at += 50) {
+      standing.emptied(at);
+      standing.refused(at + 2);
+      standing.filled(at + 4);
+      assert.ok(standing.at(at + 10));
+    }
+    standing.emptied(500);
+    assert.ok(standing.at(651) && !standing.at(652));
+    standing.filled(700);
+    standing.emptied(710);
+    standing.refused(720);
+    assert.ok(!standing.at(730), "a burst that was too long for its callers");
+  });
+
+  test("one long pause of the process is not taken for slow handlers", () => {
+    const node = new Node({ slotsFirst: 1_000 });
+    for (let turn = 0; turn < 100; turn++) {
+      for (let index = 0; index < 10; index++) node.arrive(call({ now: node.now, leftMs: 10_000 }));
+      while (node.load.queued > 0) node.turn();
+    }
+    for (let index = 0; index < 100; index++) node.arrive(call({ now: node.now, leftMs: 10_000 }));
+    node.now += 3_000;
+    while (node.load.queued > 50) node.turn();
+    assert.equal(node.arrive(call({ now: node.now, leftMs: 1_000 })), "wait");
   });
 
   test("calls of an admitted chain start at once, whatever waits, and over every limit", () => {

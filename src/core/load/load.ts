@@ -6,8 +6,8 @@
  * A call is turned away when it comes, not when it has waited: what is in the queue can be served in time. Its wait is
  * foreseen as the calls ahead of it times the mean interval between two starts. How much is allowed:
  *
- *     burst: a quarter of the time until its deadline, at most 1 s      the queue was empty a moment ago
- *     standing: a twentieth of that time, at least 50 ms or 20 calls    the queue has not been empty for 200 ms
+ *     burst: a quarter of the time until its deadline, at most 1 s      the queue does not stand
+ *     standing: a twentieth of that time, at least 50 ms or 20 calls    it stands (`standing.ts`)
  *
  * after CoDel (RFC 8289), whose 5 ms and 100 ms are those of packets, and DAGOR (WeChat, SoCC 2018), which takes a mean
  * queue wait of 20 ms for overload. A deep queue that stands makes nobody faster and everybody late; a burst is let in, because it will be
@@ -27,6 +27,7 @@ import { type Rank, ranks } from "../../values/priority.ts";
 import type { LoadLimits } from "./limits.ts";
 import { LoadQueue, type WaitingCall } from "./queue.ts";
 import { Slots } from "./slots.ts";
+import { Standing } from "./standing.ts";
 
 /** Why a call does not get in. */
 export type LoadShedReason = "queue" | "deadline" | "displaced";
@@ -52,6 +53,11 @@ const startsPerIntervalMin = 8;
 const intervalWindowMs = 50;
 /** Or from so many, however quickly. */
 const startsPerIntervalMax = 64;
+/**
+ * And counts as no longer than so many times the mean: a process that had no processor for a moment is not slower
+ * for that. Where the wait stays long, the mean follows within half a second.
+ */
+const intervalTimesMax = 3;
 /** What a start is taken to need before any was seen. */
 const intervalFirstMs = 0.2;
 /**
@@ -75,8 +81,7 @@ export class LoadControl<C extends WaitingCall> {
   /** Whether a `turn` will come that ends this slice. */
   #sliceCounts = false;
   #sliceMs: number;
-  /** Since when the queue has not been empty. */
-  #filledSince: number | null = null;
+  readonly #standing: Standing;
   #intervalMs = intervalFirstMs;
   #startsCounted = 0;
   #startsSince: number | null = null;
@@ -85,6 +90,7 @@ export class LoadControl<C extends WaitingCall> {
     this.#limits = limits;
     this.#slots = new Slots(limits);
     this.#sliceMs = limits.sliceMinMs;
+    this.#standing = new Standing(limits.standingAfterMs);
   }
 
   get queued(): number {
@@ -102,7 +108,7 @@ export class LoadControl<C extends WaitingCall> {
 
   /** Whether a queue stands: more comes in than goes out. */
   standing(now: number): boolean {
-    return this.#filledSince !== null && now - this.#filledSince >= this.#limits.standingAfterMs;
+    return this.#standing.at(now);
   }
 
   /** Whether a call that has come starts now; it has taken a slot then. Those of an admitted chain always start. */
@@ -125,21 +131,23 @@ export class LoadControl<C extends WaitingCall> {
     const displaced =
       this.#queue.length >= this.#limits.queueLengthMax ? this.#queue.displaceable(call.rank, call.caller) : undefined;
     if (displaced !== undefined) this.#queue.remove(displaced);
-    this.#filledSince ??= now;
+    this.#standing.filled(now);
     this.#startsSince ??= now;
     this.#queue.push(call);
     return displaced === undefined ? wait : { kind: "wait", displaced };
   }
 
-  /** Why a call like this would be shed if it came now; null if it would not. */
+  /** Why a call like this is shed if it comes now; null if it is not. */
   refusal(rank: Rank, caller: string, deadline: number, now: number): LoadShedReason | null {
     if (this.#queue.length === 0 || rank <= ranks.chain) return null;
     const leftMs = deadline - now;
     const waitMs = this.#queue.ahead(rank, caller) * this.#intervalMs;
     if (waitMs >= leftMs) return "deadline";
-    if (waitMs > this.#allowedMs(leftMs, now)) return "queue";
     const full = this.#queue.length >= this.#limits.queueLengthMax;
-    return full && this.#queue.displaceable(rank, caller) === undefined ? "queue" : null;
+    const room = !full || this.#queue.displaceable(rank, caller) !== undefined;
+    if (room && waitMs <= this.#allowedMs(leftMs, now)) return null;
+    this.#standing.refused(now);
+    return "queue";
   }
 
   #allowedMs(leftMs: number, now: number): number {
@@ -176,7 +184,7 @@ export class LoadControl<C extends WaitingCall> {
       return undefined;
     }
     const call = this.#queue.take()!;
-    this.#left();
+    this.#left(now);
     if (call.deadline - now <= this.#intervalMs) return { kind: "shed", call, reason: "deadline" };
     this.#count(now);
     this.#slots.take();
@@ -186,14 +194,14 @@ export class LoadControl<C extends WaitingCall> {
   /** Calls whose deadline passed while they waited. */
   expire(now: number): readonly C[] {
     const expired = this.#queue.takeExpired(now);
-    this.#left();
+    this.#left(now);
     return expired;
   }
 
   /** Nobody waits for this call any more. */
-  withdraw(call: C): void {
+  withdraw(call: C, now: number): void {
     this.#queue.remove(call);
-    this.#left();
+    this.#left(now);
   }
 
   /** How long a caller who was turned away should stay away, ms. */
@@ -217,9 +225,9 @@ export class LoadControl<C extends WaitingCall> {
     return !this.#sliceCounts || now - this.#sliceBegan < this.#sliceMs;
   }
 
-  #left(): void {
+  #left(now: number): void {
     if (this.#queue.length > 0) return;
-    this.#filledSince = null;
+    this.#standing.emptied(now);
     this.#startsSince = null;
     this.#startsCounted = 0;
   }
@@ -231,7 +239,8 @@ export class LoadControl<C extends WaitingCall> {
     const sinceMs = now - this.#startsSince;
     const enough = this.#startsCounted >= startsPerIntervalMin && sinceMs >= intervalWindowMs;
     if (!enough && this.#startsCounted < startsPerIntervalMax) return;
-    this.#intervalMs += intervalWeight * (sinceMs / this.#startsCounted - this.#intervalMs);
+    const intervalMs = Math.min(sinceMs / this.#startsCounted, intervalTimesMax * this.#intervalMs);
+    this.#intervalMs += intervalWeight * (intervalMs - this.#intervalMs);
     this.#startsSince = now;
     this.#startsCounted = 0;
   }

@@ -7,7 +7,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type DeliveryAnswer, Outbox, type OutboxEffect, type OutboxInput } from "./outbox.ts";
 
-const options = { deliveriesMax: 3, attemptsMax: 3, backoffBaseMs: 10, backoffMaxMs: 100 };
+const options = {
+  ownFrom: Number.POSITIVE_INFINITY,
+  deliveriesMax: 3,
+  attemptsMax: 3,
+  backoffBaseMs: 10,
+  backoffMaxMs: 100,
+};
 const pairs = ["a", "b", "c"];
 
 interface Row {
@@ -22,11 +28,12 @@ class World {
   readonly applied = new Map<string, number[]>(pairs.map((pair) => [pair, []]));
   next = 1;
   now = 0;
-  owner = new Outbox(options);
+  owner = new Outbox({ ...options, ownFrom: 1 });
   /** What was asked of the store and is not durable yet, in order. */
   writes: { readonly write: () => void; readonly then: OutboxInput | null }[] = [];
   underWay = new Map<number, string>();
-  unread: number[] = [];
+  /** Up to which number this owner has read; null: to the end. */
+  readThrough: number | null = 0;
   /** A message that ends its sender's node each time. */
   readonly killers = new Set<number>();
   readonly kills = new Map<number, number>();
@@ -41,18 +48,21 @@ class World {
   fail(): void {
     this.writes = [];
     this.underWay = new Map();
-    this.owner = new Outbox(options);
-    this.unread = [...this.rows.keys()];
+    this.owner = new Outbox({ ...options, ownFrom: this.next });
+    this.readThrough = 0;
   }
 
+  /** Rows as they are now, be they of this owner or of one before. */
   readPage(length: number): void {
-    const page = this.unread.splice(0, length);
+    const rest = [...this.rows.keys()].filter((number) => number > this.readThrough!);
+    const page = rest.slice(0, length);
+    this.readThrough = page.length < length ? null : page.at(-1)!;
     const letters = page.flatMap((number) => {
       const row = this.rows.get(number);
       return row === undefined || row.parked ? [] : [{ number, pair: row.pair, attempts: row.attempts }];
     });
     const parked = page.filter((number) => this.rows.get(number)?.parked);
-    this.step({ kind: "found", letters, parked, last: this.unread.length === 0 });
+    this.step({ kind: "found", letters, parked, last: this.readThrough === null });
   }
 
   writeOne(): void {
@@ -115,7 +125,7 @@ class World {
 
   settleDown(): void {
     for (let rounds = 0; rounds < 2_000; rounds++) {
-      while (this.unread.length > 0) this.readPage(3);
+      while (this.readThrough !== null) this.readPage(3);
       while (this.writes.length > 0) this.writeOne();
       for (const number of [...this.underWay.keys()]) {
         if (!this.underWay.has(number)) continue;
@@ -124,7 +134,7 @@ class World {
       }
       if (this.owner.nextAt !== null) this.now = Math.max(this.now, this.owner.nextAt);
       this.step({ kind: "time", now: this.now });
-      if (this.owner.pending === 0 && this.writes.length === 0 && this.unread.length === 0) return;
+      if (this.owner.pending === 0 && this.writes.length === 0 && this.readThrough === null) return;
     }
     assert.fail(`it does not come to an end: ${JSON.stringify([...this.rows])}`);
   }
@@ -153,7 +163,7 @@ test("owner after owner, each message takes effect in its pair's order or is par
         if (one.kind === "send") world.send(one.pair, one.killer === 0);
         else if (one.kind === "write") world.writeOne();
         else if (one.kind === "page") {
-          if (world.unread.length > 0) world.readPage(one.length);
+          if (world.readThrough !== null) world.readPage(one.length);
         } else if (one.kind === "fail") world.fail();
         else if (one.kind === "pass") {
           world.now += one.ms;
@@ -167,7 +177,6 @@ test("owner after owner, each message takes effect in its pair's order or is par
           else world.answer(number, { kind: "failed", reason }, one.chance);
         }
       }
-      if (world.unread.length === 0) world.readPage(1);
       world.settleDown();
       for (const row of world.rows.values()) assert.ok(row.parked, "what is left is parked");
       assert.equal(world.owner.length, world.rows.size);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type DeliveryAnswer, Outbox, type OutboxEffect, type OutboxInput } from "./outbox.ts";
 
-const options = { deliveriesMax: 4, attemptsMax: 3, backoffBaseMs: 100, backoffMaxMs: 1_000 };
+const options = { ownFrom: 100, deliveriesMax: 4, attemptsMax: 3, backoffBaseMs: 100, backoffMaxMs: 1_000 };
 const delivered: DeliveryAnswer = { kind: "delivered" };
 const waits: DeliveryAnswer = { kind: "waits", retryAfterMs: 0 };
 const failed: DeliveryAnswer = { kind: "failed", reason: { code: "internal", message: "it broke" } };
@@ -136,4 +136,18 @@ test("a parked message that an operator retries goes before what its pair sent l
   assert.deepEqual(kinds(own.step(answer(2, delivered))), ["settle", "count"]);
   assert.deepEqual(delivers(own.step({ kind: "counted", number: 1 })), [1]);
   assert.deepEqual(delivers(own.step(answer(1, delivered))), [3]);
+});
+
+test("a page that comes late shows what was sent since: that is delivered once, and does not stay in the way", () => {
+  const own = new Outbox(options);
+  const late = { number: 100, pair: "a", attempts: 0 };
+  assert.deepEqual(delivers(own.step(sent(100, "a"))), []);
+  const earlier = { number: 7, pair: "a", attempts: 0 };
+  own.step({ kind: "found", letters: [earlier, late], parked: [], last: true });
+  assert.deepEqual(delivers(own.step({ kind: "counted", number: 7 })), [7]);
+  assert.deepEqual(delivers(own.step(answer(7, delivered))), [100]);
+  assert.deepEqual(kinds(own.step(answer(100, delivered))), ["settle"]);
+  own.step({ kind: "settled", number: 7 });
+  own.step({ kind: "settled", number: 100 });
+  assert.equal(own.length, 0);
 });

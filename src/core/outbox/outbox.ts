@@ -64,6 +64,8 @@ export type OutboxEffect =
   | { kind: "settle"; number: number };
 
 export interface OutboxOptions {
+  /** Numbers from here on are given out by this owner: `sent` tells of them, whether or not a page shows them too. */
+  readonly ownFrom: number;
   readonly deliveriesMax: number;
   readonly attemptsMax: number;
   readonly backoffBaseMs: number;
@@ -181,7 +183,8 @@ export class Outbox {
 
   #found(letters: readonly Letter[], parked: readonly number[], last: boolean): void {
     for (const number of parked) this.#parked.add(number);
-    for (const letter of letters) this.#enter(letter, false);
+    // A page that came late has rows that this owner has written since.
+    for (const letter of letters) if (letter.number < this.#options.ownFrom) this.#enter(letter, false);
     if (!last || this.#held === null) return;
     const held = this.#held;
     this.#held = null;

@@ -56,6 +56,7 @@ export class ShardOutbox {
       environment.limits;
     this.#epoch = shard.epoch;
     this.#core = new Outbox({
+      ownFrom: options.session.next,
       deliveriesMax: deliveriesPerShardMax,
       attemptsMax: deliveryAttemptsMax,
       backoffBaseMs: deliveryBackoffBaseMs,

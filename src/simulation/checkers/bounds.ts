@@ -2,10 +2,10 @@
  * Bounds (guarantee G6), looked at all along: what a node says that it holds is never more than it may hold. The
  * small bounds of some seeds are reached again and again.
  */
+import type { NodeHoldings } from "../../runtime/holdings.ts";
 import type { NodeLimits } from "../../runtime/limits.ts";
-import type { NodeStatus } from "../../runtime/node.ts";
 
-/** How often nodes are asked, ms. */
+/** How often nodes are asked besides when they send a commit, ms. */
 export const boundsLookMs = 250;
 
 /**
@@ -14,13 +14,20 @@ export const boundsLookMs = 250;
  */
 const memorySlackBytes = 1_280;
 
-/** What is over its bound, in words; undefined when nothing is. */
-export function overBound(
-  { callsInFlight, memoryBytes, node }: NodeStatus,
-  { callsInFlightMax, entityMemoryBytesMax }: NodeLimits,
-): string | undefined {
-  if (callsInFlight > callsInFlightMax)
-    return `${node} holds ${callsInFlight} calls, at most ${callsInFlightMax} may be`;
-  if (memoryBytes <= entityMemoryBytesMax + memorySlackBytes) return undefined;
-  return `${node} holds entities of ${memoryBytes} bytes, at most ${entityMemoryBytesMax} may be`;
+/** What handlers may leave that had begun, each on an entity of its own, before the bound was reached. */
+const undurableSlackBytes = 300;
+
+/** What is over its bound, in words: `5 calls, at most 3 may be`. */
+export function overBounds(holdings: NodeHoldings, limits: NodeLimits): readonly string[] {
+  const { callsInFlight, inputBytes, memoryBytes, undurableBytes, mailboxLength, mailboxOf } = holdings;
+  const words: string[] = [];
+  const look = (held: number, most: number, what: string): void => {
+    if (held > most) words.push(`${held} ${what}, at most ${most} may be`);
+  };
+  look(callsInFlight, limits.callsInFlightMax, "calls");
+  look(inputBytes, limits.inputBytesInFlightMax, "bytes of inputs");
+  look(memoryBytes, limits.entityMemoryBytesMax + memorySlackBytes, "bytes of entities");
+  look(undurableBytes, limits.undurableBytesMax + undurableSlackBytes, "bytes of changes that are not durable");
+  look(mailboxLength, limits.mailboxLengthMax, `commands that wait for ${mailboxOf}`);
+  return words;
 }

@@ -21,8 +21,16 @@ export interface Step {
   readonly at: number;
 }
 
-/** The id of a request that nobody repeats: it leaves no record. */
-const requestIdForm = /^[\w-]{12}-\d+(\.\d+)*$/;
+/** The id of a request that nobody repeats, or of a timer, which is cleared instead: it leaves no record. */
+const recordlessForm = /^[\w-]{12}-\d+(\.\d+)*$|~\d+$/;
+
+/** What is known of a commit besides what it did to the entity. */
+export interface Acceptance {
+  /** When the store accepted it, ms of the world. */
+  readonly at: number;
+  /** Whether what these runs left behind for later is what the commit writes. */
+  readonly explains: (runs: readonly HandlerRun[]) => boolean;
+}
 
 export class EntityOrder {
   readonly name: string;
@@ -94,9 +102,15 @@ export class EntityOrder {
   }
 
   /** The store accepted a change. Returns the runs that took effect by it, or in words why there are none such. */
-  accept(change: EntityChange, pending: readonly HandlerRun[], at: number): readonly HandlerRun[] | string {
+  accept(
+    change: EntityChange,
+    pending: readonly HandlerRun[],
+    { at, explains }: Acceptance,
+  ): readonly HandlerRun[] | string {
     const after = change.state ?? (change.version === 0 ? this.#initial : this.text);
-    const length = lengthOf(change, pending, { before: this.text, after, initial: this.#initial });
+    const texts = { before: this.text, after, initial: this.#initial };
+    // Where no runs leave behind what it writes, what it does to the state still says which runs it has.
+    const length = lengthOf(change, pending, texts, explains) ?? lengthOf(change, pending, texts, () => true);
     if (length === undefined) return this.#unexplained(change, pending, after);
     const found = pending.slice(0, length);
     let text = this.text;
@@ -160,6 +174,7 @@ function lengthOf(
   change: EntityChange,
   pending: readonly HandlerRun[],
   { before, after, initial }: { readonly before: string; readonly after: string; readonly initial: string },
+  explains: (runs: readonly HandlerRun[]) => boolean,
 ): number | undefined {
   const ids = new Set(change.records.map(({ id }) => id));
   // A row that went away and came back has a version that says nothing.
@@ -168,11 +183,11 @@ function lengthOf(
   let hasRow = change.expectedVersion > 0;
   // An acceptance, or a timer that is let go: pending work comes and goes, and nothing of the entity changes.
   const unchanged = text === after && ids.size === 0 && change.version === change.expectedVersion;
-  let length: number | undefined = unchanged ? 0 : undefined;
+  let length: number | undefined = unchanged && explains([]) ? 0 : undefined;
   for (const [index, run] of pending.entries()) {
     if (run.start !== null && run.start !== text) break;
     if (ids.has(run.id)) recorded++;
-    else if (!requestIdForm.test(run.id)) break;
+    else if (!recordlessForm.test(run.id)) break;
     if (run.cleared && run.end === initial) hasRow = false;
     else if (run.end !== null && run.end !== text) {
       changes++;
@@ -180,7 +195,8 @@ function lengthOf(
     }
     text = run.end ?? text;
     const grown = !counts || changes === change.version - change.expectedVersion;
-    if (text === after && recorded === ids.size && grown && hasRow === change.version > 0) length = index + 1;
+    const whole = text === after && recorded === ids.size && grown && hasRow === change.version > 0;
+    if (whole && explains(pending.slice(0, index + 1))) length = index + 1;
   }
   return length;
 }

@@ -3,12 +3,14 @@
  * while its way is blocked, as TCP does it; the receiving end puts them back into order. So bytes are cut anywhere,
  * wait out a partition, and never change places within a connection.
  */
+
 import type { CloseReason, Connection, ConnectionEvents } from "../../ports/network.ts";
+import { chance } from "../../values/prng.ts";
 import type { SimulatedNetwork, Way } from "./network.ts";
 import type { Ear } from "./overheard.ts";
 import type { Process } from "./process.ts";
 import type { Passage } from "./trace.ts";
-import { between, chance } from "./world.ts";
+import { between } from "./world.ts";
 
 /** Bytes that a kernel takes over; what is beyond them counts as buffered. */
 const kernelBytesMax = 64 * 1024;

@@ -11,10 +11,10 @@ import type { MemoryDatabase } from "../../adapters/memory/database.ts";
 import { claim, endLease, join, release, renew, view } from "../../adapters/memory/membership.ts";
 import { SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, Read, Store } from "../../ports/store.ts";
-import type { Prng } from "../../values/prng.ts";
+import { chance, type Prng } from "../../values/prng.ts";
 import type { Process } from "./process.ts";
 import { isMinor, wordsOfAnswer, wordsOfRequest } from "./store-words.ts";
-import { between, chance, skewed, type World } from "./world.ts";
+import { between, skewed, type World } from "./world.ts";
 
 export type StoreMethod = Exclude<keyof Store, "identity" | "close">;
 

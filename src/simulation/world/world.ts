@@ -187,11 +187,3 @@ export function skewed(prng: Prng, min: number, max: number): number {
 export function between(prng: Prng, min: number, max: number): number {
   return min + (max - min) * prng.number();
 }
-
-export function chance(prng: Prng, probability: number): boolean {
-  return probability > 0 && prng.number() < probability;
-}
-
-export function pick<T>(prng: Prng, from: readonly T[]): T {
-  return from[prng.below(from.length)]!;
-}

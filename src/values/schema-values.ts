@@ -2,10 +2,11 @@
  * Values from a JSON Schema: small, ordinary ones, because a system is broken sooner by two deposits that meet than
  * by one strange text. What the schema cannot say is left to whoever validates the value.
  */
-import type { JsonSchema } from "../ports/gateway.ts";
-import type { Prng } from "../values/prng.ts";
 import { textsMatching } from "./pattern-values.ts";
-import { chance, pick } from "./world/world.ts";
+import { chance, type Prng, pick } from "./prng.ts";
+
+/** A schema of JSON Schema 2020-12, as an object. */
+export type JsonSchema = Record<string, unknown>;
 
 const depthMax = 6;
 /** Numbers stay below this unless the schema asks for more. */

@@ -1,16 +1,15 @@
 /**
- * The memory store is the model of the SQLite store: both get the same random requests, one after the other, and
- * must give the same answers.
+ * The memory store is the model of the others: both get the same random requests, one after the other, and must give the
+ * same answers.
  *
  * Left out, with the reason: the words of errors (they name a file; code and outcome are compared), the secret
  * (random), requests at the same time (their order is open; the conformance suite has them), and everything that
  * only a disk can do (full, locked, damaged).
  */
 import assert from "node:assert/strict";
-import test from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { createMemoryDatabase, openMemoryStore } from "../../src/adapters/memory/store.ts";
-import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
 import { SynodError } from "../../src/errors.ts";
 import type {
   CallRecord,
@@ -34,9 +33,7 @@ import {
   workForm,
   workOf,
 } from "./differential-work.ts";
-import { temporaryFolder } from "./sqlite-database.ts";
 
-const runs = 50;
 const commandsMax = 60;
 const shardsPerService = 3;
 const keys = ["a", "b", "__proto__", "\u{1F600}"];
@@ -46,7 +43,7 @@ const sessions = ["node 1", "node 11", "\u{1F600}"];
 /** Both stores, and how each is opened again. */
 interface Pair {
   memory: Store;
-  sqlite: Store;
+  other: Store;
   reopen(): Promise<void>;
 }
 
@@ -64,7 +61,7 @@ type Command = fc.AsyncCommand<Known, Pair>;
 
 /** Asks both and compares; answers what they answered. */
 async function both<Answer>(pair: Pair, ask: (store: Store) => Promise<Answer>): Promise<Answer> {
-  const [expected, actual] = await Promise.all([ask(pair.memory), ask(pair.sqlite)]);
+  const [expected, actual] = await Promise.all([ask(pair.memory), ask(pair.other)]);
   assert.deepEqual(comparable(actual), comparable(expected));
   for (const status of statusesOf(expected)) seen.set(status, (seen.get(status) ?? 0) + 1);
   return expected;
@@ -402,55 +399,76 @@ async function startOwning({ services, members }: Known, pair: Pair): Promise<vo
   await both(pair, (store) => store.claim({ incarnation, shards, expired: [] }));
 }
 
-async function openPair(folder: string, name: string): Promise<Pair> {
-  const database = createMemoryDatabase({ system: "differential", shardsPerService });
-  const open = () => openSqliteStore({ path: `${folder}/${name}.db`, system: "differential", shardsPerService });
+export interface DifferentialOptions {
+  /** What is compared with the memory store. */
+  readonly name: string;
+  /** How many sequences of requests. */
+  readonly runs: number;
+  /** Whether its commits renew the lease. */
+  readonly commitsRenew: boolean;
+  /** A new database, empty and of the system "differential". */
+  create(): Promise<{ open(options: { readonly shardsPerService: number }): Promise<Store> } & AsyncDisposable>;
+}
+
+type Database = Awaited<ReturnType<DifferentialOptions["create"]>>;
+
+async function openPair(database: Database, commitsRenew: boolean): Promise<Pair> {
+  const model = createMemoryDatabase({ system: "differential", shardsPerService, commitsRenew });
   const pair: Pair = {
-    memory: openMemoryStore(database),
-    sqlite: await open(),
+    memory: openMemoryStore(model),
+    other: await database.open({ shardsPerService }),
     reopen: async () => {
       await both(pair, (store) => store.close());
-      pair.memory = openMemoryStore(database);
-      pair.sqlite = await open();
+      pair.memory = openMemoryStore(model);
+      pair.other = await database.open({ shardsPerService });
     },
   };
   return pair;
 }
 
-test("memory and SQLite answer every sequence of requests alike", async () => {
-  await using folder = await temporaryFolder();
-  let pair: Pair | undefined;
-  let run = 0;
-  const commands = fc.commands(
-    [
-      joins,
-      renewals,
-      claims,
-      claims,
-      releases,
-      endings,
-      reopenings,
-      ...Array.from({ length: 12 }, () => commits),
-      ...Array.from({ length: 6 }, () => trims),
-    ],
-    { maxCommands: commandsMax, size: "max" },
-  );
-  const property = fc.asyncProperty(commands, async (sequence) => {
-    // One pair for all runs, each with services of its own; a pair whose halves differ is of no further use.
-    const current = pair ?? (await openPair(folder.path, String(run)));
-    pair = undefined;
-    run++;
-    const known: Known = { services: [`${run}-x`, `${run}-y`], members: [], ids: [], numbers: new Map() };
-    await startOwning(known, current);
-    await fc.asyncModelRun(() => ({ model: known, real: current }), sequence);
-    await compareRows(known, current);
-    await compareFloors(known, current);
-    pair = current;
+const requests = [
+  joins,
+  renewals,
+  claims,
+  claims,
+  releases,
+  endings,
+  reopenings,
+  ...Array.from({ length: 12 }, () => commits),
+  ...Array.from({ length: 6 }, () => trims),
+];
+
+/** Declares the test. One in a file, because it also looks at which kinds of answers were given. */
+export function differential({ name, runs, commitsRenew, create }: DifferentialOptions): void {
+  test(`memory and ${name} answer every sequence of requests alike`, async () => {
+    let held: { readonly pair: Pair; readonly database: Database } | undefined;
+    const databases: Database[] = [];
+    let run = 0;
+    const commands = fc.commands(requests, { maxCommands: commandsMax, size: "max" });
+    const property = fc.asyncProperty(commands, async (sequence) => {
+      // One pair for all runs, each with services of its own; a pair whose halves differ is of no further use.
+      const current = held ?? (await openNew(databases, create, commitsRenew));
+      held = undefined;
+      run++;
+      const known: Known = { services: [`${run}-x`, `${run}-y`], members: [], ids: [], numbers: new Map() };
+      await startOwning(known, current.pair);
+      await fc.asyncModelRun(() => ({ model: known, real: current.pair }), sequence);
+      await compareRows(known, current.pair);
+      await compareFloors(known, current.pair);
+      held = current;
+    });
+    try {
+      await fc.assert(property, { numRuns: runs });
+    } finally {
+      await held?.pair.other.close();
+      for (const database of databases) await database[Symbol.asyncDispose]();
+    }
+    assert.deepEqual([...seen.keys()].sort(), kinds, "every kind of answer was given");
   });
-  try {
-    await fc.assert(property, { numRuns: runs });
-  } finally {
-    await pair?.sqlite.close();
-  }
-  assert.deepEqual([...seen.keys()].sort(), kinds, "every kind of answer was given");
-});
+}
+
+async function openNew(databases: Database[], create: DifferentialOptions["create"], commitsRenew: boolean) {
+  const database = await create();
+  databases.push(database);
+  return { pair: await openPair(database, commitsRenew), database };
+}

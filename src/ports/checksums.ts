@@ -1,14 +1,8 @@
-/** The checksums of rows: written with them, and compared when they are read again. */
-import type { CallRecord, EntityRow, ShardId } from "../../ports/store.ts";
-import type {
-  InboxItem,
-  ItemProgress,
-  JournalEntry,
-  MessageProgress,
-  OutboxMessage,
-  TimerRow,
-} from "../../ports/work.ts";
-import { checksum } from "../../values/hash.ts";
+/** The checksums of rows in stores that keep them on disk: written with them, and compared when they are read again. */
+
+import { checksum } from "../values/hash.ts";
+import type { CallRecord, EntityRow, ShardId } from "./store.ts";
+import type { InboxItem, ItemProgress, JournalEntry, MessageProgress, OutboxMessage, TimerRow } from "./work.ts";
 
 export function entityChecksum(service: string, key: string, { version, stateVersion, state }: EntityRow): number {
   return checksum(service, key, version, stateVersion, state);

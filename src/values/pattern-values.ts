@@ -3,8 +3,7 @@
  * what people write in schemas: groups, alternatives, classes, repetition. Assertions are passed over, and whatever is not
  * known here gives no text: whoever validates the value decides in any case.
  */
-import type { Prng } from "../values/prng.ts";
-import { pick } from "./world/world.ts";
+import { type Prng, pick } from "./prng.ts";
 
 /** Repetitions beyond the least that are drawn. */
 const repetitionsMax = 3;

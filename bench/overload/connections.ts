@@ -1,0 +1,140 @@
+/**
+ * HTTP connections of the load, as cheap as they can be, so that one processor can make a multiple of what another one
+ * can answer: opened before anything is measured, one request at a time on each, bytes out, and of the answer the
+ * status. One that is given up is closed, as a caller who has gone closes his, and another one takes its place.
+ */
+import { connect, type Socket } from "node:net";
+
+/** Told once: the status of the answer, or null if there will be none. */
+export type OnAnswer = (status: number | null) => void;
+
+/** Connections that are opened at a time. */
+const openingMax = 64;
+const reconnectMs = 100;
+/** All connections read into this; whatever is in it is dealt with before the next one reads. */
+const buffer = Buffer.alloc(64 * 1024);
+
+export class Connections {
+  readonly #port: number;
+  readonly #wanted: number;
+  readonly #idle: Connection[] = [];
+  readonly #all: Set<Connection> = new Set();
+  #opening = 0;
+  #closed = false;
+  #onOpen: () => void = () => {};
+
+  constructor(port: number, wanted: number) {
+    this.#port = port;
+    this.#wanted = wanted;
+  }
+
+  /** Resolves when all are open. */
+  open(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onOpen = () => {
+        if (this.#all.size === this.#wanted) resolve();
+      };
+      this.#openMore();
+    });
+  }
+
+  /** Sends a request on a connection that has nothing else to do; undefined if there is none. */
+  send(request: string, onAnswer: OnAnswer): Connection | undefined {
+    const connection = this.#idle.pop();
+    connection?.send(request, onAnswer);
+    return connection;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#all) connection.abandon();
+  }
+
+  #openMore(): void {
+    while (!this.#closed && this.#opening < openingMax && this.#all.size + this.#opening < this.#wanted) {
+      this.#opening += 1;
+      const connection = new Connection(this.#port, {
+        opened: () => {
+          this.#opening -= 1;
+          this.#all.add(connection);
+          this.#idle.push(connection);
+          this.#onOpen();
+          this.#openMore();
+        },
+        idle: () => this.#idle.push(connection),
+        ended: () => this.#ended(connection),
+      });
+    }
+  }
+
+  #ended(connection: Connection): void {
+    if (!this.#all.delete(connection)) this.#opening -= 1;
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    if (!this.#closed) setTimeout(() => this.#openMore(), reconnectMs);
+  }
+}
+
+interface Events {
+  readonly opened: () => void;
+  readonly idle: () => void;
+  readonly ended: () => void;
+}
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #events: Events;
+  /** The part of an answer that has come. */
+  #received = "";
+  #onAnswer: OnAnswer | null = null;
+
+  constructor(port: number, events: Events) {
+    this.#events = events;
+    const onread = { buffer, callback: (length: number) => this.#read(length) };
+    this.#socket = connect({ host: "127.0.0.1", port, noDelay: true, onread }, events.opened);
+    this.#socket.on("error", () => {});
+    this.#socket.on("close", () => {
+      events.ended();
+      this.#answer(null);
+    });
+  }
+
+  send(request: string, onAnswer: OnAnswer): void {
+    this.#onAnswer = onAnswer;
+    this.#socket.write(request, "latin1");
+  }
+
+  abandon(): void {
+    this.#onAnswer = null;
+    this.#socket.destroy();
+  }
+
+  #read(length: number): boolean {
+    this.#received += buffer.toString("latin1", 0, length);
+    const status = statusOfWhole(this.#received);
+    if (status !== undefined) {
+      this.#received = "";
+      this.#events.idle();
+      this.#answer(status);
+    }
+    return true;
+  }
+
+  #answer(status: number | null): void {
+    const onAnswer = this.#onAnswer;
+    this.#onAnswer = null;
+    onAnswer?.(status);
+  }
+}
+
+/** Of a whole answer; undefined while a part of it is missing. */
+function statusOfWhole(received: string): number | undefined {
+  const headEnd = received.indexOf("\r\n\r\n");
+  if (headEnd < 0) return undefined;
+  const length = /\r\ncontent-length: *(\d+)/i.exec(received);
+  const whole =
+    length !== null && length.index < headEnd
+      ? received.length >= headEnd + 4 + Number(length[1])
+      : !/\r\ntransfer-encoding: *chunked/i.test(received.slice(0, headEnd)) || received.endsWith("0\r\n\r\n");
+  return whole ? Number(received.slice(9, 12)) : undefined;
+}

@@ -1,0 +1,164 @@
+/**
+ * One connection to the primary, and the queue before it. A statement is sent when the one before it has been answered,
+ * and none waits or runs for longer than it says.
+ *
+ * No statement needs anything that an earlier one left behind in the server's session, so a pooler that gives each
+ * transaction another session may stand between. A connection that is lost is made again for the next statement, with
+ * whichever of the hosts is the primary then, and that server is looked at like the first one.
+ */
+import { Client as PgClient } from "pg";
+import { SynodError } from "../../errors.ts";
+import type { Log } from "../../ports/log.ts";
+import { isCertain, isNoPrimary, messageOf } from "./failures.ts";
+import type { PostgresLocation } from "./location.ts";
+import { serverFault } from "./server.ts";
+
+/** Statements that may wait for one connection. */
+const requestsWaitingMax = 10_000;
+/** How long one host may take to answer a connection attempt. */
+const connectMaxMs = 2_000;
+
+export interface Statement {
+  readonly text: string;
+  /** Without them the text may hold several statements, of which the last one answers. */
+  readonly values?: readonly unknown[];
+  /** How long it may wait, and then again take. Afterwards the connection is given up, and the outcome is unknown. */
+  readonly answerMaxMs: number;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Its types leave out that it can let the process end. */
+type Client = PgClient & { ref?(): void; unref?(): void };
+
+export class Connection {
+  readonly #location: PostgresLocation;
+  readonly #role: string;
+  readonly #log: Log | undefined;
+  #client: Client | undefined;
+  /** The host that was the primary when it was last looked for. */
+  #server = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #closing: Promise<void> | undefined;
+  #isLost = false;
+
+  constructor(location: PostgresLocation, role: string, log: Log | undefined) {
+    this.#location = location;
+    this.#role = role;
+    this.#log = log;
+  }
+
+  /** Rejects with errors of PostgreSQL as they are, and with {@link SynodError} for everything else. */
+  ask(statement: Statement): Promise<readonly Row[]> {
+    if (this.#closing !== undefined) return Promise.reject(closed());
+    if (this.#waiting >= requestsWaitingMax) {
+      return Promise.reject(new SynodError("resource_exhausted", "too many requests wait for the store"));
+    }
+    this.#waiting++;
+    const askedAt = performance.now();
+    const answer = this.#last.then(async () => {
+      this.#waiting--;
+      if (performance.now() - askedAt > statement.answerMaxMs) throw this.#tooLate();
+      return await this.#run(statement);
+    });
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  /** Answers what has been asked before, then hangs up. */
+  close(): Promise<void> {
+    this.#closing ??= this.#last.then(() => this.#hangUp());
+    return this.#closing;
+  }
+
+  async #run({ text, values, answerMaxMs }: Statement): Promise<readonly Row[]> {
+    const client = this.#client ?? (await this.#connect());
+    let isReplicated = true;
+    const onNotice = (notice: { readonly routine?: string | undefined }): void => {
+      // Committed here, but somebody has ended the wait for the standbys: as good as not answered at all.
+      if (notice.routine === "SyncRepWaitForLSN") isReplicated = false;
+    };
+    client.on("notice", onNotice);
+    const timer = setTimeout(() => void this.#hangUp(), answerMaxMs);
+    client.ref?.();
+    try {
+      const result = await client.query(values === undefined ? { text } : { text, values: [...values] });
+      if (!isReplicated) throw new Error("a commit was not confirmed by the standbys");
+      const last: { readonly rows: Row[] } = Array.isArray(result) ? result.at(-1) : result;
+      return last.rows;
+    } catch (error) {
+      if (isNoPrimary(error) || !isCertain(error)) await this.#hangUp();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      client.off("notice", onNotice);
+      client.unref?.();
+    }
+  }
+
+  /** Looks for the primary, from the host that was it last. */
+  async #connect(): Promise<Client> {
+    const { servers, name } = this.#location;
+    const reasons: string[] = [];
+    for (let tried = 0; tried < servers.length; tried++) {
+      const at = (this.#server + tried) % servers.length;
+      const reached = await this.#tryServer(servers[at]!);
+      if (reached instanceof PgClient) {
+        this.#server = at;
+        this.#client = reached;
+        if (this.#isLost) this.#log?.info(`connected to ${name} again, for its ${this.#role}`);
+        this.#isLost = false;
+        return reached;
+      }
+      reasons.push(reached);
+    }
+    const message = `${name} cannot be reached: ${[...new Set(reasons)].join("; ")}`;
+    if (!this.#isLost) this.#log?.warn(message);
+    this.#isLost = true;
+    throw new SynodError("unavailable", message);
+  }
+
+  /** A client, or why there is none. Rejects when the server must not be used. */
+  async #tryServer(server: string): Promise<Client | string> {
+    const client: Client = new PgClient({
+      connectionString: server,
+      connectionTimeoutMillis: connectMaxMs,
+      application_name: `synod ${this.#role}`,
+      keepAlive: true,
+    });
+    client.on("error", () => {
+      if (this.#client === client) this.#client = undefined;
+    });
+    client.on("end", () => {
+      if (this.#client === client) this.#client = undefined;
+    });
+    try {
+      await client.connect();
+      const fault = await serverFault(client, this.#location);
+      if (fault === undefined) return client;
+      await client.end();
+      if (fault.isFinal) throw new SynodError("failed_precondition", fault.reason);
+      return fault.reason;
+    } catch (error) {
+      void client.end().catch(() => undefined);
+      if (error instanceof SynodError) throw error;
+      return messageOf(error);
+    }
+  }
+
+  async #hangUp(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    // With a statement under way this cuts the connection.
+    await client?.end().catch(() => undefined);
+  }
+
+  #tooLate(): SynodError {
+    return new SynodError("unavailable", `${this.#location.name} is too slow: a request has waited for too long`);
+  }
+}
+
+export function closed(): SynodError {
+  return new SynodError("failed_precondition", "the connection to the store is closed");
+}

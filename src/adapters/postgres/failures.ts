@@ -1,0 +1,80 @@
+/**
+ * What a failure of PostgreSQL means: whether anything was written, and one sentence with what to do.
+ *
+ * An error that the server reports for a statement undid it. Whatever ends the connection leaves it open what became of
+ * the statement under way (rule S3); that also goes for errors of severity FATAL, which say that the server hangs up.
+ */
+import { DatabaseError } from "pg";
+import { SynodError } from "../../errors.ts";
+import type { CommitResult } from "../../ports/store.ts";
+
+/** Codes of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html), as far as they are told apart. */
+const codes = {
+  readOnly: "25006",
+  recoveryInProgress: "55000",
+  lockNotAvailable: "55P03",
+  queryCancelled: "57014",
+  diskFull: "53100",
+  missingSchema: "3F000",
+  missingFunction: "42883",
+  missingTable: "42P01",
+} as const;
+
+/** Classes of codes that are about the data of the statement: no repetition helps. */
+const classesOfTheData = ["22", "23", "54"];
+
+/** Raised by a connection: the statement under way was undone, or was never sent. */
+export function isCertain(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
+}
+
+/** Whether the server has become one that cannot be written to. */
+export function isNoPrimary(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code === codes.readOnly || error.code === codes.recoveryInProgress);
+}
+
+/** The error in Synod's words. `name` is that of the store. */
+export function storeError(error: unknown, name: string): SynodError {
+  if (error instanceof SynodError) return error;
+  if (!isCertain(error)) {
+    const message = `the connection to ${name} was lost: ${messageOf(error)}`;
+    return new SynodError("unavailable", message, { outcome: "unknown", cause: error });
+  }
+  return new SynodError("unavailable", `${name} ${reasonOf(error)}`, { cause: error });
+}
+
+function reasonOf({ code = "", message }: DatabaseError): string {
+  switch (code) {
+    case codes.lockNotAvailable:
+    case codes.queryCancelled:
+      return "has been kept locked by somebody else for too long";
+    case codes.diskFull:
+      return "has no room: free some space on its disk";
+    case codes.readOnly:
+    case codes.recoveryInProgress:
+      return "is not the primary any more: the new one is looked for";
+    case codes.missingSchema:
+    case codes.missingFunction:
+    case codes.missingTable:
+      return `has lost tables or functions of the store (${message}): restore it from a backup`;
+    default:
+      return `cannot do it now: ${message} (${code})`;
+  }
+}
+
+/** What a commit answers that PostgreSQL reported an error for; raises when the outcome is unknown. */
+export function commitFailure(error: unknown, name: string): CommitResult {
+  if (isCertain(error) && classesOfTheData.includes(error.code?.slice(0, 2) ?? "")) {
+    const message = `${name} does not take it: ${error.message}`;
+    return { status: "refused", error: new SynodError("invalid_argument", message, { cause: error }) };
+  }
+  const known = storeError(error, name);
+  if (known.outcome === "unknown") throw known;
+  return { status: "failed", error: known };
+}
+
+export function messageOf(error: unknown): string {
+  // What cannot be reached at several addresses is told as one error without words of its own.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,163 @@
+/**
+ * Membership, leases and the ownership of shards, as functions in the database.
+ *
+ * Whatever takes locks takes them in one order, so that no two wait for each other: `meta`, members by incarnation,
+ * shards by service and number, then what rests in the shards. Whoever changes the view begins with `meta`, which makes
+ * such changes one after the other; commits and heartbeats pass them by.
+ */
+
+/**
+ * How far epochs, incarnations, revisions and session numbers are raised when the database goes on as another one: more
+ * than a server that was promoted too early can have missed of them.
+ */
+const jumpOfATimeline = 2 ** 32;
+
+/**
+ * Every write begins with it: a server that was promoted counts on another timeline than its primary did. What the last
+ * moments of the old one gave out may be missing here, so nobody keeps a lease, and nothing is given out twice (rule S5).
+ */
+const attend = `
+CREATE FUNCTION attend() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  timeline_now text := left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
+BEGIN
+  IF timeline_now = (SELECT timeline FROM meta) THEN RETURN; END IF;
+  UPDATE meta SET timeline = timeline_now, incarnations = incarnations + ${jumpOfATimeline},
+    revision = revision + ${jumpOfATimeline} WHERE timeline <> timeline_now;
+  IF NOT FOUND THEN RETURN; END IF;
+  PERFORM 1 FROM members ORDER BY incarnation FOR UPDATE;
+  PERFORM 1 FROM shards ORDER BY service, number FOR NO KEY UPDATE;
+  UPDATE shards SET owner = NULL, epoch = epoch + ${jumpOfATimeline}, session_next = session_next + ${jumpOfATimeline};
+  DELETE FROM members;
+END $$;
+`;
+
+const view = `
+CREATE FUNCTION view_json() RETURNS json LANGUAGE sql STABLE AS $$
+  SELECT json_build_object(
+    'revision', meta.revision,
+    'members', (SELECT coalesce(json_agg(json_build_object('node', node, 'incarnation', incarnation, 'address', address,
+      'hosts', hosts, 'draining', draining, 'renewals', renewals) ORDER BY incarnation), '[]') FROM members),
+    'shards', (SELECT coalesce(json_agg(json_build_array(service, number, owner, epoch, state_version)), '[]') FROM shards))
+  FROM meta
+$$;
+`;
+
+const join = `
+CREATE FUNCTION join_member(p_node text, p_address text, p_hosts json) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+  v_incarnation bigint;
+  v_shards integer;
+BEGIN
+  PERFORM attend();
+  UPDATE meta SET incarnations = incarnations + 1, revision = revision + 1
+    RETURNING incarnations, shards_per_service INTO v_incarnation, v_shards;
+  INSERT INTO members VALUES (v_incarnation, p_node, p_address, p_hosts, false, 1);
+  INSERT INTO shards (service, number)
+    SELECT host.service, number
+    FROM json_to_recordset(p_hosts) AS host(service text, "stateVersion" bigint), generate_series(0, v_shards - 1) number
+    WHERE host."stateVersion" IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM shards WHERE shards.service = host.service)
+    ORDER BY host.service, number
+    ON CONFLICT DO NOTHING;
+  RETURN json_build_object('incarnation', v_incarnation, 'view', view_json());
+END $$;
+`;
+
+const renew = `
+CREATE FUNCTION renew(p_incarnation bigint, p_draining boolean, p_known bigint) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM attend();
+  IF EXISTS (SELECT 1 FROM members WHERE incarnation = p_incarnation AND draining <> p_draining) THEN
+    UPDATE meta SET revision = revision + 1;
+  END IF;
+  UPDATE members SET renewals = renewals + 1, draining = p_draining WHERE incarnation = p_incarnation;
+  IF NOT FOUND THEN RETURN '{"status":"ended"}'; END IF;
+  RETURN (
+    SELECT json_build_object(
+      'revision', revision,
+      'renewals', (SELECT json_agg(json_build_array(incarnation, renewals) ORDER BY incarnation) FROM members),
+      'view', CASE WHEN revision = p_known THEN NULL ELSE view_json() END)
+    FROM meta);
+END $$;
+`;
+
+/** Ends leases whose rows are locked: their shards are free, and no commit of theirs is taken any more. */
+const end = `
+CREATE FUNCTION end_leases(p_incarnations bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM shards WHERE owner = ANY (p_incarnations) ORDER BY service, number FOR NO KEY UPDATE;
+  UPDATE shards SET owner = NULL WHERE owner = ANY (p_incarnations);
+  DELETE FROM members WHERE incarnation = ANY (p_incarnations);
+  UPDATE meta SET revision = revision + cardinality(p_incarnations);
+END $$;
+
+CREATE FUNCTION end_lease(p_node text, p_incarnation bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM attend();
+  PERFORM 1 FROM meta FOR UPDATE;
+  PERFORM 1 FROM members WHERE incarnation = p_incarnation AND node = p_node FOR UPDATE;
+  IF NOT FOUND THEN RETURN false; END IF;
+  PERFORM end_leases(ARRAY[p_incarnation]);
+  RETURN true;
+END $$;
+`;
+
+const claim = `
+CREATE FUNCTION claim(p_incarnation bigint, p_services text[], p_numbers integer[], p_expired bigint[], p_renewals bigint[])
+  RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+  v_hosts json;
+  v_ended bigint[];
+  v_claimed json;
+BEGIN
+  PERFORM attend();
+  PERFORM 1 FROM meta FOR UPDATE;
+  PERFORM 1 FROM members WHERE incarnation = p_incarnation OR incarnation = ANY (p_expired)
+    ORDER BY incarnation FOR UPDATE;
+  SELECT hosts INTO v_hosts FROM members WHERE incarnation = p_incarnation;
+  IF NOT FOUND THEN RETURN '{"status":"ended"}'; END IF;
+
+  -- Each is ended only if its counter is still the one that the claimer watched.
+  SELECT coalesce(array_agg(DISTINCT m.incarnation), '{}') INTO v_ended
+    FROM members m JOIN unnest(p_expired, p_renewals) AS seen(incarnation, renewals) USING (incarnation)
+    WHERE m.renewals = seen.renewals AND m.incarnation <> p_incarnation;
+
+  -- All shards that this will touch, in one ascending pass.
+  PERFORM 1 FROM shards s
+    WHERE s.owner = ANY (v_ended) OR (s.service, s.number) IN (SELECT * FROM unnest(p_services, p_numbers))
+    ORDER BY s.service, s.number FOR NO KEY UPDATE;
+  IF cardinality(v_ended) > 0 THEN PERFORM end_leases(v_ended); END IF;
+
+  WITH taken AS (
+    UPDATE shards s SET owner = p_incarnation, epoch = s.epoch + 1
+    FROM json_to_recordset(v_hosts) AS host(service text, "stateVersion" bigint)
+    WHERE (s.service, s.number) IN (SELECT * FROM unnest(p_services, p_numbers))
+      AND (s.owner IS NULL OR s.owner = p_incarnation)
+      AND host.service = s.service AND host."stateVersion" >= s.state_version
+    RETURNING s.*)
+  SELECT json_agg(json_build_object('service', service, 'number', number, 'epoch', epoch,
+      'stateVersion', state_version, 'watermark', watermark, 'sessionNext', session_next,
+      'floors', (SELECT coalesce(json_agg(json_build_object('session', session, 'floor', floor, 'open', open)), '[]')
+        FROM floors WHERE floors.shard = taken.id)))
+    INTO v_claimed FROM taken;
+  IF v_claimed IS NOT NULL THEN UPDATE meta SET revision = revision + 1; END IF;
+  RETURN json_build_object('claimed', coalesce(v_claimed, '[]'), 'view', view_json());
+END $$;
+`;
+
+const release = `
+CREATE FUNCTION release(p_incarnation bigint, p_services text[], p_numbers integer[], p_epochs bigint[])
+  RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM attend();
+  PERFORM 1 FROM meta FOR UPDATE;
+  PERFORM 1 FROM shards s WHERE (s.service, s.number) IN (SELECT * FROM unnest(p_services, p_numbers))
+    ORDER BY s.service, s.number FOR NO KEY UPDATE;
+  UPDATE shards s SET owner = NULL FROM unnest(p_services, p_numbers, p_epochs) AS given(service, number, epoch)
+    WHERE s.service = given.service AND s.number = given.number AND s.epoch = given.epoch AND s.owner = p_incarnation;
+  IF FOUND THEN UPDATE meta SET revision = revision + 1; END IF;
+END $$;
+`;
+
+export const leaseFunctions: string = [attend, view, join, renew, end, claim, release].join("");

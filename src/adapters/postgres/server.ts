@@ -1,0 +1,72 @@
+/** Whether a server may be believed: that it is the primary, and that what it acknowledges has reached its disk. */
+import type { Client } from "pg";
+import type { PostgresLocation } from "./location.ts";
+
+/** The oldest PostgreSQL whose settings and functions are as they are used here. */
+const versionMin = 14;
+/** How long the server may take to tell its settings. */
+const answerMaxMs = 2_000;
+
+export interface ServerFault {
+  readonly reason: string;
+  /** Whether it is about settings, which another host or another attempt will hardly have otherwise. */
+  readonly isFinal: boolean;
+}
+
+interface Settings {
+  readonly version: number;
+  readonly recovering: boolean;
+  readonly encoding: string;
+  readonly isolation: string;
+  readonly readonly: string;
+  readonly fsync: string;
+  readonly pages: string;
+  readonly commit: string;
+  readonly standbys: string;
+}
+
+const question = `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
+  current_setting('server_encoding') AS encoding, current_setting('default_transaction_isolation') AS isolation,
+  current_setting('default_transaction_read_only') AS readonly, current_setting('fsync') AS fsync,
+  current_setting('full_page_writes') AS pages, current_setting('synchronous_commit') AS commit,
+  current_setting('synchronous_standby_names') AS standbys`;
+
+/** Undefined when the server may be used. */
+export async function serverFault(
+  client: Client,
+  { unsafe, name }: PostgresLocation,
+): Promise<ServerFault | undefined> {
+  const timer = setTimeout(() => void client.end(), answerMaxMs);
+  try {
+    const { rows } = await client.query<Settings>(question);
+    const settings = rows[0]!;
+    if (settings.recovering) return { reason: "a standby, not the primary", isFinal: false };
+    const reason = misfit(settings) ?? (unsafe ? undefined : danger(settings));
+    return reason === undefined ? undefined : { reason: `${name} ${reason}`, isFinal: true };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function misfit({ version, encoding, isolation, readonly }: Settings): string | undefined {
+  if (version < versionMin * 10_000) {
+    return `is PostgreSQL ${Math.floor(version / 10_000)}: use version ${versionMin} or newer`;
+  }
+  if (encoding !== "UTF8") return `has the encoding ${encoding}: create the database with UTF8`;
+  if (isolation !== "read committed") {
+    return `begins transactions as ${isolation}: set default_transaction_isolation to 'read committed' for this user`;
+  }
+  if (readonly !== "off")
+    return "begins transactions read-only: set default_transaction_read_only to off for this user";
+  return undefined;
+}
+
+function danger({ fsync, pages, commit, standbys }: Settings): string | undefined {
+  const loses = (setting: string, by: string): string =>
+    `has ${setting} and would lose acknowledged commands ${by}: change it, or add unsafe=true to the store URL`;
+  if (fsync === "off") return loses("fsync = off", "when its machine crashes");
+  if (pages === "off") return loses("full_page_writes = off", "when its machine crashes");
+  if (commit === "off") return loses("synchronous_commit = off", "when it crashes");
+  if (commit === "local" && standbys !== "") return loses("synchronous_commit = local", "when a standby takes over");
+  return undefined;
+}

@@ -1,0 +1,307 @@
+/**
+ * The store port on PostgreSQL, for the nodes of any number of machines.
+ *
+ * Every request is one statement that calls one function of the store's schema, so it is one transaction, one round trip,
+ * and nothing is ever held between two of them. A node has four connections, so that no kind of work waits for
+ * another: heartbeats, ownership and upkeep, commits, reads.
+ */
+import { SynodError } from "../../errors.ts";
+import { batchFault } from "../../ports/batch.ts";
+import type { Log } from "../../ports/log.ts";
+import {
+  type ClaimedShard,
+  type ClaimRequest,
+  type ClaimResult,
+  type CommitBatch,
+  type CommitResult,
+  compareShards,
+  type JoinRequest,
+  type Member,
+  type RenewResult,
+  type Store,
+  type StoreIdentity,
+  type TrimRequest,
+  type TrimResult,
+  type View,
+} from "../../ports/store.ts";
+import type { RefusalReason } from "./commit-sql.ts";
+import { Connection, closed, type Row, type Statement } from "./connection.ts";
+import { commitFailure, storeError } from "./failures.ts";
+import { type PostgresLocation, readPostgresUrl } from "./location.ts";
+import { numbers, packBatch, packRange, texts } from "./packing.ts";
+import { type FoundRow, readsOf } from "./reads.ts";
+import { prepareSchema, quoted, type StoreFunction } from "./schema.ts";
+
+export interface PostgresStoreOptions {
+  /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; several hosts with commas between them; see `location.ts`. */
+  readonly url: string;
+  /** The system that the store belongs to; the store of another one is refused. */
+  readonly system: string;
+  /** Where trouble that no answer tells of is reported. */
+  readonly log?: Log;
+  /** Fixed when the store is created. */
+  readonly shardsPerService?: number;
+}
+
+/** How long the server may work on a heartbeat: less than half of a lease's time (2 s), so that there is time for another. */
+const heartbeatStatementMaxMs = 800;
+/** How long its answer may take. */
+const heartbeatMaxMs = 950;
+/** How long other requests may take. Before that the server gives up waiting for locks. */
+const answerMaxMs = 5_000;
+
+/**
+ * Opens a store. Rejects with one sentence when the server must not be believed or the schema is not this system's.
+ *
+ * @example
+ * ```ts
+ * import { openPostgresStore } from "synod/postgres";
+ *
+ * const open = () => openPostgresStore({ url: "postgres://synod@localhost/bank", system: "bank" });
+ * console.assert(typeof open === "function");
+ * ```
+ */
+export async function openPostgresStore({
+  url,
+  system,
+  log,
+  shardsPerService = 64,
+}: PostgresStoreOptions): Promise<Store> {
+  const location = readPostgresUrl(url, system);
+  const connections = {
+    heartbeat: new Connection(location, "heartbeat", log),
+    ownership: new Connection(location, "ownership", log),
+    commit: new Connection(location, "commits", log),
+    read: new Connection(location, "reads", log),
+  };
+  try {
+    const identity = await prepareSchema(connections.ownership, location, { system, shardsPerService });
+    return new PostgresStore(identity, location, connections);
+  } catch (error) {
+    await Promise.all(Object.values(connections).map((connection) => connection.close()));
+    throw storeError(error, location.name);
+  }
+}
+
+type Connections = Readonly<Record<"heartbeat" | "ownership" | "commit" | "read", Connection>>;
+
+/** What functions take: JSON and arrays as text. */
+type Argument = string | number | boolean | null;
+
+class PostgresStore implements Store {
+  readonly identity: StoreIdentity;
+  readonly #name: string;
+  readonly #schema: string;
+  readonly #connections: Connections;
+  readonly #reads: ReturnType<typeof readsOf>;
+  #closing: Promise<void> | undefined;
+
+  constructor(identity: StoreIdentity, { name, schema }: PostgresLocation, connections: Connections) {
+    this.identity = identity;
+    this.#name = name;
+    this.#schema = quoted(schema);
+    this.#connections = connections;
+    this.#reads = readsOf((document) => this.#readRows(document), name);
+  }
+
+  async join({ node, address, hosts }: JoinRequest): ReturnType<Store["join"]> {
+    const hosted = JSON.stringify(hosts.map(({ service, stateVersion }) => ({ service, stateVersion })));
+    const answer = await this.#ask<JoinAnswer>(this.#connections.ownership, "join_member", [node, address, hosted]);
+    return { incarnation: answer.incarnation, view: viewOf(answer.view) };
+  }
+
+  /**
+   * As one text without arguments, because only so the server's own limit on its time can travel with it and bind
+   * nothing that comes after.
+   */
+  async renew({ incarnation, draining, knownRevision }: Parameters<Store["renew"]>[0]): Promise<RenewResult> {
+    const call = `renew(${Math.trunc(incarnation)}, ${draining ? "true" : "false"}, ${Math.trunc(knownRevision)})`;
+    const text = `SET LOCAL statement_timeout = ${heartbeatStatementMaxMs}; SELECT ${this.#schema}.${call} AS answer`;
+    const rows = await this.#run(this.#connections.heartbeat, { text, answerMaxMs: heartbeatMaxMs });
+    const answer = rows[0]!.answer as RenewAnswer;
+    if ("status" in answer) return answer;
+    const { revision, renewals, view } = answer;
+    return {
+      status: "renewed",
+      revision,
+      renewals: new Map(renewals),
+      view: view === null ? undefined : viewOf(view),
+    };
+  }
+
+  async claim({ incarnation, shards, expired }: ClaimRequest): Promise<ClaimResult> {
+    const answer = await this.#ask<ClaimAnswer>(this.#connections.ownership, "claim", [
+      incarnation,
+      texts(shards.map(({ service }) => service)),
+      numbers(shards.map(({ number }) => number)),
+      numbers(expired.map((lease) => lease.incarnation)),
+      numbers(expired.map(({ renewals }) => renewals)),
+    ]);
+    if ("status" in answer) return answer;
+    const claimed = answer.claimed
+      .map(({ service, number, ...rest }) => ({ shard: { service, number }, ...rest }))
+      .sort((a, b) => compareShards(a.shard, b.shard));
+    return { status: "claimed", claimed, view: viewOf(answer.view) };
+  }
+
+  async release({ incarnation, shards }: Parameters<Store["release"]>[0]): Promise<void> {
+    await this.#ask(this.#connections.ownership, "release", [
+      incarnation,
+      texts(shards.map(({ shard }) => shard.service)),
+      numbers(shards.map(({ shard }) => shard.number)),
+      numbers(shards.map(({ epoch }) => epoch)),
+    ]);
+  }
+
+  async endLease({ node, incarnation }: Parameters<Store["endLease"]>[0]): Promise<{ readonly ended: boolean }> {
+    return { ended: await this.#ask<boolean>(this.#connections.ownership, "end_lease", [node, incarnation]) };
+  }
+
+  async view(): Promise<View> {
+    return viewOf(await this.#ask<ViewAnswer>(this.#connections.ownership, "view_json", []));
+  }
+
+  read: Store["read"] = (reads) => {
+    return this.#closing === undefined ? this.#reads.read(reads) : Promise.reject(closed());
+  };
+
+  async commit(batch: CommitBatch): Promise<CommitResult> {
+    if (this.#closing !== undefined) throw closed();
+    const fault = batchFault(batch);
+    if (fault !== undefined) return { status: "refused", error: fault };
+    const shards = batch.shards.map(({ shard }) => ({ ...shard }));
+    const entities = batch.shards.flatMap(({ entities }, at) =>
+      entities.map(({ key }) => ({ shard: shards[at]!, key })),
+    );
+    try {
+      const statement = this.#call("commit_batch", packBatch(batch));
+      const [row] = await this.#connections.commit.ask(statement);
+      const answer = row!.answer as CommitAnswer;
+      switch (answer.status) {
+        case "committed":
+          return { status: "committed", renewed: false };
+        case "ended":
+          return answer;
+        case "fenced":
+          return { status: "fenced", shards: answer.shards.map((at) => shards[at]!) };
+        case "conflict":
+          return { status: "conflict", entities: answer.entities.map((at) => entities[at - 1]!) };
+        case "refused":
+          return { status: "refused", error: refusalOf(shards[answer.at]!, answer.reason) };
+      }
+    } catch (error) {
+      return commitFailure(error, this.#name);
+    }
+  }
+
+  async trim(request: TrimRequest): Promise<TrimResult> {
+    const { incarnation, shard, epoch, finishedBefore, timedCap, timedRowsMax, endedSessions, removeMax } = request;
+    const ended = JSON.stringify(endedSessions.map((session) => ({ session, ...packRange(session) })));
+    const bounds = [finishedBefore, timedCap, timedRowsMax, ended, removeMax];
+    const what = [incarnation, shard.service, shard.number, epoch, ...bounds];
+    return await this.#ask<TrimResult>(this.#connections.ownership, "trim_shard", what);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { heartbeat, ownership, commit, read } = this.#connections;
+    const others = Promise.all([heartbeat.close(), ownership.close(), commit.close()]);
+    await this.#reads.drained();
+    await Promise.all([others, read.close()]);
+  }
+
+  async #readRows(document: string): Promise<readonly FoundRow[]> {
+    const text = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
+    return (await this.#run(this.#connections.read, {
+      text,
+      values: [document],
+      answerMaxMs,
+    })) as unknown as readonly FoundRow[];
+  }
+
+  #call(name: StoreFunction, values: readonly Argument[]): Statement {
+    const places = values.map((_, index) => `$${index + 1}`).join(", ");
+    return { text: `SELECT ${this.#schema}.${name}(${places}) AS answer`, values, answerMaxMs };
+  }
+
+  async #ask<Answer>(connection: Connection, name: StoreFunction, values: readonly Argument[]): Promise<Answer> {
+    const rows = await this.#run(connection, this.#call(name, values));
+    return rows[0]!.answer as Answer;
+  }
+
+  async #run(connection: Connection, statement: Statement): Promise<readonly Row[]> {
+    try {
+      return await connection.ask(statement);
+    } catch (error) {
+      throw storeError(error, this.#name);
+    }
+  }
+}
+
+interface ViewAnswer {
+  readonly revision: number;
+  readonly members: readonly Member[];
+  readonly shards: readonly (readonly [
+    service: string,
+    number: number,
+    owner: number | null,
+    epoch: number,
+    stateVersion: number,
+  ])[];
+}
+
+interface JoinAnswer {
+  readonly incarnation: number;
+  readonly view: ViewAnswer;
+}
+
+type RenewAnswer =
+  | { readonly status: "ended" }
+  | {
+      readonly revision: number;
+      readonly renewals: readonly (readonly [incarnation: number, renewals: number])[];
+      readonly view: ViewAnswer | null;
+    };
+
+type ClaimAnswer =
+  | { readonly status: "ended" }
+  | {
+      readonly claimed: readonly (Omit<ClaimedShard, "shard"> & {
+        readonly service: string;
+        readonly number: number;
+      })[];
+      readonly view: ViewAnswer;
+    };
+
+/** Shards are counted from 0, entities from 1 over all shards. */
+type CommitAnswer =
+  | { readonly status: "committed" }
+  | { readonly status: "ended" }
+  | { readonly status: "fenced"; readonly shards: readonly number[] }
+  | { readonly status: "conflict"; readonly entities: readonly number[] }
+  | { readonly status: "refused"; readonly at: number; readonly reason: RefusalReason };
+
+function viewOf({ revision, members, shards }: ViewAnswer): View {
+  return {
+    revision,
+    members,
+    shards: shards
+      .map(([service, number, owner, epoch, stateVersion]) => {
+        return { shard: { service, number }, owner, epoch, stateVersion };
+      })
+      .sort((a, b) => compareShards(a.shard, b.shard)),
+  };
+}
+
+function refusalOf({ service, number }: { service: string; number: number }, reason: RefusalReason): SynodError {
+  return reason === "numbers"
+    ? new SynodError("invalid_argument", `this commit of ${service}/${number} uses a number that is not for it`)
+    : new SynodError(
+        "failed_precondition",
+        `${service}/${number} has forgotten timed keys as old as one in this batch`,
+      );
+}

@@ -1,0 +1,110 @@
+/**
+ * Drives the search for one running system: offers what the search asks for, has each trial judged, and afterwards offers
+ * multiples of the capacity that was found, to see what the system does beyond it.
+ */
+import type { Load, Offered } from "./load/load.ts";
+import type { Objective } from "./objective.ts";
+import { type Consumption, consumptionBetween, type Reading, type ReadMeters, takeReading } from "./readings.ts";
+import { CapacitySearch, type NextTrial, type SearchResult } from "./search.ts";
+import { judge, type Verdict } from "./trial.ts";
+
+export interface TrialRecord {
+  readonly phase: NextTrial["phase"] | "warm-up" | "curve";
+  readonly figures: Offered;
+  readonly verdict: Verdict;
+  /** What the system consumed meanwhile. */
+  readonly consumption: Consumption;
+}
+
+export interface FinderOptions {
+  readonly load: Load;
+  readonly objective: Objective;
+  /** How long one trial counts, ms. */
+  readonly trialMs: number;
+  /** How long a caller waits, ms. */
+  readonly timeoutMs: number;
+  /** Where the ramp begins, calls/s. */
+  readonly firstPerSecond: number;
+  /** No load above it is offered, calls/s. */
+  readonly perSecondMax: number;
+  readonly readMeters: ReadMeters;
+  readonly onTrial: (record: TrialRecord) => void;
+  /** Called before a trial, so that whoever watches knows what takes time. */
+  readonly onOffer: (phase: TrialRecord["phase"], perSecond: number) => void;
+}
+
+export interface Found {
+  readonly result: SearchResult;
+  /** The trial that confirmed it; undefined when none did. */
+  readonly confirmation: TrialRecord | undefined;
+  readonly trials: readonly TrialRecord[];
+}
+
+/** Before a trial counts, so that queues and the load's connections are as that load makes them: a part of the trial, and at most, ms. */
+const settlePart = 0.25;
+const settleMaxMs = 1_000;
+/** A new process compiles its code while it serves its first calls. */
+const warmUpLengths = 1;
+const warmUpTimes = 4;
+/** When the meters are read in a trial, in parts of the time that counts. */
+const readParts = [0.05, 0.95] as const;
+/** Times of the capacity of which the curve consists. */
+const curveTimes: readonly number[] = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3];
+/** How often a point of the curve is repeated whose load was late. */
+const pointTriesMax = 2;
+
+export async function findCapacity(options: FinderOptions): Promise<Found> {
+  const search = new CapacitySearch(options);
+  const trials: TrialRecord[] = [];
+  await offer(
+    options,
+    "warm-up",
+    Math.min(options.firstPerSecond * warmUpTimes, options.perSecondMax),
+    options.trialMs * warmUpLengths,
+  );
+  for (let next = search.next(); next !== undefined; next = search.next()) {
+    const record = await offer(options, next.phase, next.perSecond, options.trialMs * next.lengths);
+    trials.push(record);
+    search.told(record.verdict);
+  }
+  const { result } = search;
+  const confirmation = trials.findLast(({ phase, verdict }) => phase === "confirmation" && verdict.kind === "passed");
+  return { result, confirmation, trials };
+}
+
+/** The same loads again, for another arrangement, when `perSecond` is that of the first. */
+export async function measureCurve(options: FinderOptions, perSecond: number): Promise<readonly TrialRecord[]> {
+  const points: TrialRecord[] = [];
+  for (const times of curveTimes) {
+    if (perSecond * times > options.perSecondMax) break;
+    let point = await offer(options, "curve", perSecond * times, options.trialMs);
+    for (let tries = 1; point.verdict.kind === "discarded" && tries < pointTriesMax; tries++) {
+      point = await offer(options, "curve", perSecond * times, options.trialMs);
+    }
+    points.push(point);
+  }
+  return points;
+}
+
+async function offer(
+  options: FinderOptions,
+  phase: TrialRecord["phase"],
+  perSecond: number,
+  ms: number,
+): Promise<TrialRecord> {
+  const { load, objective, timeoutMs, readMeters } = options;
+  const settleMs = Math.min(settleMaxMs, ms * settlePart);
+  options.onOffer(phase, perSecond);
+  const offered = load.offer({ perSecond, settleMs, ms, timeoutMs, graceMs: objective.limitMs });
+  const readings = await Promise.all(readParts.map((part) => readingAfter(settleMs + part * ms, readMeters)));
+  const figures = await offered;
+  const consumption = consumptionBetween(readings[0]!, readings[1]!);
+  const record: TrialRecord = { phase, figures, verdict: judge(figures, objective), consumption };
+  options.onTrial(record);
+  return record;
+}
+
+async function readingAfter(ms: number, readMeters: ReadMeters): Promise<Reading> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return await takeReading(readMeters);
+}

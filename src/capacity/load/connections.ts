@@ -1,0 +1,104 @@
+/**
+ * The connections of a load process: prepared bytes go out on whichever has been idle for the longest, so that all nodes
+ * behind an address get their part, and more are opened while calls wait, up to a bound. A call that waits for a
+ * connection waits on the caller's time, like one that waits for anything else.
+ */
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { Fifo } from "../../values/fifo.ts";
+import { answerLengthMax, readAnswer } from "./answer.ts";
+import type { Ending, OpenCall } from "./open-loop.ts";
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+}
+
+interface Sending {
+  readonly call: OpenCall;
+  /** Latin-1, one character for each byte. */
+  readonly request: string;
+  readonly onEnd: (ending: Ending, body: string) => void;
+}
+
+const connectionsMax = 400;
+
+export class Connections {
+  readonly #target: Target;
+  readonly #idle = new Fifo<Socket>();
+  readonly #waiting = new Fifo<Sending>();
+  readonly #busy = new Map<Socket, Sending>();
+  #count = 0;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  /** `onEnd` is called once, unless the call is over when its turn comes. */
+  send(call: OpenCall, request: string, onEnd: Sending["onEnd"]): void {
+    const sending = { call, request, onEnd };
+    const socket = this.#idle.take();
+    if (socket !== undefined) return this.#write(socket, sending);
+    this.#waiting.add(sending);
+    if (this.#count < connectionsMax) this.#open();
+  }
+
+  /** Cuts the connections on which calls are waited for that are over. */
+  cutOver(): void {
+    for (const [socket, { call }] of this.#busy) if (call.over) socket.destroy();
+  }
+
+  close(): void {
+    for (let socket = this.#idle.take(); socket !== undefined; socket = this.#idle.take()) socket.destroy();
+    for (const socket of this.#busy.keys()) socket.destroy();
+  }
+
+  #open(): void {
+    this.#count += 1;
+    const { host, port, tls } = this.#target;
+    const socket = tls ? connectTls({ host, port, servername: host }) : connectTcp({ host, port, noDelay: true });
+    let received = "";
+    socket.setEncoding("latin1");
+    socket.once(tls ? "secureConnect" : "connect", () => this.#free(socket));
+    socket.on("data", (text: string) => {
+      received += text;
+      const answer = readAnswer(received);
+      if (answer === undefined) {
+        if (received.length > answerLengthMax) socket.destroy();
+        return;
+      }
+      received = answer.rest;
+      const sending = this.#busy.get(socket);
+      this.#busy.delete(socket);
+      if (answer.keepAlive) this.#free(socket);
+      else socket.destroy();
+      sending?.onEnd(answer.ending, answer.body);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => this.#closed(socket));
+  }
+
+  #closed(socket: Socket): void {
+    this.#count -= 1;
+    this.#idle.remove(socket);
+    const sending = this.#busy.get(socket);
+    this.#busy.delete(socket);
+    sending?.onEnd("cut", "");
+    // One that could not be opened has no call of its own: the first that waits hears of it.
+    if (sending === undefined && this.#count === 0) this.#waiting.take()?.onEnd("cut", "");
+    if (this.#waiting.length > this.#count && this.#count < connectionsMax) this.#open();
+  }
+
+  #free(socket: Socket): void {
+    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
+      if (!next.call.over) return this.#write(socket, next);
+    }
+    this.#idle.add(socket);
+  }
+
+  #write(socket: Socket, sending: Sending): void {
+    this.#busy.set(socket, sending);
+    socket.write(sending.request, "latin1");
+  }
+}

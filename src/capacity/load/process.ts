@@ -1,0 +1,86 @@
+/**
+ * The program of a load process. It keeps time by short naps of its thread instead of timers, which are as coarse as a
+ * millisecond: between two naps it reads what came in and sends what is due.
+ */
+import { constants, setPriority } from "node:os";
+import { makeTimedKey } from "../../values/ids.ts";
+import { createPrng, type Prng, pick } from "../../values/prng.ts";
+import { Connections } from "./connections.ts";
+import type { FromLoad, LoadOrder, PreparedRequest, ToLoad } from "./messages.ts";
+import { type OpenCall, OpenLoop } from "./open-loop.ts";
+
+/** The longest nap, ms: as long as an answer may lie unread. */
+const napMaxMs = 0.3;
+/** A shorter wait is not worth a nap, ms. */
+const napMinMs = 0.03;
+/** How often connections are looked at whose calls are over, ms. */
+const cutIntervalMs = 50;
+const keyRandomBytes = 10;
+
+const bed = new Int32Array(new SharedArrayBuffer(4));
+let connections: Connections | undefined;
+let requests: readonly PreparedRequest[] = [];
+
+process.on("message", (message: ToLoad) => {
+  if (message.kind === "target") {
+    connections?.close();
+    connections = new Connections(message.target);
+    requests = message.requests;
+    return;
+  }
+  offer(message.order).catch((error: unknown) => tell({ kind: "failed", message: String(error) }));
+});
+process.on("disconnect", () => process.exit());
+goFirst();
+
+/** A load comes from elsewhere and takes no turns with what it is offered to; where that is not allowed it stays as it is. */
+function goFirst(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_HIGHEST);
+  } catch {
+    // Only some users may; the lag watch says whether it mattered.
+  }
+}
+
+async function offer(order: LoadOrder): Promise<void> {
+  if (connections === undefined || requests.length === 0) throw new Error("the load has no target");
+  const prng = createPrng(order.seed);
+  const [before, began] = [process.cpuUsage(), performance.now()];
+  const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, prng) });
+  await new Promise<void>((resolve) => turn(loop, performance.now(), resolve));
+  connections.cutOver();
+  const used = process.cpuUsage(before);
+  const tookUs = (performance.now() - began) * 1_000;
+  tell({ kind: "offered", tally: loop.tally(), cores: (used.user + used.system) / tookUs });
+}
+
+function turn(loop: OpenLoop, cutAt: number, resolve: () => void): void {
+  const now = performance.now();
+  const nextDue = loop.turn(now);
+  if (loop.isOver(now)) return resolve();
+  const cuts = now >= cutAt;
+  if (cuts) connections!.cutOver();
+  const napMs = Math.min(napMaxMs, nextDue > now ? nextDue - performance.now() : napMaxMs);
+  if (napMs > napMinMs) Atomics.wait(bed, 0, 0, napMs);
+  setImmediate(turn, loop, cuts ? now + cutIntervalMs : cutAt, resolve);
+}
+
+function send(loop: OpenLoop, call: OpenCall, prng: Prng): void {
+  const { head, tail, keyed } = pick(prng, requests);
+  const key = keyed ? `Idempotency-Key: ${newKey()}\r\n` : "";
+  connections!.send(call, `${head}${key}${tail}`, (ending) => {
+    const now = performance.now();
+    loop.ended(call, ending, now);
+    // Answers come in bursts, a commit's at a time: what is due meanwhile does not wait for the last of them.
+    loop.turn(now);
+  });
+}
+
+/** As the client library makes them. */
+function newKey(): string {
+  return makeTimedKey(Date.now(), crypto.getRandomValues(new Uint8Array(keyRandomBytes)));
+}
+
+function tell(message: FromLoad): void {
+  if (process.connected) process.send!(message);
+}

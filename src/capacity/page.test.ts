@@ -1,0 +1,92 @@
+/** The report in words and pictures: what stands there follows from the figures. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pageOf, picturesOf } from "./page.ts";
+import type { CapacityReport, LoadPoint } from "./report.ts";
+import { beyondWords, headlineOf, sentencesOf } from "./words.ts";
+
+function point(offered: number, goodput: number, counts = true): LoadPoint {
+  return {
+    offeredPerSecond: offered,
+    goodputPerSecond: goodput,
+    throughputPerSecond: offered,
+    shedPerSecond: offered - goodput,
+    declaredPerSecond: 0,
+    failures: {},
+    p50Ms: 2,
+    p90Ms: 4,
+    p99Ms: 20,
+    p999Ms: 40,
+    samples: 5_000,
+    loadLagMs: counts ? 0.4 : 3,
+    counts,
+  };
+}
+
+const plateau = [point(500, 500), point(1_000, 1_000), point(2_000, 960), point(3_000, 940)];
+const collapse = [point(500, 500), point(1_000, 1_000), point(2_000, 300), point(3_000, 50)];
+
+const report: CapacityReport = {
+  system: "bank <&>",
+  at: "2026-01-01T00:00:00.000Z",
+  machine: {
+    processor: "Z80",
+    cores: 2,
+    memoryBytes: 65_536,
+    node: "v24",
+    system: "linux",
+    loadAverage: 0.1,
+    shared: true,
+  },
+  nodes: 3,
+  objective: { name: "p99", quantile: 0.99, limitMs: 50 },
+  timeoutMs: 1_000,
+  loadProcesses: 2,
+  operations: ["account.deposit"],
+  unasked: ["account.close: 60 tries were refused"],
+  capacity: { perSecond: 1_000, above: 1_050, limit: "system", confirmed: point(1_000, 1_000) },
+  trials: [{ phase: "ramp", verdict: "failed", reasons: ["p99 was 60 ms"], ...point(2_000, 960) }],
+  curve: plateau,
+  withoutShedding: collapse,
+  scale: {
+    points: [1, 2, 3].map((nodes) => ({ nodes, perSecond: 500 * nodes })),
+    fit: { g: 500, contention: 0, coherency: 0, peakNodes: undefined },
+  },
+  bottleneck: { name: "CPU", words: "CPU: all of it." },
+  loadCores: 0.4,
+};
+
+test("a curve that stays near its peak plateaus, one that falls degrades", () => {
+  assert.match(beyondWords(plateau, ""), /^Beyond its capacity it plateaus: .*94 % of that, at 3,000 offered/);
+  assert.match(beyondWords(collapse, ""), /^Beyond its capacity it degrades: .*5\.0 % of that/);
+});
+
+test("points whose load was late do not decide between plateau and degradation", () => {
+  assert.match(beyondWords([...plateau, point(4_000, 10, false)], ""), /plateaus/);
+});
+
+test("the sentences say the bound, the bottleneck, that the machine is shared and what was not asked for", () => {
+  assert.equal(headlineOf(report), "Capacity: 1,000 calls/s with p99 within 50 ms.");
+  const text = sentencesOf(report).join("\n");
+  assert.match(text, /At 1,050 calls\/s the objective p99 was missed/);
+  assert.match(text, /fewer than 10000: the p99 may be off/);
+  assert.match(text, /What holds it back: CPU/);
+  assert.match(text, /share this machine's 2 processors, of which the load took 0\.4/);
+  assert.match(text, /Without load control: beyond its capacity it degrades/);
+  assert.match(text, /Nothing to speak of is shared by all nodes/);
+  assert.match(text, /Not asked for: account\.close/);
+});
+
+test("a report whose load could not keep time says so instead of blaming the system", () => {
+  const words = sentencesOf({ ...report, capacity: { ...report.capacity, limit: "load" } }).join("\n");
+  assert.match(words, /the load could not keep its own time, so the system may carry more/);
+});
+
+test("the page holds every picture, loads nothing and runs nothing", () => {
+  const page = pageOf(report);
+  assert.deepEqual(Object.keys(picturesOf(report)), ["goodput", "response-times", "nodes"]);
+  assert.equal(page.match(/<svg /g)?.length, 3);
+  assert.equal(page.match(/<title>/g)?.length, 4);
+  assert.match(page, /Content-Security-Policy" content="default-src 'none'/);
+  assert.doesNotMatch(page, /<script|<link|<img|src=|NaN|undefined|bank <&>/);
+});

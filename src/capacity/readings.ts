@@ -1,0 +1,133 @@
+/**
+ * What the system's own meters and the machine say while a load is offered, and which of it is the bottleneck: the first
+ * thing that is used up. The finder does not know where meters come from; whoever runs it brings a way to read them.
+ */
+import { cpus } from "node:os";
+import { countOf, type Histogram, histogramSince, mergedHistogram } from "../values/histogram.ts";
+
+/** One node, counted from the start of its process. */
+export interface NodeReading {
+  readonly node: string;
+  readonly cpuSeconds: number;
+  /** 0 to 1, lately. */
+  readonly eventLoopUtilization: number;
+  readonly queueWait: Histogram;
+  readonly handler: Histogram;
+  readonly commitWait: Histogram;
+  /** Calls over links: the mean wait before they were sent, ms, of its slowest link. */
+  readonly linkQueueWaitMs: number;
+  readonly networkBytes: number;
+}
+
+/** Of all nodes that answer. */
+export type ReadMeters = () => Promise<readonly NodeReading[]>;
+
+export interface Reading {
+  readonly at: number;
+  readonly nodes: readonly NodeReading[];
+  /** Of the whole machine that the load runs on, since its start, s. */
+  readonly machineBusySeconds: number;
+}
+
+/** What happened between two readings. */
+export interface Consumption {
+  /** Processors of this machine in use, by whomever, and how many it has. */
+  readonly machineCores: number;
+  readonly machineCoresMax: number;
+  readonly nodes: readonly {
+    readonly node: string;
+    /** Processors in use. */
+    readonly cores: number;
+    readonly eventLoopUtilization: number;
+    readonly networkBytesPerSecond: number;
+  }[];
+  /** Means over all operations and nodes, ms. */
+  readonly queueWaitMs: number;
+  readonly handlerMs: number;
+  readonly commitWaitMs: number;
+  readonly linkQueueWaitMs: number;
+}
+
+export type Bottleneck = "event loop" | "CPU" | "store commit" | "network" | "none";
+
+export interface NamedBottleneck {
+  readonly name: Bottleneck;
+  /** In one sentence, with the figures that it stands on. */
+  readonly words: string;
+}
+
+/** Used up, practically. */
+const saturated = 0.9;
+/** The part of all waiting that names what is waited for, when there is as much to speak of, ms. */
+const waitPart = 0.5;
+const waitMinMs = 1;
+
+export async function takeReading(readMeters: ReadMeters): Promise<Reading> {
+  const nodes = await readMeters();
+  const busy = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  return { at: performance.now(), nodes, machineBusySeconds: busy / 1_000 };
+}
+
+export function consumptionBetween(before: Reading, after: Reading): Consumption {
+  const seconds = (after.at - before.at) / 1_000;
+  const earlier = new Map(before.nodes.map((reading) => [reading.node, reading]));
+  const pairs = after.nodes.map((later) => ({ later, earlier: earlier.get(later.node) }));
+  const meanMs = (of: (reading: NodeReading) => Histogram): number => {
+    const since = pairs.map((pair) =>
+      pair.earlier ? histogramSince(of(pair.later), of(pair.earlier)) : of(pair.later),
+    );
+    const all = mergedHistogram(since);
+    return all.sumUs / 1_000 / Math.max(1, countOf(all));
+  };
+  return {
+    machineCores: (after.machineBusySeconds - before.machineBusySeconds) / seconds,
+    machineCoresMax: cpus().length,
+    nodes: pairs.map((pair) => ({
+      node: pair.later.node,
+      cores: (pair.later.cpuSeconds - (pair.earlier?.cpuSeconds ?? 0)) / seconds,
+      eventLoopUtilization: pair.later.eventLoopUtilization,
+      networkBytesPerSecond: (pair.later.networkBytes - (pair.earlier?.networkBytes ?? 0)) / seconds,
+    })),
+    queueWaitMs: meanMs(({ queueWait }) => queueWait),
+    handlerMs: meanMs(({ handler }) => handler),
+    commitWaitMs: meanMs(({ commitWait }) => commitWait),
+    linkQueueWaitMs: Math.max(0, ...after.nodes.map(({ linkQueueWaitMs }) => linkQueueWaitMs)),
+  };
+}
+
+/** `sameMachine`: whether the system runs on the machine that the load runs on, so that they share its processors. */
+export function bottleneckOf(consumption: Consumption, loadCores: number, sameMachine: boolean): NamedBottleneck {
+  const { machineCores, machineCoresMax, nodes, queueWaitMs, handlerMs, commitWaitMs, linkQueueWaitMs } = consumption;
+  if (nodes.length === 0)
+    return {
+      name: "none",
+      words: "The system's meters could not be read, so nothing can be said of what holds it back.",
+    };
+  const full = nodes.filter(({ eventLoopUtilization }) => eventLoopUtilization >= saturated);
+  const waits = queueWaitMs + handlerMs + commitWaitMs + linkQueueWaitMs;
+  if (sameMachine && machineCores >= machineCoresMax * saturated) {
+    const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
+    const words = `CPU: ${machineCores.toFixed(1)} of the machine's ${machineCoresMax} processors were in use, ${taken.toFixed(1)} by the nodes and ${loadCores.toFixed(1)} by the load itself.`;
+    return { name: "CPU", words };
+  }
+  if (full.length > 0) {
+    const names = full.map(({ node, eventLoopUtilization }) => `${node} ${percent(eventLoopUtilization)}`).join(", ");
+    return { name: "event loop", words: `Event loop: busy at ${names}; a node runs its handlers on one thread.` };
+  }
+  if (commitWaitMs >= Math.max(waitMinMs, waits * waitPart)) {
+    const words = `Store commit: of ${waits.toFixed(1)} ms inside the nodes, ${commitWaitMs.toFixed(1)} ms were spent waiting for the store.`;
+    return { name: "store commit", words };
+  }
+  if (linkQueueWaitMs >= Math.max(waitMinMs, waits * waitPart)) {
+    return {
+      name: "network",
+      words: `Network: calls between nodes waited ${linkQueueWaitMs.toFixed(1)} ms before they were sent.`,
+    };
+  }
+  const words = `Nothing is used up: the nodes' time goes to ${queueWaitMs.toFixed(1)} ms of queue, ${handlerMs.toFixed(1)} ms of handlers and ${commitWaitMs.toFixed(1)} ms of the store (means).`;
+  return { name: "none", words };
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(0)} %`;
+}

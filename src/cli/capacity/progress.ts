@@ -1,0 +1,36 @@
+/** How far the search has come: a line for each trial on standard error, and on a terminal what is going on now. */
+import type { TrialRecord } from "../../capacity/finder.ts";
+import { goodputOf } from "../../capacity/trial.ts";
+import { ms, rate } from "../../capacity/words.ts";
+import { quantileMs } from "../../values/histogram.ts";
+
+export class TrialProgress {
+  stage(words: string): void {
+    this.#line(`Measuring ${words}`);
+  }
+
+  offering(phase: TrialRecord["phase"], perSecond: number): void {
+    if (process.stderr.isTTY) process.stderr.write(`\r${phase}: offering ${rate(perSecond)} calls/s …\u001b[K`);
+  }
+
+  trial({ phase, figures, verdict }: TrialRecord): void {
+    const { response, perSecond } = figures;
+    const times = `p50 ${ms(quantileMs(response, 0.5))}, p99 ${ms(quantileMs(response, 0.99))}`;
+    const result = `${rate(goodputOf(figures))}/s good, ${times}`;
+    this.#line(`${phase}: ${rate(perSecond)} calls/s offered, ${result}: ${wordsOf(verdict)}`);
+  }
+
+  end(): void {
+    if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+  }
+
+  #line(words: string): void {
+    process.stderr.write(`${process.stderr.isTTY ? "\r" : ""}${words}${process.stderr.isTTY ? "\u001b[K" : ""}\n`);
+  }
+}
+
+function wordsOf(verdict: TrialRecord["verdict"]): string {
+  if (verdict.kind === "passed") return "carried";
+  if (verdict.kind === "discarded") return `thrown away, ${verdict.reason}`;
+  return `not carried, ${verdict.reasons.join(", ")}`;
+}

