@@ -33,7 +33,9 @@ test("an AbortSignal is a signal, too", () => {
   const controller = new AbortController();
   const signal: GoneSignal = controller.signal;
   let heard = 0;
-  const listener = (): void => void (heard += 1);
+  const listener = (): void => {
+    heard += 1;
+  };
   signal.addEventListener("abort", listener);
   controller.abort();
   assert.equal(heard, 1);
