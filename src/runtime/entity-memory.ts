@@ -15,14 +15,30 @@ export interface Passivable {
 /** How many entities in use are passed over before a search for idle ones gives up. */
 const searchLengthMax = 64;
 
+/** An entity in the order of use. */
+interface Place {
+  readonly entity: Passivable;
+  bytes: number;
+  previous: Place;
+  next: Place;
+}
+
 export class EntityMemory {
   readonly #bytesMax: number;
-  /** In order of last use. */
-  readonly #entities = new Map<Passivable, number>();
+  readonly #places = new Map<Passivable, Place>();
+  /**
+   * A ring of places through a last one that stands for no entity: what follows it was used longest ago. Not the order
+   * of the Map, whose first key takes the longer to find the more were taken out before it.
+   */
+  readonly #ring: Place;
   #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+    const ring = { entity: nobody, bytes: 0 } as Place;
+    ring.previous = ring;
+    ring.next = ring;
+    this.#ring = ring;
   }
 
   get bytes(): number {
@@ -30,7 +46,7 @@ export class EntityMemory {
   }
 
   get length(): number {
-    return this.#entities.size;
+    return this.#places.size;
   }
 
   /** Whether another entity may be activated. Past the budget only what is idle makes room. */
@@ -41,24 +57,43 @@ export class EntityMemory {
 
   /** The entity was used, and may have grown. */
   touch(entity: Passivable): void {
-    this.remove(entity);
+    const place = this.#places.get(entity) ?? this.#newPlace(entity);
     const { bytes } = entity;
-    this.#entities.set(entity, bytes);
-    this.#bytes += bytes;
+    this.#bytes += bytes - place.bytes;
+    place.bytes = bytes;
+    unlink(place);
+    this.#putLast(place);
     if (this.#bytes > this.#bytesMax) this.#makeRoom();
   }
 
   remove(entity: Passivable): void {
-    const bytes = this.#entities.get(entity);
-    if (bytes === undefined) return;
-    this.#entities.delete(entity);
-    this.#bytes -= bytes;
+    const place = this.#places.get(entity);
+    if (place === undefined) return;
+    this.#places.delete(entity);
+    unlink(place);
+    this.#bytes -= place.bytes;
+  }
+
+  #newPlace(entity: Passivable): Place {
+    const place = { entity, bytes: 0 } as Place;
+    this.#places.set(entity, place);
+    this.#putLast(place);
+    return place;
+  }
+
+  #putLast(place: Place): void {
+    const { previous } = this.#ring;
+    place.previous = previous;
+    place.next = this.#ring;
+    previous.next = place;
+    this.#ring.previous = place;
   }
 
   #makeRoom(): void {
     let passedOver = 0;
-    for (const entity of this.#entities.keys()) {
+    for (let place = this.#ring.next; place !== this.#ring; place = place.next) {
       if (this.#bytes <= this.#bytesMax || passedOver >= searchLengthMax) return;
+      const { entity } = place;
       if (!entity.idle) {
         passedOver += 1;
         continue;
@@ -68,3 +103,10 @@ export class EntityMemory {
     }
   }
 }
+
+function unlink({ previous, next }: Place): void {
+  previous.next = next;
+  next.previous = previous;
+}
+
+const nobody: Passivable = { bytes: 0, idle: false, passivate: () => {} };
