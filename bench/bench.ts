@@ -25,7 +25,7 @@ export interface Bench {
   readonly peers?: readonly string[];
   /** Pictures of a result by file name, as SVG. */
   readonly pictures?: (result: Result) => Readonly<Record<string, string>>;
-  /** The module of every side, `synod` and `limit` among them. */
+  /** The module of every side, `synod` and `limit` among them; only `synod` where it is compared with itself. */
   readonly sides: Readonly<Record<string, URL>>;
 }
 

@@ -6,8 +6,9 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import type { Bench, Variant } from "./bench.ts";
 import { benches } from "./benches.ts";
+import { resultsFolder, writeFigures } from "./figures.ts";
 import { installPeers } from "./peers.ts";
-import { currentCommit, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
+import { currentCommit, keeping, readResult, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
 import { formatted, tableOf } from "./table.ts";
 import { type TakenRun, takeTurns } from "./turns.ts";
 
@@ -23,6 +24,7 @@ interface Options {
   readonly results: string;
   readonly pictures: string;
   readonly cpuProfile?: string;
+  readonly keep: boolean;
 }
 
 const program = new Command("npm run bench --")
@@ -34,7 +36,8 @@ const program = new Command("npm run bench --")
   .option("--warm-up <seconds>", "what each side does of each variant before its first run; 0 for none", readSeconds, 3)
   .option("--variant <names...>", "only these variants (default: all)")
   .option("--side <names...>", "only these sides (default: all)")
-  .option("--results <folder>", "where NAME.json is saved", join(root, "bench", "results"))
+  .option("--keep", "keep what is saved of the variants that are not measured now", false)
+  .option("--results <folder>", "where NAME.json is saved", resultsFolder)
   .option("--pictures <folder>", "where its pictures are saved, if it has any", join(root, "docs"))
   .option("--cpu-profile <folder>", "where each side leaves a CPU profile of all of its runs")
   .showHelpAfterError("(add --help for more)")
@@ -77,7 +80,9 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
       profileFolder: options.cpuProfile && resolve(options.cpuProfile),
     };
     const runs = await takeTurns(bench, turns, (run) => console.error(progressOf(bench, run, options.runs)));
-    const result = resultOf(bench, machine, commit, runs);
+    const measured = resultOf(bench, machine, commit, runs, options.seconds);
+    const earlier = options.keep ? readResult(resolve(options.results), bench.name) : undefined;
+    const result = earlier === undefined ? measured : keeping(bench, earlier, measured);
     console.log(`\n${tableOf(bench, variants, result)}\n`);
     console.log(
       `Medians of ${options.runs} runs of ${options.seconds} s on ${machine.cores} cores, ${machine.processor}.`,
@@ -88,6 +93,7 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
     for (const [name, svg] of Object.entries(bench.pictures?.(result) ?? {})) {
       saved.push(savePicture(resolve(options.pictures), name, svg));
     }
+    if (resolve(options.results) === resultsFolder) writeFigures();
     console.log(`Saved as ${saved.map((path) => relative(process.cwd(), path)).join(", ")}.`);
   } finally {
     await rm(workFolder, { recursive: true, force: true });

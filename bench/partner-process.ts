@@ -19,7 +19,7 @@ async function follow(order: Order): Promise<Answer> {
       served = await serve(order.options);
       return { kind: "done", address: served.address };
     case "processor time":
-      return { kind: "done", microseconds: processorMicroseconds() };
+      return served?.elsewhere ? { kind: "done" } : { kind: "done", microseconds: processorMicroseconds() };
     case "close":
       await served?.close();
       served = undefined;

@@ -11,10 +11,15 @@ import type { RunOptions } from "./bench.ts";
 export interface Served {
   /** Where it answers, in the side's own notation. */
   readonly address: string;
+  /** Whether another process, which this one only started, does the work. */
+  readonly elsewhere?: boolean;
   close(): Promise<unknown> | undefined;
 }
 
-export type ServeOptions = Pick<RunOptions, "folder" | "variant">;
+export interface ServeOptions extends Pick<RunOptions, "folder" | "variant"> {
+  /** Which one it is, for a side with several; 0 if absent. */
+  readonly index?: number;
+}
 
 /** What a side with a partner exports beside `run`. */
 export type Serve = (options: ServeOptions) => Promise<Served>;
@@ -31,22 +36,24 @@ export type Answer =
 export interface OpenPartner extends AsyncDisposable {
   readonly address: string;
   readonly processId: number;
-  /** Processor time since the process started, in microseconds, all threads together. */
-  processorMicroseconds(): Promise<number>;
+  /** Processor time since the process started, all threads together; undefined where another process does the work. */
+  processorMicroseconds(): Promise<number | undefined>;
 }
 
 const partners = new Map<string, Partner>();
 
 /** Opens the partner of a side; `module` is the side's own `import.meta.url`. */
 export async function openPartner(module: string, options: ServeOptions): Promise<OpenPartner> {
-  const partner = partners.get(module) ?? new Partner(module);
-  partners.set(module, partner);
-  const { address } = await partner.order({ kind: "open", options });
+  const { folder, variant, index = 0 } = options;
+  const name = `${module} ${index}`;
+  const partner = partners.get(name) ?? new Partner(module);
+  partners.set(name, partner);
+  const { address } = await partner.order({ kind: "open", options: { folder, variant, index } });
   if (address === undefined) throw new Error("the partner said no address");
   return {
     address,
     processId: partner.processId,
-    processorMicroseconds: async () => (await partner.order({ kind: "processor time" })).microseconds ?? 0,
+    processorMicroseconds: async () => (await partner.order({ kind: "processor time" })).microseconds,
     [Symbol.asyncDispose]: async () => void (await partner.order({ kind: "close" })),
   };
 }

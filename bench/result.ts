@@ -1,6 +1,6 @@
 /** The result of a bench: samples and medians of every side and variant, how Synod compares, and what it ran on. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { machine as architecture, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
@@ -24,25 +24,71 @@ export interface Machine {
   readonly loadBefore: number;
 }
 
+export interface Taken {
+  /** As in `2026-11-22`. */
+  readonly date: string;
+  readonly commit: string;
+  readonly secondsPerRun: number;
+  readonly loadBefore: number;
+}
+
 export interface Result {
   readonly bench: string;
   readonly machine: Machine;
   /** The commit, with `-dirty` when files differed from it. */
   readonly commit: string;
+  /** By variant: when and how it was measured, as not all of them need have been measured in one run of the bench. */
+  readonly taken: Readonly<Record<string, Taken>>;
   /** By side, then by variant; what helps to understand a variant stands beside it as `VARIANT: DETAIL`. */
   readonly sides: Readonly<Record<string, Readonly<Record<string, Series>>>>;
   /** By side: Synod's median divided by the side's, at the main variant. Empty when that was not measured. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
-export function resultOf(bench: Bench, machine: Machine, commit: string, runs: readonly TakenRun[]): Result {
+export function resultOf(
+  bench: Bench,
+  machine: Machine,
+  commit: string,
+  runs: readonly TakenRun[],
+  secondsPerRun: number,
+): Result {
+  const now = { date: new Date().toISOString().slice(0, 10), commit, secondsPerRun, loadBefore: machine.loadBefore };
+  const taken = Object.fromEntries(runs.map(({ variant }) => [variant.name, now]));
   const sides = Object.fromEntries(Object.keys(bench.sides).map((side) => [side, seriesOf(bench, side, runs)]));
+  return { bench: bench.name, machine, commit, taken, sides, ratios: ratiosOf(bench, sides) };
+}
+
+function ratiosOf(bench: Bench, sides: Result["sides"]): Record<string, number> {
   const others = Object.keys(sides).filter((side) => side !== "synod");
   const ratios = others.flatMap((side) => {
     const ratio = ratioTo(sides, side, bench.mainVariant);
     return ratio === undefined ? [] : [[side, ratio] as const];
   });
-  return { bench: bench.name, machine, commit, sides, ratios: Object.fromEntries(ratios) };
+  return Object.fromEntries(ratios);
+}
+
+/** The result, with what an earlier one has of variants that were not measured now. All sides of a variant stay together. */
+export function keeping(bench: Bench, earlier: Result, result: Result): Result {
+  const kept = Object.keys(earlier.taken).filter((variant) => result.taken[variant] === undefined);
+  const isKept = (name: string): boolean =>
+    kept.some((variant) => name === variant || name.startsWith(detailName(variant, "")));
+  const names = new Set([...Object.keys(result.sides), ...Object.keys(earlier.sides)]);
+  const sides = Object.fromEntries(
+    [...names].map((side) => {
+      const old = Object.entries(earlier.sides[side] ?? {}).filter(([name]) => isKept(name));
+      return [side, { ...Object.fromEntries(old), ...result.sides[side] }];
+    }),
+  );
+  const taken = { ...Object.fromEntries(kept.map((variant) => [variant, earlier.taken[variant]!])), ...result.taken };
+  return { ...result, taken, sides, ratios: ratiosOf(bench, sides) };
+}
+
+/** What was saved before; undefined when there is none, or one of a form that does not say when it was taken. */
+export function readResult(folder: string, bench: string): Result | undefined {
+  const path = join(folder, `${bench}.json`);
+  if (!existsSync(path)) return undefined;
+  const result = JSON.parse(readFileSync(path, "utf8")) as Result;
+  return result.taken === undefined ? undefined : result;
 }
 
 /** Synod's median divided by that of a side. */

@@ -10,8 +10,9 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Bench } from "../bench/bench.ts";
 import { benches } from "../bench/benches.ts";
+import { readmeWithFigures } from "../bench/figures.ts";
 import { FramedSocket } from "../bench/frames.ts";
-import { medianOf, type Result } from "../bench/result.ts";
+import { keeping, medianOf, type Result, thisMachine } from "../bench/result.ts";
 import { Parcel, parcelOf } from "../bench/rpc/parcel.ts";
 import { Window } from "../bench/window.ts";
 
@@ -46,6 +47,10 @@ describe("npm run bench", { concurrency: true }, () => {
     "load-cost": ["rpc-64"],
     rpc: ["echo-64"],
     durable: ["spread-256"],
+    messages: ["spread-256"],
+    saga: ["trips-64"],
+    memory: ["active"],
+    growth: ["keys-1000", "nodes-2"],
   };
   for (const [name, measured] of Object.entries(variants)) {
     test(`${name} saves samples, medians and ratios of every side`, async () => {
@@ -90,7 +95,11 @@ describe("npm run bench", { concurrency: true }, () => {
         variants.some((variant) => variant.name === mainVariant),
         `${name} has its main variant`,
       );
-      assert.ok(sides.synod !== undefined && sides.limit !== undefined, `${name} has its sides`);
+      const comparesWithItself = Object.keys(sides).length === 1;
+      assert.ok(
+        sides.synod !== undefined && (sides.limit !== undefined || comparesWithItself),
+        `${name} has its sides`,
+      );
     }
   });
 
@@ -110,6 +119,33 @@ describe("npm run bench", { concurrency: true }, () => {
       assert.match(stderr, mistakes[index]![0]);
     }
   });
+});
+
+test("the README's table of benches is what the saved results say", async () => {
+  assert.equal(await readFile(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8"), readmeWithFigures());
+});
+
+test("a result keeps what an earlier one has of other variants, and nothing of its own", () => {
+  const series = (median: number) => ({ unit: "calls/s", samples: [median], median });
+  const result = (commit: string, variants: Readonly<Record<string, number>>, sides = ["synod", "limit"]): Result => ({
+    ...{ bench: "rpc", machine: thisMachine(), commit, ratios: {} },
+    taken: Object.fromEntries(
+      Object.keys(variants).map((name) => [name, { date: "2026-01-01", commit, secondsPerRun: 2, loadBefore: 0 }]),
+    ),
+    sides: Object.fromEntries(
+      sides.map((side) => [side, Object.fromEntries(Object.entries(variants).map(([k, v]) => [k, series(v)]))]),
+    ),
+  });
+  const rpc = benches.find(({ name }) => name === "rpc")!;
+  const earlier = result("old", { "echo-1": 1, "echo-64": 2, "echo-64: turned away": 3 }, ["synod", "limit", "nest"]);
+  const merged = keeping(rpc, earlier, result("new", { "echo-64": 9 }));
+  assert.deepEqual(Object.keys(merged.sides), ["synod", "limit", "nest"]);
+  assert.deepEqual(Object.keys(merged.sides.synod!).toSorted(), ["echo-1", "echo-64"]);
+  assert.equal(merged.sides.synod!["echo-64"]!.median, 9);
+  assert.deepEqual(Object.keys(merged.sides.nest!), ["echo-1"]);
+  assert.equal(merged.taken["echo-1"]!.commit, "old");
+  assert.equal(merged.taken["echo-64"]!.commit, "new");
+  assert.deepEqual(merged.ratios, { limit: 1 });
 });
 
 test("a parcel of the bench rpc is an object of 100 bytes that its schema accepts", () => {
@@ -153,9 +189,10 @@ function checkResult(result: Result, { name, unit, mainVariant, sides }: Bench, 
       assert.equal(samples.length, 1);
       assert.ok(samples[0]! >= 0 && median === samples[0], `the median of ${samples} is ${median}`);
     }
-    assert.ok(side[mainVariant]!.median > 0);
+    assert.ok(side[variants[0]!]!.median > 0);
   }
   const others = Object.keys(sides).filter((side) => side !== "synod");
+  if (!variants.includes(mainVariant)) return assert.deepEqual(result.ratios, {});
   assert.deepEqual(Object.keys(result.ratios), others);
   for (const side of others) {
     const expected = result.sides.synod![mainVariant]!.median / result.sides[side]![mainVariant]!.median;

@@ -30,7 +30,7 @@ export function durableVariant(name: string): DurableVariant {
   return found;
 }
 
-const peers: readonly string[] = [];
+const peers = ["upsert", "restate", "dbos", "effect"];
 
 export const durable: Bench = {
   name: "durable",

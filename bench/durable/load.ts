@@ -3,7 +3,7 @@ import type { Measured, RunOptions } from "../bench.ts";
 import { counterKeys } from "../counter.ts";
 import { type OpenPartner, openPartner } from "../partner.ts";
 import { pinApart } from "../pinning.ts";
-import { processorMicroseconds } from "../processor-time.ts";
+import { processorDetailsOfTwo, processorMicroseconds } from "../processor-time.ts";
 import { Window } from "../window.ts";
 import { durableVariant } from "./bench.ts";
 
@@ -49,12 +49,10 @@ async function callFor(caller: Caller, partner: OpenPartner, options: RunOptions
   const sum = [...counts.values()].reduce((total, count) => total + count, 0);
   if (sum !== commands) throw new Error(`${commands} commands were answered, and the counters say ${sum}`);
   const { completed, perSecond, begun, ended } = window.result;
-  const called = (await ended.called) - (await begun.called);
   return {
     value: perSecond,
     details: [
-      { name: "processor time per command, caller", unit: "µs", value: (ended.own - begun.own) / completed },
-      { name: "processor time per command, called", unit: "µs", value: called / completed },
+      ...(await processorDetailsOfTwo("command", begun, ended, completed)),
       ...(caller.turnedAway ? [{ name: "turned away", unit: "commands", value: caller.turnedAway() }] : []),
     ],
   };

@@ -42,7 +42,14 @@ function series(unit: string, value: number): Series {
 }
 
 const sides = { synod: await curve({}), unshed: await curve(noLoadControl) };
-const result: Result = { bench: "overload-simulated", machine: thisMachine(), commit: "", sides, ratios: {} };
+const result: Result = {
+  bench: "overload-simulated",
+  machine: thisMachine(),
+  commit: "",
+  taken: {},
+  sides,
+  ratios: {},
+};
 for (const [work, words] of works) {
   const name = `overload-${work}-simulated.svg`;
   savePicture(docs, name, curvesOf(result, work, words, factors));

@@ -10,7 +10,7 @@ import { FramedSocket } from "../frames.ts";
 import { type OpenPartner, openPartner, type Serve } from "../partner.ts";
 import { pinApart } from "../pinning.ts";
 import { rpcVariant } from "./bench.ts";
-import { callFor } from "./load.ts";
+import { callFor, type Rates } from "./load.ts";
 import type { Parcel } from "./parcel.ts";
 
 /** Ways to gather writes: by their names, in bytes. */
@@ -45,7 +45,7 @@ export const serve: Serve = async () => {
 export const run: Run = async (options) => {
   await using partner = await openPartner(import.meta.url, options);
   pinApart(rpcVariant(options.variant).inFlight === 1, process.pid, partner.processId);
-  const tried: (readonly [string, Awaited<ReturnType<typeof callFor>>])[] = [];
+  const tried: (readonly [string, Rates])[] = [];
   const ports = JSON.parse(partner.address) as readonly number[];
   for (const [index, [name, cutBytes]] of cuts.entries()) {
     tried.push([name, await callOver(ports[index]!, cutBytes, partner, options)]);
@@ -54,27 +54,18 @@ export const run: Run = async (options) => {
   return measuredOf(tried, best);
 };
 
-function measuredOf(
-  tried: readonly (readonly [string, { readonly rate: number }])[],
-  best: Awaited<ReturnType<typeof callFor>>,
-): Measured {
+function measuredOf(tried: readonly (readonly [string, { readonly rate: number }])[], best: Rates): Measured {
   return {
     value: best.rate,
     details: [
-      { name: "processor time per call, caller", unit: "µs", value: best.callerMicroseconds },
-      { name: "processor time per call, called", unit: "µs", value: best.calledMicroseconds },
+      ...best.details,
       ...tried.map(([name, { rate }]) => ({ name: `writes ${name}`, unit: "calls/s", value: rate })),
     ],
   };
 }
 
 /** A third of the run, on a connection of its own. */
-async function callOver(
-  port: number,
-  cutBytes: number,
-  partner: OpenPartner,
-  options: RunOptions,
-): ReturnType<typeof callFor> {
+async function callOver(port: number, cutBytes: number, partner: OpenPartner, options: RunOptions): Promise<Rates> {
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
   await once(socket, "connect");
   const waiting = new Map<number, (parcel: Parcel) => void>();
@@ -93,7 +84,7 @@ async function callOver(
   const { inFlight } = rpcVariant(options.variant);
   const window = { settleMs: options.settleMs / cuts.length, measureMs: options.measureMs / cuts.length };
   try {
-    return await callFor({ echo }, inFlight, window, () => partner.processorMicroseconds());
+    return await callFor({ echo }, inFlight, window, partner);
   } finally {
     socket.destroy();
   }

@@ -1,8 +1,8 @@
 /** The load of the bench: callers in the side's process, each of which calls again when it was answered. */
-import type { Measured, RunOptions } from "../bench.ts";
-import { openPartner } from "../partner.ts";
+import type { Detail, Measured, RunOptions } from "../bench.ts";
+import { type OpenPartner, openPartner } from "../partner.ts";
 import { pinApart } from "../pinning.ts";
-import { processorMicroseconds } from "../processor-time.ts";
+import { processorDetailsOfTwo, processorMicroseconds } from "../processor-time.ts";
 import { Window } from "../window.ts";
 import { rpcVariant } from "./bench.ts";
 import { type Parcel, parcelOf } from "./parcel.ts";
@@ -24,14 +24,11 @@ export async function measureRpc(module: string, connect: Connect, options: RunO
   const pinned = pinApart(inFlight === 1, process.pid, partner.processId);
   const caller = await connect(partner.address, options);
   try {
-    const { rate, callerMicroseconds, calledMicroseconds } = await callFor(caller, inFlight, options, () =>
-      partner.processorMicroseconds(),
-    );
+    const { rate, details } = await callFor(caller, inFlight, options, partner);
     return {
       value: rate,
       details: [
-        { name: "processor time per call, caller", unit: "µs", value: callerMicroseconds },
-        { name: "processor time per call, called", unit: "µs", value: calledMicroseconds },
+        ...details,
         ...(caller.turnedAway ? [{ name: "turned away", unit: "calls", value: caller.turnedAway() }] : []),
       ],
       doubt:
@@ -44,10 +41,9 @@ export async function measureRpc(module: string, connect: Connect, options: RunO
   }
 }
 
-interface Rates {
+export interface Rates {
   readonly rate: number;
-  readonly callerMicroseconds: number;
-  readonly calledMicroseconds: number;
+  readonly details: readonly Detail[];
 }
 
 /** Calls with so many in flight; fails when an answer is not what was sent. */
@@ -55,9 +51,9 @@ export async function callFor(
   { echo }: Pick<Caller, "echo">,
   inFlight: number,
   options: Pick<RunOptions, "settleMs" | "measureMs">,
-  calledMicroseconds: () => Promise<number>,
+  partner: OpenPartner,
 ): Promise<Rates> {
-  const window = new Window(options, () => ({ own: processorMicroseconds(), called: calledMicroseconds() }));
+  const window = new Window(options, () => ({ own: processorMicroseconds(), called: partner.processorMicroseconds() }));
   let sent = 0;
   const caller = async (): Promise<void> => {
     do {
@@ -68,9 +64,5 @@ export async function callFor(
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
   const { completed, perSecond, begun, ended } = window.result;
-  return {
-    rate: perSecond,
-    callerMicroseconds: (ended.own - begun.own) / completed,
-    calledMicroseconds: ((await ended.called) - (await begun.called)) / completed,
-  };
+  return { rate: perSecond, details: await processorDetailsOfTwo("call", begun, ended, completed) };
 }

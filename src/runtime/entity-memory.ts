@@ -1,6 +1,10 @@
 /**
  * The memory budget for active entities. The ones used longest ago go first, and only when they are idle: an
  * entity with a handler, a queue or an undurable change stays (see the mailbox).
+ *
+ * A durable command stays active until it is done, and to be done it needs those that it calls. So part of the memory is
+ * kept for calls of a chain that was admitted: whoever comes from outside finds the door closed before they do.
+ * (A restaurant that seats nobody at the tables by the kitchen, because the waiters have to get through.)
  */
 
 /** What can be put out of memory. */
@@ -12,7 +16,14 @@ export interface Passivable {
   passivate(): void;
 }
 
-/** How many entities in use are passed over before a search for idle ones gives up. */
+export interface MemoryBounds {
+  /** For whatever comes from outside. */
+  readonly bytesMax: number;
+  /** Beyond that, for calls of an admitted chain. */
+  readonly reserveBytesMax: number;
+}
+
+/** How many entities in use one search for idle ones passes over. */
 const searchLengthMax = 64;
 
 /** An entity in the order of use. */
@@ -24,21 +35,17 @@ interface Place {
 }
 
 export class EntityMemory {
-  readonly #bytesMax: number;
+  readonly #bounds: MemoryBounds;
   readonly #places = new Map<Passivable, Place>();
   /**
-   * A ring of places through a last one that stands for no entity: what follows it was used longest ago. Not the order
-   * of the Map, whose first key takes the longer to find the more were taken out before it.
+   * The places in order of last use, as a ring through one that stands for no entity: what follows it was used longest
+   * ago. Not the order of the Map, whose first key takes the longer to find the more was taken out before it.
    */
-  readonly #ring: Place;
+  readonly #ring: Place = emptyRing();
   #bytes = 0;
 
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-    const ring = { entity: nobody, bytes: 0 } as Place;
-    ring.previous = ring;
-    ring.next = ring;
-    this.#ring = ring;
+  constructor(bounds: MemoryBounds) {
+    this.#bounds = bounds;
   }
 
   get bytes(): number {
@@ -49,21 +56,30 @@ export class EntityMemory {
     return this.#places.size;
   }
 
-  /** Whether another entity may be activated. Past the budget only what is idle makes room. */
-  get hasRoom(): boolean {
-    if (this.#bytes > this.#bytesMax) this.#makeRoom();
-    return this.#bytes <= this.#bytesMax;
+  /**
+   * Whether another entity may be activated, where that part (0 to 1) of the reserve may be used. Past the budget only
+   * what is idle makes room.
+   */
+  hasRoom(reservePart: number): boolean {
+    const { bytesMax, reserveBytesMax } = this.#bounds;
+    if (this.#bytes > bytesMax) this.#makeRoom();
+    return this.#bytes <= bytesMax + reservePart * reserveBytesMax;
   }
 
   /** The entity was used, and may have grown. */
   touch(entity: Passivable): void {
-    const place = this.#places.get(entity) ?? this.#newPlace(entity);
+    let place = this.#places.get(entity);
+    if (place === undefined) {
+      place = { entity, bytes: 0, previous: this.#ring, next: this.#ring };
+      this.#places.set(entity, place);
+    } else {
+      unlink(place);
+    }
     const { bytes } = entity;
     this.#bytes += bytes - place.bytes;
     place.bytes = bytes;
-    unlink(place);
     this.#putLast(place);
-    if (this.#bytes > this.#bytesMax) this.#makeRoom();
+    if (this.#bytes > this.#bounds.bytesMax) this.#makeRoom();
   }
 
   remove(entity: Passivable): void {
@@ -72,13 +88,6 @@ export class EntityMemory {
     this.#places.delete(entity);
     unlink(place);
     this.#bytes -= place.bytes;
-  }
-
-  #newPlace(entity: Passivable): Place {
-    const place = { entity, bytes: 0 } as Place;
-    this.#places.set(entity, place);
-    this.#putLast(place);
-    return place;
   }
 
   #putLast(place: Place): void {
@@ -90,16 +99,21 @@ export class EntityMemory {
   }
 
   #makeRoom(): void {
-    let passedOver = 0;
+    const passedOver: Place[] = [];
     for (let place = this.#ring.next; place !== this.#ring; place = place.next) {
-      if (this.#bytes <= this.#bytesMax || passedOver >= searchLengthMax) return;
+      if (this.#bytes <= this.#bounds.bytesMax || passedOver.length >= searchLengthMax) break;
       const { entity } = place;
       if (!entity.idle) {
-        passedOver += 1;
+        passedOver.push(place);
         continue;
       }
       this.remove(entity);
       entity.passivate();
+    }
+    // They are in use: behind them the next search finds others.
+    for (const place of passedOver) {
+      unlink(place);
+      this.#putLast(place);
     }
   }
 }
@@ -109,4 +123,10 @@ function unlink({ previous, next }: Place): void {
   next.previous = previous;
 }
 
-const nobody: Passivable = { bytes: 0, idle: false, passivate: () => {} };
+function emptyRing(): Place {
+  const nobody: Passivable = { bytes: 0, idle: false, passivate: () => {} };
+  const ring = { entity: nobody, bytes: 0 } as Place;
+  ring.previous = ring;
+  ring.next = ring;
+  return ring;
+}

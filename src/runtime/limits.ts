@@ -26,6 +26,8 @@ export interface NodeLimits {
   readonly replyBytesMax: number;
   /** Memory for active entities; idle ones beyond it are passivated. */
   readonly entityMemoryBytesMax: number;
+  /** Memory beyond that, for entities that an admitted chain of calls needs: so what is begun can be finished. */
+  readonly chainMemoryBytesMax: number;
   /** Replies kept in memory to answer repeats without the store. */
   readonly recordCacheLengthMax: number;
   /** How long recorded replies of outside callers are kept. */
@@ -124,6 +126,7 @@ export const defaultLimits: NodeLimits = {
   stateBytesMax: 256 * 1024,
   replyBytesMax: 1024 * 1024,
   entityMemoryBytesMax: 256 * 1024 * 1024,
+  chainMemoryBytesMax: 64 * 1024 * 1024,
   recordCacheLengthMax: 20_000,
   retentionMs: 60 * 60 * 1_000,
   trimIntervalMs: 60_000,

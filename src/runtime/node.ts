@@ -464,7 +464,7 @@ function environmentOf(options: NodeOptions): Environment {
     lease: new LeaseGuard(clock, limits),
     reader: new Reader(store, clock),
     records: new RecordCache(limits.recordCacheLengthMax),
-    memory: new EntityMemory(limits.entityMemoryBytesMax),
+    memory: new EntityMemory({ bytesMax: limits.entityMemoryBytesMax, reserveBytesMax: limits.chainMemoryBytesMax }),
     counters: newCounters(),
     queryRuns: new Set(),
   };

@@ -9,6 +9,7 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
 import { derivedRecordId } from "../values/ids.ts";
 import { mark } from "../values/marks.ts";
+import { ranks } from "../values/priority.ts";
 import type { MovedHint } from "../wire/frames.ts";
 import { Activation } from "./activation.ts";
 import type { Committer } from "./committer.ts";
@@ -147,12 +148,15 @@ export class Router {
     return (shard.admits ? await this.#attemptHere(invocation, shard, key!) : this.#gone()).reply;
   }
 
-  /** Undefined when there is no room in memory. The caller has seen that the shard is owned. */
-  activate(shard: Shard, key: string): Activation | undefined {
+  /**
+   * Undefined when there is no room in memory. The caller has seen that the shard is owned. `reservePart`: of what is kept
+   * for calls of admitted chains.
+   */
+  activate(shard: Shard, key: string, reservePart = 0): Activation | undefined {
     const active = shard.activations.get(key);
     if (active !== undefined) return active;
     const { environment, committer } = this.#options;
-    if (!environment.memory.hasRoom) return undefined;
+    if (!environment.memory.hasRoom(reservePart)) return undefined;
     const { service } = shard;
     const outgoing = this.#outgoing;
     const idOfCall = this.#idOfCall(shard);
@@ -165,10 +169,10 @@ export class Router {
   #idOfCall(shard: Shard): Activation["options"]["idOfCall"] {
     return (number, hash, inputHash, target) => {
       const { sessionName: session } = shard;
-      // What a stateless service calls may go anywhere, and a floor is made for one receiver: it promises nothing.
+      // What a stateless service calls may go anywhere: it takes along what holds for all.
       const floor =
         target.key === null
-          ? { floor: 0, open: [] }
+          ? shard.session.floorForAll()
           : shard.session.floor(this.#options.shards.ofKey(target.service, target.key).sessionName);
       return {
         hash: derivedRecordId(session, number, hash),
@@ -291,7 +295,7 @@ export class Router {
     if (!shard.admits) return this.#gone();
     // Its record may be forgotten by now: it must not be looked for, and not be executed in vain.
     if (invocation.id !== null && this.#options.peers.hasEnded(invocation.id)) return this.#gone();
-    const activation = this.activate(shard, key);
+    const activation = this.activate(shard, key, reservePartOf(invocation));
     if (activation === undefined) {
       mark("memory full");
       const message = "the memory for entities is used up by entities at work";
@@ -411,6 +415,16 @@ export class Router {
   #final(reply: GatewayReply, { unknown }: Progress): GatewayReply {
     return unknown ? withOutcome(reply, "unknown") : reply;
   }
+}
+
+/**
+ * How much of the memory that is kept for admitted chains a call may use: none if it comes from outside, or begins a durable
+ * command for which nobody waits; half if it is a durable command that another one waits for, so that such ones cannot
+ * take what they need themselves.
+ */
+function reservePartOf({ rank, target, waitFor }: Invocation): number {
+  if (rank !== ranks.chain || waitFor === "acceptance") return 0;
+  return target.operation.durable ? 0.5 : 1;
 }
 
 function lostAttempt({ certain, error }: { readonly certain: boolean; readonly error: SynodError }): Attempt {

@@ -148,7 +148,7 @@ class Run {
       nodes,
       weather: this.#weather,
       shardsPerService: 4,
-      limits: { ...drawLimits(seed, scenario.system.services), ...mutation?.limits },
+      limits: { ...drawLimits(seed), ...mutation?.limits },
       keepTrace: options.keepTrace ?? false,
       answers: { ...honestAnswers, ...mutation?.answers?.() },
     });

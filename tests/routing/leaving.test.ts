@@ -5,9 +5,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
-import { command, defineInterface, defineSystem, implement, query } from "../../src/index.ts";
+import { http } from "../../src/adapters/http/index.ts";
+import { command, defineInterface, defineSystem, implement, query, startSystem } from "../../src/index.ts";
 import { Gate } from "../guarantees/counter-system.ts";
 import type { TestNode, World } from "../guarantees/world.ts";
+import { until } from "../host/running-system.ts";
 import { startNodes, wideWorld } from "./nodes.ts";
 
 const Keys = z.object({ shop: z.string(), stock: z.string() });
@@ -272,4 +274,23 @@ test("what is durable is not ended by its caller's leaving, nor by its deadline,
     assert.equal(await soldAt(), "1", how);
     assert.ok(chain.finished.has("saga"));
   }
+});
+
+test("an HTTP client that closes its connection is told down the whole chain", async () => {
+  const chain = new Chain();
+  const { services } = chain.system;
+  const system = defineSystem({ name: "leaving", services, adapters: [http({ port: 0 })] });
+  await using running = await startSystem(system, { adapters: true });
+  const client = new AbortController();
+  const answer = fetch(`${running.urls[0]}/desk/order`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ shop: "a", stock: "b" }),
+    signal: client.signal,
+  });
+  await until("the whole chain has begun", () => chain.begun.length === 3);
+  client.abort();
+  await assert.rejects(answer);
+  await until("all have heard of it", () => chain.left.length === 3);
+  assert.deepEqual([...chain.left].sort(), whole);
 });

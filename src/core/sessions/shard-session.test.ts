@@ -119,8 +119,18 @@ class World {
     }
   }
 
+  /** The same to all receivers. */
+  promiseAll(): Floor {
+    const floor = this.owner.floorForAll();
+    for (const receiver of receivers) this.#promise(receiver, floor);
+    return floor;
+  }
+
   promise(receiver: string): Floor {
-    const floor = this.owner.floor(receiver);
+    return this.#promise(receiver, this.owner.floor(receiver));
+  }
+
+  #promise(receiver: string, floor: Floor): Floor {
     const own = this.floors.get(receiver) ?? new SessionFloors();
     this.floors.set(receiver, own);
     own.raise("s", floor);
@@ -144,6 +154,7 @@ const step = fc.oneof(
   fc.constant({ kind: "rollBack" } as const),
   fc.record({ kind: fc.constant("settle" as const), which: fc.nat(100) }),
   fc.record({ kind: fc.constant("promise" as const), receiver: fc.constantFrom(...receivers) }),
+  fc.constant({ kind: "promiseAll" } as const),
   fc.record({ kind: fc.constant("read" as const), source: fc.constantFrom("inbox" as const, "outbox" as const) }),
   fc.constant({ kind: "claim" } as const),
 );
@@ -167,7 +178,8 @@ test("through failovers, lost commits and pages in any order, nothing that may c
             world.owner.settle(number);
           } else if (one.kind === "promise") {
             assert.ok(world.promise(one.receiver).open.length <= openLengthMax);
-          } else if (one.kind === "read") world.readOne(one.source);
+          } else if (one.kind === "promiseAll") world.promiseAll();
+          else if (one.kind === "read") world.readOne(one.source);
           else if (one.kind === "claim") world.claim();
           world.check();
         }
@@ -182,6 +194,7 @@ test("through failovers, lost commits and pages in any order, nothing that may c
           world.owner.settle(number);
         }
         assert.deepEqual(world.owner.floor("a"), { floor: last + 1, open: [] });
+        assert.deepEqual(world.owner.floorForAll(), { floor: last + 1, open: [] });
         assert.equal(world.owner.openLength, 0);
       },
     ),

@@ -106,6 +106,13 @@ export class ShardSession {
     return { floor: end, open };
   }
 
+  /** What may be promised to whichever shard it comes to: below this nothing is open, for anybody. */
+  floorForAll(): Floor {
+    let floor = Math.min(this.#known + 1, this.#durableNext);
+    for (const { lowest } of this.#receivers.values()) floor = Math.min(floor, lowest[0]!);
+    return { floor, open: [] };
+  }
+
   get #known(): number {
     return Math.min(this.#knownThrough.inbox, this.#knownThrough.outbox);
   }

@@ -26,7 +26,8 @@ export function overBounds(holdings: NodeHoldings, limits: NodeLimits): readonly
   };
   look(callsInFlight, limits.callsInFlightMax, "calls");
   look(inputBytes, limits.inputBytesInFlightMax, "bytes of inputs");
-  look(memoryBytes, limits.entityMemoryBytesMax + memorySlackBytes, "bytes of entities");
+  const memoryMax = limits.entityMemoryBytesMax + limits.chainMemoryBytesMax;
+  look(memoryBytes, memoryMax + memorySlackBytes, "bytes of entities");
   look(undurableBytes, limits.undurableBytesMax + undurableSlackBytes, "bytes of changes that are not durable");
   look(mailboxLength, limits.mailboxLengthMax, `commands that wait for ${mailboxOf}`);
   return words;

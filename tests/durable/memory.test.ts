@@ -1,0 +1,48 @@
+/** Where memory is scarce, what was accepted still gets done: those that it calls find room that nobody else may take. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Ask, type TestNode, World } from "../guarantees/world.ts";
+import { Payment, type Running, Saga, Stock, sagaSystem } from "./saga-system.ts";
+
+/** Three entities from outside, and beyond that as many again. */
+const limits = { entityMemoryBytesMax: 2_500, chainMemoryBytesMax: 3_500 };
+const length = 8;
+
+/** Repeats what is turned away until it is done. */
+async function insist(world: World, node: TestNode, operation: string, ask: Ask): Promise<string> {
+  for (let tries = 0; tries < 300; tries++) {
+    const answer = await node.answer(operation, { ...ask, timeoutMs: 60_000 });
+    if (!answer.startsWith("resource_exhausted")) return answer;
+    await world.advance(500);
+  }
+  throw new Error("it was always turned away");
+}
+
+test("durable commands that fill the memory are finished, because those they call find room", async () => {
+  const both = async (ctx: Running) => {
+    await ctx.to(Stock, ctx.key).take(1);
+    await ctx.to(Payment, ctx.key).charge(5);
+    return "done";
+  };
+  await using world = World.create();
+  const node = await world.start({ system: sagaSystem({ run: { both } }), limits });
+  const keys = Array.from({ length }, (_, number) => `s${number}`);
+  const asked = keys.map((key) => insist(world, node, "run", { service: "saga", key, input: "both", id: key }));
+  for (const answer of await Promise.all(asked)) assert.match(answer, /^"done"/);
+  for (const key of keys) {
+    assert.equal(await node.answer("taken", { service: "stock", key }), "[1]");
+    assert.equal(await node.answer("charged", { service: "payment", key }), "[5]");
+  }
+});
+
+test("durable commands that wait for durable commands are finished too, and leave room for whom these call", async () => {
+  const system = sagaSystem({
+    run: { take: (ctx) => ctx.to(Stock, ctx.key).take(1) },
+    parent: { ask: (ctx) => ctx.to(Saga, ctx.key).run("take") },
+  });
+  await using world = World.create();
+  const node = await world.start({ system, limits });
+  const keys = Array.from({ length }, (_, number) => `p${number}`);
+  const asked = keys.map((key) => insist(world, node, "run", { service: "parent", key, input: "ask", id: key }));
+  for (const answer of await Promise.all(asked)) assert.match(answer, /^1/);
+});
