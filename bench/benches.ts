@@ -8,12 +8,14 @@ import { loadCost } from "./load-cost/bench.ts";
 import { memory } from "./memory/bench.ts";
 import { messages } from "./messages/bench.ts";
 import { overload } from "./overload/bench.ts";
+import { postgres } from "./postgres/bench.ts";
 import { rpc } from "./rpc/bench.ts";
 import { saga } from "./saga/bench.ts";
 import { simulation } from "./simulation/bench.ts";
 
 export const benches: readonly Bench[] = [
   commands,
+  postgres,
   http,
   simulation,
   overload,

@@ -47,6 +47,7 @@ describe("npm run bench", { concurrency: true }, () => {
     "load-cost": ["rpc-64"],
     rpc: ["echo-64"],
     durable: ["spread-256"],
+    postgres: ["spread-256"],
     messages: ["spread-256"],
     saga: ["trips-64"],
     memory: ["active"],

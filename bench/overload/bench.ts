@@ -1,13 +1,13 @@
 /**
  * Past the capacity: calls come when they come, from processes of their own, at 0.2 to 10 times what a side can do,
  * and what counts is goodput, the answers per second that come within the caller's second. Work of two kinds: two
- * milliseconds of the processor, and one durable command.
+ * milliseconds of the processor, and a durable command that calls two others: a transfer.
  */
 import type { Bench, Variant } from "../bench.ts";
 import type { Result } from "../result.ts";
 import { curvesOf } from "./picture.ts";
 
-export type Work = "compute" | "write";
+export type Work = "compute" | "transfer";
 
 /** One stretch of an offered load, in times of the capacity. */
 export interface Phase {
@@ -32,7 +32,7 @@ export interface OverloadVariant extends Variant {
 const factors = [0.2, 0.5, 0.8, 1, 1.5, 2, 5, 10];
 const works: readonly (readonly [Work, string])[] = [
   ["compute", "2 ms of the processor"],
-  ["write", "a durable command"],
+  ["transfer", "a durable command"],
 ];
 
 const curve: readonly OverloadVariant[] = works.flatMap(([work, words]) =>
@@ -56,7 +56,7 @@ function trigger(name: string, title: string, work: Work, triggered: Phase): Ove
 }
 
 const stories: readonly OverloadVariant[] = [
-  trigger("after-stall", "0.8 C with repeats, after the store stood still for 2 s", "write", {
+  trigger("after-stall", "0.8 C with repeats, after the store stood still for 2 s", "transfer", {
     ...{ times: 0.8, lengths: 0.5, stallsStore: true },
   }),
   trigger("after-3c", "0.8 C with repeats, after 3 C for a minute", "compute", { times: 3, lengths: 15 }),

@@ -9,8 +9,8 @@ import { connect, type Socket } from "node:net";
 export type OnAnswer = (status: number | null) => void;
 
 /** Connections that are opened at a time. */
-const openingMax = 64;
-const reconnectMs = 100;
+const openingMax = 128;
+const reconnectMs = 10;
 /** All connections read into this; whatever is in it is dealt with before the next one reads. */
 const buffer = Buffer.alloc(64 * 1024);
 

@@ -4,18 +4,18 @@ import { join } from "node:path";
 import { fastify } from "fastify";
 import type { Run } from "../bench.ts";
 import { measureOverload, type OverloadServer } from "./measure.ts";
-import { compute, durableCounters, holdWriteLock } from "./work.ts";
+import { compute, durableTransfers, holdWriteLock } from "./work.ts";
 
 async function start(folder: string): Promise<OverloadServer> {
-  const { write, database } = durableCounters(folder);
+  const { transfer, database } = durableTransfers(folder);
   const app = fastify();
   app.post("/compute", async () => ({ done: compute() }));
-  app.post<{ Params: { key: string } }>("/counter/:key", async ({ params }) => ({ count: write(params.key) }));
+  app.post<{ Params: { id: string } }>("/transfer/:id", async ({ params }) => ({ status: transfer(params.id) }));
   await app.listen({ host: "127.0.0.1", port: 0 });
   return {
     port: (app.server.address() as AddressInfo).port,
-    paths: { compute: "/compute", critical: "/compute", write: "/counter/{key}" },
-    stallStore: (ms) => holdWriteLock(join(folder, "counters.db"), ms),
+    paths: { compute: "/compute", critical: "/compute", transfer: "/transfer/{id}" },
+    stallStore: (ms) => holdWriteLock(join(folder, "bank.db"), ms),
     close: async () => {
       app.server.closeAllConnections();
       await app.close();

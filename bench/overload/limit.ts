@@ -5,21 +5,21 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Run } from "../bench.ts";
 import { measureOverload, type OverloadServer } from "./measure.ts";
-import { compute, durableCounters, holdWriteLock } from "./work.ts";
+import { compute, durableTransfers, holdWriteLock } from "./work.ts";
 
 async function start(folder: string): Promise<OverloadServer> {
-  const { write, database } = durableCounters(folder);
+  const { transfer, database } = durableTransfers(folder);
   const server = createServer((request, response) => {
-    const [, kind, key = ""] = request.url!.split("/");
-    const text = JSON.stringify(kind === "compute" ? compute() : write(key));
+    const [, kind, id = ""] = request.url!.split("/");
+    const text = JSON.stringify(kind === "compute" ? compute() : transfer(id));
     response.writeHead(200, { "content-length": text.length }).end(text);
   });
   server.listen({ host: "127.0.0.1", port: 0 });
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
-    paths: { compute: "/compute", critical: "/compute", write: "/counter/{key}" },
-    stallStore: (ms) => holdWriteLock(join(folder, "counters.db"), ms),
+    paths: { compute: "/compute", critical: "/compute", transfer: "/transfer/{id}" },
+    stallStore: (ms) => holdWriteLock(join(folder, "bank.db"), ms),
     close: async () => {
       server.closeAllConnections();
       server.close();

@@ -14,7 +14,7 @@ import { goFirst } from "./processors.ts";
 export interface OverloadLoad {
   readonly port: number;
   readonly phases: readonly { readonly perSecond: number; readonly ms: number }[];
-  /** What is asked for in turn; the second list by calls that are critical. `{key}` stands for one of many keys. */
+  /** What is asked for in turn; the second list by calls that are critical. `{id}` stands for one that was never used. */
   readonly path: string;
   readonly criticalPath: string;
   readonly critical: number;
@@ -59,7 +59,6 @@ const lookMs = 5;
 const repeatsMax = 3;
 const backoffFirstMs = 50;
 const backoffMaxMs = 200;
-const keysMax = 1_000;
 
 interface Call {
   readonly due: number;
@@ -208,15 +207,15 @@ class Load {
   }
 }
 
-/** A request for a path, which says how long its caller will wait; one key after the other. */
+/** A request for a path, which says how long its caller will wait. */
 function requestsOf(path: string): (leftMs: number) => string {
   let sent = 0;
-  const heads = Array.from(
-    { length: path.includes("{key}") ? keysMax : 1 },
-    (_, index) =>
-      `POST ${path.replace("{key}", `key-${index}`)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nRequest-Timeout: `,
-  );
-  return (leftMs) => `${heads[sent++ % heads.length]}${Math.max(0.001, leftMs / 1_000).toFixed(3)}\r\n\r\n`;
+  const [before = "", after] = path.split("{id}");
+  const prefix = `${process.pid}-${Date.now()}-`;
+  const pathOf = (): string => (after === undefined ? before : `${before}${prefix}${++sent}${after}`);
+  return (leftMs) =>
+    `POST ${pathOf()} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nRequest-Timeout: ` +
+    `${Math.max(0.001, leftMs / 1_000).toFixed(3)}\r\n\r\n`;
 }
 
 function newTally(): PhaseTally {

@@ -9,7 +9,7 @@ import { leaveLastProcessor, onLastProcessor } from "./processors.ts";
 /** What a side brings. */
 export interface OverloadServer {
   readonly port: number;
-  /** The paths of the work; `{key}` stands for a key. */
+  /** The paths of the work; `{id}` stands for one that was never used. */
   readonly paths: Readonly<Record<Work | "critical", string>>;
   /** Keeps the store from writing for so long. */
   stallStore(ms: number): Promise<void>;
@@ -20,7 +20,7 @@ const stallMs = 2_000;
 /** A load that is later than this is a load of another kind than was asked for. */
 const lagMaxMs = 1;
 /** Calls in flight, and how long, to find out what a side can do. */
-const calibrationInFlight: Readonly<Record<Work, number>> = { compute: 16, write: 128 };
+const calibrationInFlight: Readonly<Record<Work, number>> = { compute: 16, transfer: 128 };
 const calibrationMs = 2_000;
 /** The load has the last processor to itself, and this process all others. */
 const alone = leaveLastProcessor();

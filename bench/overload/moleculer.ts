@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Run } from "../bench.ts";
 import { peer } from "../peers.ts";
 import { measureOverload, type OverloadServer } from "./measure.ts";
-import { compute, durableCounters, holdWriteLock } from "./work.ts";
+import { compute, durableTransfers, holdWriteLock } from "./work.ts";
 
 interface Broker {
   createService(schema: object): { readonly server: import("node:http").Server };
@@ -14,16 +14,16 @@ interface Broker {
 async function start(folder: string): Promise<OverloadServer> {
   const { ServiceBroker } = await peer<{ ServiceBroker: new (options: object) => Broker }>("moleculer");
   const web = await peer<object>("moleculer-web");
-  const { write, database } = durableCounters(folder);
+  const { transfer, database } = durableTransfers(folder);
   const broker = new ServiceBroker({ logger: false });
   broker.createService({
     name: "work",
     actions: {
       compute: () => ({ done: compute() }),
-      write: ({ params }: { params: { key: string } }) => ({ count: write(params.key) }),
+      transfer: ({ params }: { params: { id: string } }) => ({ status: transfer(params.id) }),
     },
   });
-  const aliases = { "POST /compute": "work.compute", "POST /counter/:key": "work.write" };
+  const aliases = { "POST /compute": "work.compute", "POST /transfer/:id": "work.transfer" };
   const gateway = broker.createService({
     mixins: [web],
     settings: { ip: "127.0.0.1", port: 0, routes: [{ path: "/", aliases, mappingPolicy: "restrict" }] },
@@ -31,8 +31,8 @@ async function start(folder: string): Promise<OverloadServer> {
   await broker.start();
   return {
     port: (gateway.server.address() as import("node:net").AddressInfo).port,
-    paths: { compute: "/compute", critical: "/compute", write: "/counter/{key}" },
-    stallStore: (ms) => holdWriteLock(join(folder, "counters.db"), ms),
+    paths: { compute: "/compute", critical: "/compute", transfer: "/transfer/{id}" },
+    stallStore: (ms) => holdWriteLock(join(folder, "bank.db"), ms),
     close: async () => {
       gateway.server.closeAllConnections();
       await broker.stop();

@@ -65,7 +65,7 @@ function program(): Command {
 }
 
 function addUp(synod: Command): void {
-  command(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
+  withEnvironment(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")
     .argument("<system>", "the file that declares the system, such as system.ts")
     .option("--store <url>", "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)")
     .option("--nodes <count>", "how many node processes to run", readCount, 3)
@@ -73,7 +73,11 @@ function addUp(synod: Command): void {
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
-    .addOption(new Option("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
+    .addOption(
+      new Option("--log-format <format>", "how to log, on standard error")
+        .choices(["text", "json"])
+        .env("SYNOD_LOG_FORMAT"),
+    )
     .addHelpText(
       "after",
       examples(
@@ -251,7 +255,7 @@ function addCapacity(synod: Command): void {
 }
 
 function addNode(synod: Command): void {
-  command(synod, "node", "run one node in the foreground, beside others on the same store")
+  withEnvironment(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
     .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…")
     .requiredOption("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
@@ -259,7 +263,11 @@ function addNode(synod: Command): void {
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
-    .addOption(new Option("--log-format <format>", "how to log, on standard error").choices(["text", "json"]))
+    .addOption(
+      new Option("--log-format <format>", "how to log, on standard error")
+        .choices(["text", "json"])
+        .env("SYNOD_LOG_FORMAT"),
+    )
     .addHelpText(
       "after",
       examples("synod node system.ts --store sqlite:/var/lib/bank.db --listen 127.0.0.1:9400 --id node-a"),
@@ -301,6 +309,19 @@ function command(synod: Command, name: string, description: string): Command {
     .command(name)
     .description(description)
     .option("--verbose", "show where errors come from, and log more", false);
+}
+
+/**
+ * A command whose options that take a value are taken from the environment when no flag says them: `--drain-seconds` from
+ * SYNOD_DRAIN_SECONDS. A password in a store URL is out of sight there, where arguments are for everybody on the machine to read.
+ */
+function withEnvironment(synod: Command, name: string, description: string): Command {
+  const made = command(synod, name, description);
+  made.createOption = (flags, about) => {
+    const option = new Option(flags, about);
+    return option.required ? option.env(`SYNOD_${option.name().replaceAll("-", "_").toUpperCase()}`) : option;
+  };
+  return made;
 }
 
 function talking(synod: Command, name: string, description: string): Command {

@@ -113,8 +113,6 @@ export class Activation implements Passivable {
     return new Promise((settle) => {
       this.#callers.add(token, invocation, settle);
       environment.memory.touch(this);
-      // It may wait long for what holds no slot: for another node's callees, or between attempts.
-      if (invocation.target.operation.durable) invocation.slot?.park();
       const { id, existing, waitFor: until = "outcome" } = invocation;
       const payload: Pending = { invocation, record: null, result: null, entry: null };
       if (id === null) {

@@ -18,6 +18,7 @@ import { Draft } from "./draft.ts";
 import type { Environment } from "./environment.ts";
 import { HandlerRun, type JournaledCall, type Settled } from "./handler-run.ts";
 import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import type { Slot } from "./load.ts";
 import { type Left, Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { decodeRecorded, encodeRecorded, succeeded } from "./replies.ts";
@@ -72,6 +73,8 @@ export class DurableTurn {
   /** How often each target was called: what ids are made of. */
   readonly #callsByTarget = new Map<string, number>();
   #timer: Timer | null = null;
+  /** Held until the attempt ends, also while callees are waited for: see `NodeLoad.attempt`. */
+  #slot: Slot | null = null;
   #over = false;
   #settled: Settled | null = null;
 
@@ -108,7 +111,8 @@ export class DurableTurn {
   }
 
   start(): void {
-    const { environment } = this.#options;
+    const { environment, service, target } = this.#options;
+    this.#slot = environment.load.attempt(service, target.name);
     this.#timer = environment.clock.setTimer(environment.limits.attemptTimeoutMs, () => this.#timedOut());
     this.#run.start();
   }
@@ -232,7 +236,7 @@ export class DurableTurn {
   }
 
   async #write(write: number, entries: readonly JournalEntry[]): Promise<void> {
-    const { outcome, error } = await this.#options.record(entries);
+    const { outcome, error } = await this.#durable(this.#options.record(entries));
     switch (outcome) {
       case "durable":
         return this.#drive({ kind: "written", write });
@@ -248,8 +252,13 @@ export class DurableTurn {
     // Otherwise the shard was dropped, and this attempt with it.
   }
 
+  /** What the attempt has to wait for at the store. */
+  #durable<T>(written: Promise<T>): Promise<T> {
+    return this.#slot === null ? written : this.#slot.whileAtStore(written);
+  }
+
   async #leave(call: number): Promise<void> {
-    await this.#options.departure();
+    await this.#durable(this.#options.departure());
     if (!this.#over) await this.#open.get(call)?.make();
   }
 
@@ -321,6 +330,8 @@ export class DurableTurn {
   #close(why: string): void {
     this.#over = true;
     this.#timer?.cancel();
+    this.#slot?.release(this.#options.environment.clock.monotonic());
+    this.#slot = null;
     this.#open.clear();
     this.#run.revoke(why);
   }

@@ -343,6 +343,9 @@ export class EntityInbox {
       idOf: (hash, inputHash, target): CommandId => idOfCall(item.number, hash, inputHash, target),
       onFinished: ({ reply, state, left }) => {
         this.#running = null;
+        const slot = pending.invocation?.slot;
+        slot?.unpark();
+        slot?.storeAsked(environment.clock.monotonic());
         pending.result = { reply, state, record: this.#record(item, reply), left, changed: true };
         this.#options.drive({ kind: "finished", token, attempt, changed: true });
       },
@@ -351,6 +354,8 @@ export class EntityInbox {
     entry.turn = turn;
     environment.counters.commands += 1;
     turn.start();
+    // The attempt has a slot of its own now; between attempts its caller holds none.
+    pending.invocation?.slot?.park();
   }
 
   #record(item: InboxItem, reply: GatewayReply): CallRecord {

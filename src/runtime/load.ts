@@ -11,6 +11,7 @@ import { SynodError } from "../errors.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { GatewayError, GatewayReply } from "../ports/gateway.ts";
 import type { OperationMeter } from "../ports/meters.ts";
+import type { AnyService } from "../service/model.ts";
 import type { Rank } from "../values/priority.ts";
 import { type Invocation, nameOfTarget } from "./invocation.ts";
 import type { OperationMeters } from "./operation-meters.ts";
@@ -35,6 +36,7 @@ export class Slot {
   readonly #meter: OperationMeter;
   #callsAwaited = 0;
   #storeAskedAt: number | null = null;
+  #released = false;
 
   constructor(load: NodeLoad, meter: OperationMeter) {
     this.#load = load;
@@ -44,19 +46,31 @@ export class Slot {
   /** The handler awaits a call: meanwhile it holds no slot, or those that it waits for might find none. */
   park(): void {
     this.#callsAwaited += 1;
-    if (this.#callsAwaited === 1) this.#load.give();
+    if (this.#callsAwaited === 1 && !this.#released) this.#load.give();
   }
 
   unpark(): void {
     this.#callsAwaited -= 1;
-    if (this.#callsAwaited === 0) this.#load.control.slots.take();
+    if (this.#callsAwaited === 0 && !this.#released) this.#load.control.slots.take();
   }
 
   /** The handler has returned, and what it left has to become durable. */
   storeAsked(now: number): void {
-    if (this.#storeAskedAt !== null) return;
+    if (this.#storeAskedAt !== null || this.#released) return;
     this.#storeAskedAt = now;
     this.#load.control.slots.storeAsked();
+  }
+
+  /** What its handler has done so far becomes durable meanwhile. */
+  async whileAtStore<T>(durable: Promise<T>): Promise<T> {
+    const { clock, control } = this.#load;
+    const askedAt = clock.monotonic();
+    control.slots.storeAsked();
+    try {
+      return await durable;
+    } finally {
+      control.slots.storeAnswered(clock.monotonic() - askedAt);
+    }
   }
 
   release(now: number): void {
@@ -67,7 +81,7 @@ export class Slot {
     }
     // A handler that was given up while it awaited a call holds none any more.
     if (this.#callsAwaited === 0) this.#load.give();
-    this.#callsAwaited = Number.POSITIVE_INFINITY;
+    this.#released = true;
   }
 }
 
@@ -81,7 +95,7 @@ interface Waiting extends WaitingCall {
 
 export class NodeLoad {
   readonly control: LoadControl<Waiting>;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #meters: OperationMeters;
   #turnDue = false;
   /** When the queue was last left with something in it that may start. */
@@ -90,7 +104,7 @@ export class NodeLoad {
   #closed = false;
 
   constructor(clock: Clock, meters: OperationMeters, limits: Partial<LoadLimits> = {}) {
-    this.#clock = clock;
+    this.clock = clock;
     this.#meters = meters;
     this.control = new LoadControl({ ...defaultLoadLimits, ...limits });
   }
@@ -102,7 +116,7 @@ export class NodeLoad {
 
   /** Whether more comes in than goes out. */
   get standing(): boolean {
-    return this.control.queued > 0 && this.control.standing(this.#clock.monotonic());
+    return this.control.queued > 0 && this.control.standing(this.clock.monotonic());
   }
 
   status(): LoadStatus {
@@ -116,7 +130,7 @@ export class NodeLoad {
     run: (slot: Slot) => T | Promise<T>,
     refused: (reply: GatewayReply) => T,
   ): T | Promise<T> {
-    const now = this.#clock.monotonic();
+    const now = this.clock.monotonic();
     const meter = this.#meters.of(invocation.target.service, invocation.target.name);
     const { rank, caller, deadline } = invocation;
     if (this.control.startsAtOnce(rank, now)) {
@@ -139,9 +153,20 @@ export class NodeLoad {
     }
   }
 
+  /**
+   * The slot of an attempt of a durable command, which starts whatever waits: the command was accepted. It is held while
+   * the attempt waits for its callees, and beyond the time that its caller waits: what was accepted has to be finished,
+   * and a node that took on more whenever those that it has are all waiting would finish none of them in time. Callees
+   * are carried out without asking for a slot, so nobody waits for what this one holds.
+   */
+  attempt(service: AnyService, operation: string): Slot {
+    this.control.slots.take();
+    return new Slot(this, this.#meters.of(service, operation));
+  }
+
   /** The error by which a call would be turned away if it came now; undefined if it would get in. */
   refusal(rank: Rank, caller: string, deadline: number): GatewayError | undefined {
-    const reason = this.control.refusal(rank, caller, deadline, this.#clock.monotonic());
+    const reason = this.control.refusal(rank, caller, deadline, this.clock.monotonic());
     return reason === null ? undefined : this.#error(rank, caller);
   }
 
@@ -166,10 +191,10 @@ export class NodeLoad {
     try {
       result = run(slot);
     } catch (error) {
-      slot.release(this.#clock.monotonic());
+      slot.release(this.clock.monotonic());
       throw error;
     }
-    const release = (): void => slot.release(this.#clock.monotonic());
+    const release = (): void => slot.release(this.clock.monotonic());
     if (result instanceof Promise) result.then(release, release);
     else release();
     return result;
@@ -179,7 +204,7 @@ export class NodeLoad {
     const { signal } = call.invocation;
     return new Promise((resolve) => {
       const onAbort = (): void => {
-        this.control.withdraw(call, this.#clock.monotonic());
+        this.control.withdraw(call, this.clock.monotonic());
         call.refuse(failed(new SynodError("cancelled", "its caller had gone before it started")));
       };
       const settle = (result: T | Promise<T>): void => {
@@ -197,22 +222,22 @@ export class NodeLoad {
   #turnSoon(): void {
     if (this.#turnDue) return;
     this.#turnDue = true;
-    this.#clock.soon(() => this.#turn());
+    this.clock.soon(() => this.#turn());
   }
 
   /** Lets calls start that have waited, until the slice is over; the rest has its turn after what came in meanwhile. */
   #turn(): void {
     this.#turnDue = false;
-    const began = this.#clock.monotonic();
+    const began = this.clock.monotonic();
     this.control.turn(began, this.#leftAt === null ? 0 : began - this.#leftAt);
     this.#leftAt = null;
-    for (let now = began; ; now = this.#clock.monotonic()) {
+    for (let now = began; ; now = this.clock.monotonic()) {
       const departure = this.control.next(now);
       if (departure === undefined) break;
       this.#depart(departure, now);
     }
     if (this.#closed || !this.control.due) return this.control.rest();
-    this.#leftAt = this.#clock.monotonic();
+    this.#leftAt = this.clock.monotonic();
     this.#turnSoon();
   }
 
@@ -225,9 +250,9 @@ export class NodeLoad {
 
   #lookSoon(): void {
     if (this.#closed) return;
-    this.#lookTimer ??= this.#clock.setTimer(lookIntervalMs, () => {
+    this.#lookTimer ??= this.clock.setTimer(lookIntervalMs, () => {
       this.#lookTimer = null;
-      const now = this.#clock.monotonic();
+      const now = this.clock.monotonic();
       this.control.slots.look(now);
       for (const waiting of this.control.expire(now)) waiting.refuse(this.#shed(waiting, "deadline"));
       if (this.control.due) this.#turnSoon();
@@ -237,7 +262,7 @@ export class NodeLoad {
 
   #shed({ meter, invocation, rank, caller, deadline }: Waiting, reason: LoadShedReason): GatewayReply {
     meter.shed(reason);
-    if (deadline > this.#clock.monotonic()) return { ok: false, replayed: false, error: this.#error(rank, caller) };
+    if (deadline > this.clock.monotonic()) return { ok: false, replayed: false, error: this.#error(rank, caller) };
     const message = `${nameOfTarget(invocation.target)} did not start in time: its node has too much to do`;
     return failed(new SynodError("deadline_exceeded", message));
   }

@@ -20,14 +20,18 @@ import type { Prng } from "../../src/values/prng.ts";
 /** What the processor takes, ms. */
 const handlerMs = 10;
 const takeInMs = 0.1;
+/** What it takes for a transfer, and for each of the two moves that this calls, ms. */
+const transferHandlerMs = 2;
+const moveHandlerMs = 2;
 const turnAwayMs = 0.03;
-/** The store writes so many commands at a time, and takes so long, ms. */
+/** The store writes so many commands at a time, if nothing else is said, and takes so long, ms. */
 const storeBatch = 5;
 const storeWriteMs = 20;
 /** Calls per second that the processor, and the store, can do. */
 export const capacities = {
   compute: 1_000 / (handlerMs + takeInMs + turnAwayMs),
   write: (storeBatch * 1_000) / storeWriteMs,
+  transfer: 1_000 / (transferHandlerMs + 2 * moveHandlerMs + takeInMs + turnAwayMs),
 } as const;
 /** One way between a client and the node, ms. */
 const wayMs = 0.2;
@@ -49,6 +53,13 @@ const Ledger = defineInterface("ledger", {
   operations: { write: command({ output: z.int() }) },
 });
 
+const Account = defineInterface("account", { key: z.string(), operations: { move: command() } });
+
+const Transfer = defineInterface("transfer", {
+  key: z.string(),
+  operations: { start: command({ durable: true, output: z.null() }) },
+});
+
 function systemOn(process: Process) {
   const compute = (): null => {
     process.spend(handlerMs);
@@ -59,7 +70,29 @@ function systemOn(process: Process) {
     state: { version: 1, initial: () => ({ entries: 0 }) },
     operations: { write: (ctx) => ++ctx.state.entries },
   });
-  return defineSystem({ name: "busy", services: [work, ledger] });
+  const account = implement(Account, {
+    state: { version: 1, initial: () => ({ moves: 0 }) },
+    operations: {
+      move: (ctx) => {
+        process.spend(moveHandlerMs);
+        ctx.state.moves += 1;
+      },
+    },
+  });
+  const transfer = implement(Transfer, {
+    calls: [Account],
+    state: { version: 1, initial: () => ({ done: false }) },
+    operations: {
+      start: async (ctx) => {
+        process.spend(transferHandlerMs);
+        await ctx.to(Account, `from-${ctx.key.slice(-2)}`).move();
+        await ctx.to(Account, `to-${ctx.key.slice(-2)}`).move();
+        ctx.state.done = true;
+        return null;
+      },
+    },
+  });
+  return defineSystem({ name: "busy", services: [work, ledger, account, transfer] });
 }
 
 /** Everything gets in, and nothing is turned away before its deadline. */
@@ -68,14 +101,18 @@ export const noLoadControl: Partial<LoadLimits> = {
   ...{ burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9 },
 };
 
-export type Kind = "compute" | "urgent" | "idle" | "write";
+export type Kind = "compute" | "urgent" | "idle" | "write" | "transfer";
 
 export interface LoadWorldOptions {
   readonly seed?: number;
   readonly load?: Partial<LoadLimits>;
+  /** Commands that the store writes at a time. */
+  readonly storeBatch?: number;
   /** How many clients repeat what fails, as Synod's client library does; none: nobody repeats anything. */
   readonly clients?: number;
 }
+
+type Result = { readonly ok: true } | { readonly ok: false; readonly error: { readonly code: string } };
 
 /** What became of the calls that came in a stretch of time. */
 export class Tally {
@@ -116,14 +153,19 @@ export class LoadWorld {
   #calls = 0;
   #attempts = 0;
 
-  private constructor({ seed = 1, load = {}, clients = 0 }: LoadWorldOptions) {
+  private constructor({
+    seed = 1,
+    load = {},
+    clients = 0,
+    storeBatch: batchCommandsMax = storeBatch,
+  }: LoadWorldOptions) {
     const weather = fairWeather();
     Object.assign(weather.store, { writeMinMs: storeWriteMs, writeMaxMs: storeWriteMs });
     const system = systemOn({ spend: () => {} } as unknown as Process);
     this.cluster = new Cluster({
       ...{ seed, system, nodes: 1, weather, shardsPerService: 4, keepTrace: false },
       code: (process, judge) => ({ place: nodePlace(process, judge), system: systemOn(process) }),
-      limits: { batchCommandsMax: storeBatch, load },
+      limits: { batchCommandsMax, load },
     });
     this.#prng = this.cluster.world.prng("load");
     this.#clients = Array.from({ length: clients }, () =>
@@ -152,7 +194,7 @@ export class LoadWorld {
   async offer(rates: Partial<Record<Kind, number>>, ms: number, settleMs: number = 0): Promise<Record<Kind, Tally>> {
     const { world } = this.cluster;
     const tally = (): Tally => new Tally((ms - settleMs) / 1_000);
-    const tallies = { compute: tally(), urgent: tally(), idle: tally(), write: tally() };
+    const tallies = { compute: tally(), urgent: tally(), idle: tally(), write: tally(), transfer: tally() };
     const untilMs = world.now + ms;
     const countedFromMs = world.now + settleMs;
     const uncounted = tally();
@@ -201,9 +243,14 @@ export class LoadWorld {
 
   async #callByClient(kind: Kind, number: number): Promise<string> {
     const client = this.#clients[number % this.#clients.length]!;
-    const result =
-      kind === "write" ? await client.to(Ledger, keyOf(number)).write.safe() : await client.to(Work)[kind].safe();
+    const result = await this.#askedBy(client, kind, number);
     return result.ok ? "ok" : result.error.code;
+  }
+
+  #askedBy(client: ReturnType<typeof clientOn>, kind: Kind, number: number): Promise<Result> {
+    if (kind === "write") return client.to(Ledger, keyOf(number)).write.safe();
+    if (kind === "transfer") return client.to(Transfer, `transfer-${number}`).start.safe();
+    return client.to(Work)[kind].safe();
   }
 
   /** One request: there, through the door, and back. */
@@ -268,6 +315,10 @@ function keyOf(number: number): string {
 function callOf(kind: Kind, number: number): GatewayCall {
   const common = { principal: `caller-${number % 50}`, timeoutMs: patienceMs };
   if (kind === "write") return { ...common, service: "ledger", key: keyOf(number), operation: "write" };
+  if (kind === "transfer") {
+    const key = `transfer-${number}`;
+    return { ...common, service: "transfer", key, operation: "start", idempotencyKey: key };
+  }
   return { ...common, service: "work", operation: kind };
 }
 

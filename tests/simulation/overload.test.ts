@@ -57,6 +57,27 @@ for (const [kind, what] of [
   });
 }
 
+describe("durable commands that call others", () => {
+  async function transfers(times: number): Promise<Tally> {
+    const world = await LoadWorld.start({ storeBatch: 50 });
+    const tally = (await world.offer({ transfer: times * capacities.transfer }, 9 * secondsMs, 3 * secondsMs)).transfer;
+    await world.cluster.advance(10 * secondsMs);
+    const { slotsTaken, queued } = world.status.load;
+    assert.deepEqual({ slotsTaken, queued }, { slotsTaken: 0, queued: 0 }, "every slot was given back");
+    assert.deepEqual(world.cluster.judge.violations, []);
+    return tally;
+  }
+
+  test("are answered past the capacity, too: a node takes on no more of them than it can finish", async () => {
+    const peak = (await transfers(1)).goodput;
+    assert.ok(peak >= 0.8 * capacities.transfer, `${peak} of ${capacities.transfer}/s`);
+    for (const [times, part] of gates) {
+      const tally = await transfers(times);
+      assert.ok(tally.goodput >= part * peak, `at ${times}C ${tally.goodput} of ${peak}/s, ${[...tally.codes]}`);
+    }
+  });
+});
+
 test("without the limit of calls under way the store's queue makes everybody late", async () => {
   const tally = await loaded("write", 5, noLimiter);
   assert.ok(tally.goodput < 0.5 * capacities.write, `${tally.goodput} of ${capacities.write}/s`);

@@ -34,7 +34,7 @@ export type RefusalReason = typeof wrongNumber | typeof forgottenKey;
 
 /** Finds the first shard with numbers that were never given out or are taken, or with a timed key that is forgotten. */
 const refusal = `
-CREATE FUNCTION refusal_of(ids integer[], s_session_next bigint[], s_number_last bigint[],
+CREATE FUNCTION refusal_of(ids integer[], marks bigint[], s_session_next bigint[], s_number_last bigint[],
   e_key text[], r_shard integer[], r_entity integer[], r_id text[], r_key_time bigint[], p_work json)
   RETURNS json LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -52,8 +52,7 @@ BEGIN
     UNION ALL
     SELECT r.shard, 1, '${forgottenKey}'
       FROM unnest(r_shard, r_entity, r_id, r_key_time) AS r(shard, entity, id, key_time)
-      JOIN shards s ON s.id = ids[r.shard]
-      WHERE r.key_time <= s.watermark AND NOT EXISTS (
+      WHERE r.key_time <= marks[r.shard] AND NOT EXISTS (
         SELECT 1 FROM json_to_recordset(p_work -> 'finished') AS f(entity integer, number bigint)
         JOIN inbox i ON i.shard = ids[r.shard] AND i.number = f.number
         WHERE f.entity = r.entity AND i.key = e_key[r.entity] AND i.id = r.id)
@@ -141,19 +140,18 @@ END $$;
 
 /** Adds records. One whose timed key is forgotten is that of a finished item, or the batch was refused: it is kept as an opaque one. */
 const records = `
-CREATE FUNCTION write_records(ids integer[], r_shard integer[], r_id text[], r_input_hash text[], r_reply text[],
+CREATE FUNCTION write_records(ids integer[], marks bigint[], r_shard integer[], r_id text[], r_input_hash text[], r_reply text[],
   r_finished_at bigint[], r_key_time bigint[], r_checksum bigint[], r_opaque_checksum bigint[])
   RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   v_rows integer;
 BEGIN
   INSERT INTO records
-    SELECT s.id, c.id, c.input_hash, c.reply, c.finished_at,
-      CASE WHEN c.key_time <= s.watermark THEN NULL ELSE c.key_time END,
-      CASE WHEN c.key_time <= s.watermark THEN c.opaque_checksum ELSE c.checksum END
+    SELECT ids[c.shard], c.id, c.input_hash, c.reply, c.finished_at,
+      CASE WHEN c.key_time <= marks[c.shard] THEN NULL ELSE c.key_time END,
+      CASE WHEN c.key_time <= marks[c.shard] THEN c.opaque_checksum ELSE c.checksum END
     FROM unnest(r_shard, r_id, r_input_hash, r_reply, r_finished_at, r_key_time, r_checksum, r_opaque_checksum)
       AS c(shard, id, input_hash, reply, finished_at, key_time, checksum, opaque_checksum)
-    JOIN shards s ON s.id = ids[c.shard]
     ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   RETURN v_rows;
@@ -162,23 +160,21 @@ END $$;
 
 /** Notes in the rows of the shards what has risen: numbers given out, state versions, and how many timed records there are. */
 const shards = `
-CREATE FUNCTION write_shards(ids integer[], s_session_next bigint[], s_state_version bigint[],
+CREATE FUNCTION write_shards(ids integer[], marks bigint[], s_session_next bigint[], s_state_version bigint[],
   r_shard integer[], r_key_time bigint[])
   RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE shards s
     SET session_next = coalesce(given.session_next, s.session_next),
       state_version = greatest(s.state_version, given.state_version),
-      timed_records = s.timed_records + given.timed
-    FROM (
-      SELECT g.id, g.session_next, g.state_version,
-        (SELECT count(*) FROM unnest(r_shard, r_key_time) AS r(shard, key_time)
-          JOIN shards of_record ON of_record.id = g.id
-          WHERE r.shard = g.at AND r.key_time > of_record.watermark) AS timed
-      FROM unnest(ids, s_session_next, s_state_version) WITH ORDINALITY AS g(id, session_next, state_version, at)
-    ) given
+      timed_records = s.timed_records + coalesce(timed.size, 0)
+    FROM unnest(ids, s_session_next, s_state_version) WITH ORDINALITY AS given(id, session_next, state_version, at)
+    LEFT JOIN (
+      SELECT r.shard AS at, count(*) AS size FROM unnest(r_shard, r_key_time) AS r(shard, key_time)
+      WHERE r.key_time > marks[r.shard] GROUP BY r.shard
+    ) timed ON timed.at = given.at
     WHERE s.id = given.id
-      AND (given.session_next > s.session_next OR given.state_version > s.state_version OR given.timed > 0);
+      AND (given.session_next > s.session_next OR given.state_version > s.state_version OR timed.size > 0);
 END $$;
 `;
 
@@ -192,6 +188,7 @@ CREATE FUNCTION commit_batch(p_incarnation bigint, s_service text[], s_number in
   RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
   ids integer[];
+  marks bigint[];  -- the watermarks of the shards
   v_found json;
   v_fenced integer[];
   v_risen integer;
@@ -203,10 +200,11 @@ BEGIN
     JOIN shards s ON s.service = given.service AND s.number = given.number;
   IF v_risen > 0 THEN PERFORM 1 FROM meta FOR UPDATE; END IF;
 
-  SELECT array_agg(locked.id ORDER BY locked.at), array_agg(locked.at ORDER BY locked.at) FILTER (WHERE NOT locked.owned)
-    INTO ids, v_fenced
+  SELECT array_agg(locked.id ORDER BY locked.at), array_agg(locked.watermark ORDER BY locked.at),
+      array_agg(locked.at ORDER BY locked.at) FILTER (WHERE NOT locked.owned)
+    INTO ids, marks, v_fenced
     FROM (
-      SELECT given.at, s.id, s.owner IS NOT DISTINCT FROM p_incarnation AND s.epoch = given.epoch AS owned
+      SELECT given.at, s.id, s.watermark, s.owner IS NOT DISTINCT FROM p_incarnation AND s.epoch = given.epoch AS owned
       FROM unnest(s_service, s_number, s_epoch) WITH ORDINALITY AS given(service, number, epoch, at)
       JOIN shards s ON s.service = given.service AND s.number = given.number
       ORDER BY s.service, s.number
@@ -222,7 +220,7 @@ BEGIN
     RETURN '{"status":"committed"}';
   END IF;
 
-  v_found := refusal_of(ids, s_session_next, s_number_last, e_key, r_shard, r_entity, r_id, r_key_time, p_work);
+  v_found := refusal_of(ids, marks, s_session_next, s_number_last, e_key, r_shard, r_entity, r_id, r_key_time, p_work);
   IF v_found IS NOT NULL THEN RETURN v_found; END IF;
 
   BEGIN
@@ -231,14 +229,14 @@ BEGIN
     THEN RAISE SQLSTATE 'SYN01'; END IF;
     IF cardinality(r_id) > 0 THEN
       IF cardinality(r_id) <>
-        write_records(ids, r_shard, r_id, r_input_hash, r_reply, r_finished_at, r_key_time, r_checksum, r_opaque_checksum)
+        write_records(ids, marks, r_shard, r_id, r_input_hash, r_reply, r_finished_at, r_key_time, r_checksum, r_opaque_checksum)
       THEN RAISE SQLSTATE 'SYN01'; END IF;
     END IF;
     IF p_work IS NOT NULL AND NOT write_work(ids, e_key, p_work) THEN RAISE SQLSTATE 'SYN01'; END IF;
   EXCEPTION WHEN SQLSTATE 'SYN01' THEN
     RETURN conflicts_of(ids, e_shard, e_key, e_expected, r_shard, r_entity, r_id, p_work);
   END;
-  PERFORM write_shards(ids, s_session_next, s_state_version, r_shard, r_key_time);
+  PERFORM write_shards(ids, marks, s_session_next, s_state_version, r_shard, r_key_time);
   IF v_risen > 0 THEN UPDATE meta SET revision = revision + v_risen; END IF;
   RETURN '{"status":"committed"}';
 END $$;

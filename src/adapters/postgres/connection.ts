@@ -150,7 +150,8 @@ export class Connection {
   async #hangUp(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    // With a statement under way this cuts the connection.
+    // The process waits for the goodbye. With a statement under way this cuts the connection.
+    client?.ref?.();
     await client?.end().catch(() => undefined);
   }
 

@@ -1,0 +1,96 @@
+/** Which servers and schemas a store is opened on, and what it says of the others. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
+import { commit, own, put } from "../../src/conformance/store/fixture.ts";
+import { SynodError } from "../../src/errors.ts";
+import { createDatabase, type TestDatabase } from "./databases.ts";
+import { system } from "./server.ts";
+
+/** The URL of a user for whom a setting is another one. */
+async function userWith(database: TestDatabase, setting: string): Promise<string> {
+  const user = `user_${database.schema}_${setting.replaceAll(/\W/g, "")}`.slice(0, 63);
+  await database.query(`CREATE ROLE ${user} LOGIN SUPERUSER; ALTER ROLE ${user} SET ${setting}`);
+  return database.url.replace("//synod@", `//${user}@`);
+}
+
+async function dropUsers(database: TestDatabase): Promise<void> {
+  const users = await database.query(`SELECT rolname FROM pg_roles WHERE rolname LIKE 'user_${database.schema}_%'`);
+  for (const { rolname } of users) await database.query(`DROP OWNED BY ${rolname} CASCADE; DROP ROLE ${rolname}`);
+}
+
+function refused(words: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof SynodError, String(error));
+    assert.equal(error.code, "failed_precondition");
+    assert.match(error.message, words);
+    return true;
+  };
+}
+
+test("a server that would lose what it has acknowledged is refused, unless the URL says that it may", async () => {
+  await using database = await createDatabase();
+  try {
+    const url = await userWith(database, "synchronous_commit = off");
+    await assert.rejects(openPostgresStore({ url, system }), refused(/synchronous_commit = off .* unsafe=true/));
+    const store = await openPostgresStore({ url: `${url}&unsafe=true`, system });
+    await store.close();
+  } finally {
+    await dropUsers(database);
+  }
+});
+
+test("transactions that begin otherwise than the fence needs are refused, whatever the URL says", async () => {
+  await using database = await createDatabase();
+  try {
+    for (const [setting, words] of [
+      ["default_transaction_isolation = 'repeatable read'", /default_transaction_isolation/],
+      ["default_transaction_read_only = on", /default_transaction_read_only/],
+    ] as const) {
+      const url = `${await userWith(database, setting)}&unsafe=true`;
+      await assert.rejects(openPostgresStore({ url, system }), refused(words));
+    }
+  } finally {
+    await dropUsers(database);
+  }
+});
+
+test("the store of another system, and one of a newer form, are refused and left as they are", async () => {
+  await using database = await createDatabase();
+  const { url } = database;
+  const store = await openPostgresStore({ url, system });
+  await store.close();
+  await assert.rejects(openPostgresStore({ url, system: "other" }), refused(/the store of the system "conformance"/));
+  await database.query("UPDATE meta SET schema = 99");
+  await assert.rejects(openPostgresStore({ url, system }), refused(/has form 99/));
+});
+
+test("a server that cannot be reached, and a password that is wrong, are told without the password", async () => {
+  const url = "postgres://synod:geheim@127.0.0.1:1/bank";
+  await assert.rejects(openPostgresStore({ url, system }), (error) => {
+    assert.ok(error instanceof SynodError && error.code === "unavailable");
+    assert.match(error.message, /127\.0\.0\.1:1\/bank cannot be reached/);
+    assert.ok(!JSON.stringify([error.message, String(error.cause)]).includes("geheim"));
+    return true;
+  });
+});
+
+test("nodes that open a new store at the same moment all find one store", async () => {
+  await using database = await createDatabase();
+  const stores = await Promise.all(Array.from({ length: 6 }, () => openPostgresStore({ url: database.url, system })));
+  const secrets = new Set(stores.map(({ identity }) => Buffer.from(identity.secret).toString("hex")));
+  assert.equal(secrets.size, 1);
+  for (const store of stores) await store.close();
+});
+
+test("state is read with SQL by the view states", async () => {
+  await using database = await createDatabase();
+  const store = await openPostgresStore({ url: database.url, system });
+  const owner = await own(store, "account", { number: 7 });
+  await commit(store, owner, { ...put("alice", 0, 3), state: '{"balance":42}' });
+  const rows = await database.query(
+    "SELECT service, shard, key, (state ->> 'balance')::integer AS balance, version::integer FROM states",
+  );
+  assert.deepEqual(rows, [{ service: "account", shard: 7, key: "alice", balance: 42, version: 3 }]);
+  await store.close();
+});
