@@ -5,6 +5,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InboundAdapter } from "../ports/gateway.ts";
 import type { Priority } from "../values/priority.ts";
+import type { AvailabilityTargets } from "./availability.ts";
 import type { SystemSettings } from "./settings.ts";
 
 export type Schema = StandardSchemaV1<unknown, unknown>;
@@ -61,4 +62,6 @@ export interface AnySystem {
   readonly adapters: readonly InboundAdapter[];
   /** What the system file says of where and how its nodes run. */
   readonly settings?: SystemSettings;
+  /** What is promised of its availability; undefined when nothing is. */
+  readonly availability?: AvailabilityTargets | undefined;
 }

@@ -3,6 +3,7 @@
  * here: a name twice, a call that nobody answers, services that would wait for each other.
  */
 import type { InboundAdapter } from "../ports/gateway.ts";
+import { type AvailabilityPolicy, availabilityTargets } from "./availability.ts";
 import { checkMembers, checkOwnName, definitionError } from "./definition.ts";
 import { isService } from "./implement.ts";
 import type { AnyInterface, AnyService, AnySystem } from "./model.ts";
@@ -46,8 +47,10 @@ export function defineSystem(definition: {
   readonly adapters?: readonly InboundAdapter[];
   /** Where and how its nodes run, where neither a flag nor the environment says it. */
   readonly settings?: SystemSettings;
+  /** What is promised of its availability; with it, `synod up` probes the system and counts its nines. */
+  readonly availability?: AvailabilityPolicy;
 }): System {
-  checkMembers(definition, ["name", "services", "adapters", "settings"], "a system");
+  checkMembers(definition, ["name", "services", "adapters", "settings", "availability"], "a system");
   const { name, services, adapters = [], settings = {} } = definition;
   checkOwnName(name, "a system");
   checkServices(services, `system ${name}`);
@@ -59,6 +62,7 @@ export function defineSystem(definition: {
     services: Object.freeze([...services]),
     adapters: Object.freeze([...adapters]),
     settings: Object.freeze({ ...settings }),
+    availability: definition.availability && availabilityTargets(definition.availability, services, `system ${name}`),
   });
 }
 
@@ -95,7 +99,10 @@ export function replaceServices(system: AnySystem, replacements: readonly AnySer
   for (const name of byName.keys()) {
     throw definitionError(`system ${system.name} has no service ${name} to replace, only ${namesOf(system.services)}`);
   }
-  return defineSystem({ name: system.name, services, adapters: system.adapters });
+  return Object.freeze({
+    ...defineSystem({ name: system.name, services, adapters: system.adapters }),
+    availability: system.availability,
+  });
 }
 
 /** Whether a value was made by {@link defineSystem}, be it by another copy of this package. */

@@ -17,21 +17,11 @@ import type { NodeLimits } from "../runtime/limits.ts";
 import { Shard } from "../runtime/shard.ts";
 import type { Prng } from "../values/prng.ts";
 import { type Fault, shuffled } from "./faults.ts";
+import { type Mutation, replaced } from "./mutation.ts";
 import { forgetful } from "./run-limits.ts";
+import { workMutations } from "./work-mutations.ts";
 import type { Answers } from "./world/store.ts";
 import { between } from "./world/world.ts";
-
-export interface Mutation {
-  readonly name: string;
-  /** Answers of the store that are not honest, for one run. */
-  readonly answers?: () => Partial<Answers>;
-  /** Bounds under which the defect can show. */
-  readonly limits?: Partial<NodeLimits>;
-  /** Faults among which the defect can show, where it takes a certain order of several; instead of the seed's own. */
-  readonly plan?: (prng: Prng, nodes: readonly string[], durationMs: number) => readonly Fault[];
-  /** Changes the runtime for the time of a run; returns the way back. */
-  readonly install?: () => () => void;
-}
 
 const scarceMemory: Partial<NodeLimits> = { entityMemoryBytesMax: 3_000 };
 
@@ -64,6 +54,7 @@ export const mutations: readonly Mutation[] = [
     install: () => replaced(Shard.prototype, "forgot", () => async () => false),
     limits: forgetful,
   },
+  ...workMutations(callsThatComeBack),
 ];
 
 /**
@@ -84,19 +75,6 @@ function callsThatComeBack(prng: Prng, nodes: readonly string[], durationMs: num
     faults.push({ ...crash, at: near(2_350), lastsMs: 1_500 });
   }
   return faults;
-}
-
-/** Replaces a method; `make` gets the one that was there. */
-function replaced<Target extends object, Name extends keyof Target>(
-  target: Target,
-  name: Name,
-  make: (before: Target[Name]) => Target[Name],
-): () => void {
-  const before = target[name];
-  target[name] = make(before);
-  return () => {
-    target[name] = before;
-  };
 }
 
 /** The fence is open: whoever was the owner once may write. */

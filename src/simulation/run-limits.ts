@@ -11,7 +11,7 @@ export const forgetful: Partial<NodeLimits> = {
 };
 
 /** What fails a few times is parked, and waits for an operator. */
-const impatient: Partial<NodeLimits> = {
+export const impatient: Partial<NodeLimits> = {
   schedule: { ...defaultLimits.schedule, attemptsMax: 3 },
   deliveryAttemptsMax: 3,
 };

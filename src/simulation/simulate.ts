@@ -13,7 +13,7 @@ import { Cluster } from "./cluster.ts";
 import { committedState } from "./committed-state.ts";
 import { type Fault, FaultInjector, type InjectedFault, planFaults } from "./faults.ts";
 import type { Violation } from "./judge.ts";
-import type { Mutation } from "./mutations.ts";
+import type { Mutation } from "./mutation.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
 import { nameOfThing, pendingThings } from "./pending.ts";
 import { drawLimits } from "./run-limits.ts";
@@ -244,14 +244,15 @@ class Run {
       over: () => world.now >= until || this.#broken,
       broken: () => this.#broken,
       heard: (operation: ClientOperation) => {
-        const expected = operation.outcome === "ok" || isOfTheCaller(operation) || isParked(operation);
+        const expected = operation.outcome === "ok" || isOfTheCaller(operation) || this.#waitsForDurable(operation);
         if (!expected) this.#unanswered(operation);
       },
     };
     const settle = this.#clients.map(async (client, index) => {
       for (const operation of unknown) {
         if (operation.client !== client.name || (await client.resolve(operation, calm))) continue;
-        if (!isForgotten(operation) && !isOfTheCaller(operation)) this.#unanswered(operation);
+        const expected = isForgotten(operation) || isOfTheCaller(operation) || this.#waitsForDurable(operation);
+        if (!expected) this.#unanswered(operation);
       }
       await this.#asking?.calmWork(client, index, calm, calmWork);
     });
@@ -277,6 +278,19 @@ class Run {
       done = true;
     });
     return this.#cluster.until(() => done || this.#broken, patienceMs);
+  }
+
+  /**
+   * A durable command whose attempts fail, by its own code, is parked, in the way of others, or slower than its caller:
+   * that it is done in the end is looked at then.
+   */
+  #waitsForDurable({ request, reply }: ClientOperation): boolean {
+    if (reply?.ok !== false) return false;
+    const { code, message } = reply.error;
+    if (/ is parked: | is blocked by its durable command /.test(message)) return true;
+    const service = this.#options.scenario.system.services.find((one) => one.interface.name === request.service);
+    const operation = service?.interface.operations[request.operation];
+    return code === "deadline_exceeded" && operation?.kind === "command" && operation.durable;
   }
 
   #unanswered(operation: ClientOperation): void {
@@ -349,13 +363,8 @@ class Run {
 }
 
 /** Its key is older than what is remembered: that nobody will ever know is the answer. */
-function isForgotten({ reply }: Pick<ClientOperation, "reply">): boolean {
+function isForgotten({ reply }: ClientOperation): boolean {
   return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
-}
-
-/** Its attempts fail: it waits for the operator, and that it is done in the end is looked at then. */
-function isParked({ reply }: ClientOperation): boolean {
-  return isForgotten({ reply }) && reply?.ok === false && reply.error.message.includes(" is parked: ");
 }
 
 function inWords(thrown: unknown): string {

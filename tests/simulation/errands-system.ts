@@ -172,7 +172,7 @@ const post = implement(Post, {
 const spoiltShare = 0.6;
 
 const errand = implement(Errand, {
-  calls: [Shelf, Scale],
+  calls: [Shelf, Scale, Crowd],
   sends: [Box],
   state: { version: 1, initial: () => ({ status: "new", weight: 0 }) },
   operations: {
@@ -189,6 +189,7 @@ const errand = implement(Errand, {
         ctx.to(Shelf, to, { id: "tip" }).put.safe(1),
       ]);
       const status = [first, ...last].map(({ ok }) => (ok ? "put" : "full")).join(" ");
+      if (dice % 2 === 0) await ctx.to(Crowd).spread(dice);
       ctx.send(Box, to).put({ from: "a", number: weight });
       ctx.state = { status, weight };
       return ctx.state;
@@ -211,8 +212,9 @@ const crowd = implement(Crowd, {
       Promise.all(
         shelves.map(async (name) => {
           await ctx.to(Shelf, name).look();
-          const put = await ctx.to(Shelf, name).put.safe(weight);
-          return put.ok ? put.value : 0;
+          // In whichever order the answers come.
+          await ctx.to(Shelf, name).put(weight);
+          return ctx.to(Shelf, name).look();
         }),
       ),
   },

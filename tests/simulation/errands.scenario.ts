@@ -10,6 +10,8 @@ const errandsWorkload: Workload = (prng, client) => {
   const request = anything(prng, client);
   // What only a timer should do.
   if (request.operation === "expire") return { ...request, operation: "confirm", input: undefined };
+  // What only errands should have called: it fails with those that it calls, and a client may not repeat it.
+  if (request.service === "crowd") return { service: "scale", operation: "glance" };
   if (request.service !== "errand") return request;
   const key = `e${prng.below(errandsLength)}`;
   return { ...request, key, input: request.operation === "status" ? undefined : inputOf(request.operation, prng) };

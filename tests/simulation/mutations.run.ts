@@ -4,9 +4,13 @@
  * It is no file of tests, because a runner of tests takes a defect's rejected promises for its own.
  */
 import { defineScenario, type Scenario } from "../../src/simulation/index.ts";
-import { type Mutation, mutations } from "../../src/simulation/mutations.ts";
+import type { Mutation } from "../../src/simulation/mutation.ts";
+import { mutations } from "../../src/simulation/mutations.ts";
 import { simulate } from "../../src/simulation/simulate.ts";
+import errands from "./errands.scenario.ts";
+import { onlyErrands } from "./only-errands.ts";
 import { plainAppends } from "./plain-appends.ts";
+import { plainSends } from "./plain-sends.ts";
 import { workshop } from "./workshop-system.ts";
 
 /** Until a defect is found for the first time, and how often it is looked for. */
@@ -17,8 +21,18 @@ const medianSeedsMax = 30;
 
 const durationMs = 20_000;
 const everything = defineScenario({ system: workshop, durationMs });
-/** A defect that only calls between nodes without a key of their client can show needs many of them. */
-const scenarios: Readonly<Record<string, Scenario>> = { "floor-ignored": plainAppends(durationMs) };
+const goesOn = { ...errands, durationMs };
+const scenarios: Readonly<Record<string, Scenario>> = {
+  // What only calls between nodes without a key of their client can show needs many of them.
+  "floor-ignored": plainAppends(durationMs),
+  "floor-ignored-for-messages": plainSends(durationMs),
+  "outbox-before-commit": goesOn,
+  "no-inbox-deduplication": goesOn,
+  "timer-lost-at-failover": goesOn,
+  "ids-by-position": onlyErrands(durationMs),
+  "unrecorded-outcome-shown": goesOn,
+  "parked-saga-gives-up-turn": goesOn,
+};
 
 interface Found {
   readonly name: string;

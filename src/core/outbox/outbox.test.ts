@@ -143,7 +143,12 @@ test("a page that comes late shows what was sent since: that is delivered once, 
   const late = { number: 100, pair: "a", attempts: 0 };
   assert.deepEqual(delivers(own.step(sent(100, "a"))), []);
   const earlier = { number: 7, pair: "a", attempts: 0 };
-  own.step({ kind: "found", letters: [earlier, late], parked: [], last: true });
+  own.step(sent(101, "b"));
+  const other = { number: 101, pair: "b", attempts: 0 };
+  const found = own.step({ kind: "found", letters: [earlier, late, other], parked: [], last: true });
+  assert.deepEqual(delivers(found), [101]);
+  assert.deepEqual(kinds(own.step(answer(101, delivered))), ["settle"]);
+  own.step({ kind: "settled", number: 101 });
   assert.deepEqual(delivers(own.step({ kind: "counted", number: 7 })), [7]);
   assert.deepEqual(delivers(own.step(answer(7, delivered))), [100]);
   assert.deepEqual(kinds(own.step(answer(100, delivered))), ["settle"]);

@@ -14,8 +14,11 @@ export const boundsLookMs = 250;
  */
 const memorySlackBytes = 1_280;
 
-/** What handlers may leave that had begun, each on an entity of its own, before the bound was reached. */
-const undurableSlackBytes = 300;
+/**
+ * What handlers may leave that had begun, each on an entity of its own, before the bound was reached: those of all
+ * clients, where they wait for what they have called.
+ */
+const undurableSlackBytes = 1_200;
 
 /** What is over its bound, in words: `5 calls, at most 3 may be`. */
 export function overBounds(holdings: NodeHoldings, limits: NodeLimits): readonly string[] {

@@ -157,6 +157,8 @@ export class PromisedWork {
   #delivered({ session, number }: Origin, words: string): void {
     const sent = this.#shard(session).sent.get(number);
     if (sent === undefined) return this.#report(handOn, `${words} is the effect of a message that nobody sent`);
+    // One that leaves when it is due is in no order with those that are sent at about that time.
+    if (sent.released) return;
     const pair = pairOf(session, sent.message);
     const last = this.#last.get(pair) ?? 0;
     if (number < last && !sent.parked) {

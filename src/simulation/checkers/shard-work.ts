@@ -17,6 +17,8 @@ export interface ExpectedItem {
 
 export interface SentMessage {
   readonly message: OutboxMessage;
+  /** It was a timer before: it takes its number when it is due, and is committed after that. */
+  readonly released: boolean;
   /** Whether it was ever put aside: then later ones of its pair may have gone before it. */
   parked: boolean;
 }
@@ -52,7 +54,7 @@ export class ShardWork {
       this.accepted.add(item.number);
       this.items.set(item.number, { item, journal: new Map() });
     }
-    for (const message of sent) this.#send(message);
+    for (const message of sent) this.#send(message, false);
     for (const row of timersSet) {
       this.generations.add(row.generation);
       this.#timers.set(placeOf(key, row.name), row);
@@ -76,15 +78,15 @@ export class ShardWork {
     for (const number of messagesSettled) this.outbox.delete(number);
   }
 
-  #send(message: OutboxMessage): void {
+  #send(message: OutboxMessage, released: boolean): void {
     this.outbox.add(message.number);
-    this.sent.set(message.number, { message, parked: message.parked !== null });
+    this.sent.set(message.number, { message, released, parked: message.parked !== null });
   }
 
   #release({ key, name, generation, message }: TimerRelease): void {
     if (this.timer(key, name)?.generation !== generation) return;
     this.#timers.delete(placeOf(key, name));
-    this.#send(message);
+    this.#send(message, true);
   }
 }
 
