@@ -1,6 +1,7 @@
 /** The command line: what commands there are, how they are written, and how they end. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type AvailabilityOptions, availability } from "./availability.ts";
 import { call } from "./call.ts";
 import { type CapacityCommandOptions, capacity } from "./capacity/capacity.ts";
 import { type CheckOptions, check } from "./check.ts";
@@ -61,6 +62,7 @@ function program(): Command {
   addCheck(synod);
   addSim(synod);
   addCapacity(synod);
+  addAvailability(synod);
   return synod;
 }
 
@@ -252,6 +254,14 @@ function addCapacity(synod: Command): void {
       ),
     )
     .action(ending((target: string, options: CapacityCommandOptions) => capacity(target, options)));
+}
+
+function addAvailability(synod: Command): void {
+  talking(synod, "availability", "show the nines of the running system, as probers outside its nodes see them")
+    .option("--html <file>", "write a page with pictures")
+    .option("--pictures <folder>", "write the pictures, as SVG files")
+    .addHelpText("after", examples("synod availability", "synod availability --html availability.html"))
+    .action(ending((options: AvailabilityOptions) => availability(options)));
 }
 
 function addNode(synod: Command): void {

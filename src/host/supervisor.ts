@@ -152,6 +152,12 @@ export class Supervisor {
     return this.#nodes.map(({ id, child, address }) => ({ id, pid: child.pid, address }));
   }
 
+  /** How many nodes there are to be, and how many of them serve. */
+  get serving(): { readonly nodes: number; readonly serving: number } {
+    const wanted = this.#nodes.filter(({ state }) => state !== "drained" && state !== "stopped");
+    return { nodes: wanted.length, serving: wanted.filter(({ state }) => state === "ready").length };
+  }
+
   async report(): Promise<readonly NodeReport[]> {
     return await Promise.all(
       this.#nodes.map(async ({ id, child, state, incarnation, restarts, address }) => {

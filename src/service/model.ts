@@ -5,6 +5,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InboundAdapter } from "../ports/gateway.ts";
 import type { Priority } from "../values/priority.ts";
+import type { AvailabilityTargets } from "./availability.ts";
 
 export type Schema = StandardSchemaV1<unknown, unknown>;
 
@@ -58,4 +59,6 @@ export interface AnySystem {
   readonly name: string;
   readonly services: readonly AnyService[];
   readonly adapters: readonly InboundAdapter[];
+  /** What is promised of its availability; undefined when nothing is. */
+  readonly availability?: AvailabilityTargets | undefined;
 }

@@ -3,6 +3,7 @@
  * here: a name twice, a call that nobody answers, services that would wait for each other.
  */
 import type { InboundAdapter } from "../ports/gateway.ts";
+import { type AvailabilityPolicy, availabilityTargets } from "./availability.ts";
 import { checkMembers, checkOwnName, definitionError } from "./definition.ts";
 import { isService } from "./implement.ts";
 import type { AnyInterface, AnyService, AnySystem } from "./model.ts";
@@ -43,8 +44,10 @@ export function defineSystem(definition: {
   readonly services: readonly AnyService[];
   /** What connects the outside world to the services. */
   readonly adapters?: readonly InboundAdapter[];
+  /** What is promised of its availability; with it, `synod up` probes the system and counts its nines. */
+  readonly availability?: AvailabilityPolicy;
 }): System {
-  checkMembers(definition, ["name", "services", "adapters"], "a system");
+  checkMembers(definition, ["name", "services", "adapters", "availability"], "a system");
   const { name, services, adapters = [] } = definition;
   checkOwnName(name, "a system");
   checkServices(services, `system ${name}`);
@@ -54,6 +57,7 @@ export function defineSystem(definition: {
     name,
     services: Object.freeze([...services]),
     adapters: Object.freeze([...adapters]),
+    availability: definition.availability && availabilityTargets(definition.availability, services, `system ${name}`),
   });
 }
 
@@ -90,7 +94,10 @@ export function replaceServices(system: AnySystem, replacements: readonly AnySer
   for (const name of byName.keys()) {
     throw definitionError(`system ${system.name} has no service ${name} to replace, only ${namesOf(system.services)}`);
   }
-  return defineSystem({ name: system.name, services, adapters: system.adapters });
+  return Object.freeze({
+    ...defineSystem({ name: system.name, services, adapters: system.adapters }),
+    availability: system.availability,
+  });
 }
 
 /** Whether a value was made by {@link defineSystem}, be it by another copy of this package. */
