@@ -5,14 +5,13 @@ import { TlsIdentity } from "../adapters/tcp/identity.ts";
 import { tcpNetwork } from "../adapters/tcp/network.ts";
 import { tlsNetwork } from "../adapters/tcp/tls-network.ts";
 import { SynodError } from "../errors.ts";
-import { type HostedNode, hostNode } from "../host/hosted-node.ts";
+import { type HostedNode, type HostedNodeOptions, hostNode } from "../host/hosted-node.ts";
 import { tellLeftPromises } from "../host/left-promises.ts";
 import { parseStoreUrl } from "../host/store-location.ts";
 import { loadSystem } from "../host/system-file.ts";
 import type { ListenTarget } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
 import type { Network } from "../ports/network.ts";
-import type { NodeNetwork } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
 import type { SystemSettings } from "../service/settings.ts";
 import { isName } from "../values/ids.ts";
@@ -100,7 +99,7 @@ async function start(system: AnySystem, options: NodeCommandOptions, log: Log): 
 }
 
 /** Without a certificate a node stays on this machine: the network sees to that. */
-function networkOf(settings: SystemSettings, node: string, log: Log): NodeNetwork {
+function networkOf(settings: SystemSettings, node: string, log: Log): NonNullable<HostedNodeOptions["network"]> {
   const files = tlsFiles(settings);
   const network: Network = files === undefined ? tcpNetwork() : tlsNetwork(new TlsIdentity(files, node, log));
   const listen = required(settings, "listen", "--listen");
