@@ -24,6 +24,8 @@ export interface SystemFacts {
   readonly name: string;
   readonly adapters: readonly AdapterFacts[];
   readonly services: readonly ServiceFacts[];
+  /** The store that the system file names, for when nobody names another one. */
+  readonly store?: string | undefined;
   /** What is promised of its availability, if anything is. */
   readonly availability?: AvailabilityTargets;
 }

@@ -194,9 +194,10 @@ function tell(message: FromNode): void {
   if (process.connected) process.send!(message);
 }
 
-function factsOf({ name, adapters, services, availability }: AnySystem): SystemFacts {
+function factsOf({ name, adapters, services, settings, availability }: AnySystem): SystemFacts {
   return {
     name,
+    store: settings?.store,
     ...(availability && { availability }),
     adapters: adapters.map((adapter) => ({ name: adapter.name, ...adapter.address })),
     services: services.map((service) => {

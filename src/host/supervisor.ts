@@ -120,7 +120,7 @@ export class Supervisor {
     for (let number = 1; number <= length; number++) this.#nodes.push(this.#supervise(`node-${number}`));
     try {
       const system = await this.#loaded.promise;
-      const location = parseStoreUrl(this.#options.store, system.name);
+      const location = parseStoreUrl(this.#options.store ?? system.store, system.name);
       const beside = besideStore(location, system.name);
       this.#place = { system, store: storeName(location), beside, location };
       if (location.kind === "memory") {

@@ -232,7 +232,7 @@ class Node implements RunningNode {
     this.#router = new Router({ environment, shards, membership, peers, committer });
     const activate = (shard: Shard, key: string): Activation | undefined => this.#router.activate(shard, key);
     this.#resumption = new Resumption({ environment, activate });
-    const dispatch = (invocation: Invocation): Promise<GatewayReply> => this.#router.dispatch(invocation);
+    const dispatch = async (invocation: Invocation): Promise<GatewayReply> => this.#router.dispatch(invocation);
     const runHere = (invocation: Invocation): Promise<GatewayReply> => this.#router.runHere(invocation);
     this.#messages = new NodeMessages({ environment, shards, committer, dispatch, runHere });
     this.#operators = new Operators({ environment, shards, membership, peers, committer, activate });
