@@ -33,7 +33,8 @@ function bench(...words: readonly string[]): Promise<Ended> {
   });
 }
 
-describe("npm run bench", { concurrency: true }, () => {
+// Not all at once: on two cores nodes would be too late to keep their leases.
+describe("npm run bench", { concurrency: 3 }, () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "synod-bench-"));
@@ -128,10 +129,11 @@ test("the README's table of benches is what the saved results say", async () => 
 
 test("a result keeps what an earlier one has of other variants, and nothing of its own", () => {
   const series = (median: number) => ({ unit: "calls/s", samples: [median], median });
+  const variantsOf = (names: object): string[] => Object.keys(names).filter((name) => !name.includes(":"));
   const result = (commit: string, variants: Readonly<Record<string, number>>, sides = ["synod", "limit"]): Result => ({
     ...{ bench: "rpc", machine: thisMachine(), commit, ratios: {} },
     taken: Object.fromEntries(
-      Object.keys(variants).map((name) => [name, { date: "2026-01-01", commit, secondsPerRun: 2, loadBefore: 0 }]),
+      variantsOf(variants).map((name) => [name, { date: "2026-01-01", commit, secondsPerRun: 2, loadBefore: 0 }]),
     ),
     sides: Object.fromEntries(
       sides.map((side) => [side, Object.fromEntries(Object.entries(variants).map(([k, v]) => [k, series(v)]))]),

@@ -13,6 +13,7 @@ import { measureDurable } from "./load.ts";
 export interface Pool {
   query(query: { name: string; text: string; values: unknown[] }): Promise<{ rows: readonly { count: number }[] }>;
   query(text: string): Promise<unknown>;
+  on(event: "error", listener: () => void): void;
   end(): Promise<void>;
 }
 
@@ -28,7 +29,10 @@ export const serve: Serve = async ({ folder }) => {
 
 export async function openPool(url: string): Promise<Pool> {
   const { Pool } = await peer<{ Pool: new (options: object) => Pool }>("pg");
-  return new Pool({ connectionString: url, max: connections });
+  const pool = new Pool({ connectionString: url, max: connections });
+  // Idle connections hear of the server's end, which comes as soon as the pool's has been asked for. Queries reject.
+  pool.on("error", () => {});
+  return pool;
 }
 
 /** Answers the count after it. */

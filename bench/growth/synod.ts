@@ -48,17 +48,19 @@ async function runOverLinks(options: RunOptions): Promise<Measured> {
   // Not before the shards have moved to where they belong.
   const owners = (): number => asker.node.status().members.filter(({ shardsOwned }) => shardsOwned > 0).length;
   while (owners() < nodes) await sleep(20);
-  const calls = new PatientCalls();
   const add = (key: string) => callThrough(asker.node.gateway, "bench", Counter, [key]).add({ by: 1 });
-  return await addFor((key) => calls.call(() => add(key)), options);
+  return await addFor((key) => add(key), options);
 }
 
 async function addFor(add: Add, options: RunOptions): Promise<Measured> {
   const { keys, replies } = growthVariant(options.variant);
   const window = new Window(options, () => processorMicroseconds());
+  const calls = new PatientCalls();
+  const idOf = (): string | undefined => (replies === undefined ? undefined : randomUUID());
   const caller = async (): Promise<void> => {
     do {
-      await add(keyOf(Math.floor(Math.random() * keys)), replies === undefined ? undefined : randomUUID());
+      const [key, id] = [keyOf(Math.floor(Math.random() * keys)), idOf()];
+      await calls.call(() => add(key, id));
     } while (window.completed());
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
@@ -75,9 +77,13 @@ async function grownFile(folder: string, keys: number, replies: number): Promise
   const path = join(folder, `grown-${keys}-${replies}.db`);
   if (existsSync(path)) return path;
   const node = await startSystem(owning, { store: `sqlite:${path}` });
+  const calls = new PatientCalls();
   let made = 0;
   const caller = async (): Promise<void> => {
-    while (made < keys) await node.to(Counter, keyOf(made++)).add({ by: 1 });
+    while (made < keys) {
+      const key = keyOf(made++);
+      await calls.call(() => node.to(Counter, key).add({ by: 1 }));
+    }
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
   await node.stop();

@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { defineSystem, startSystem } from "synod";
 import type { Run } from "../bench.ts";
 import { Counter, counter } from "../counter.ts";
+import { PatientCalls } from "../linked-node.ts";
 import { measureMemory } from "./measure.ts";
 
 const system = defineSystem({ name: "bench", services: [counter] });
 
 export const run: Run = async (options) => {
   await using node = await startSystem(system, { store: `sqlite:${join(options.folder, "bench.db")}` });
-  return await measureMemory((key) => node.to(Counter, key).add({ by: 1 }), options);
+  const calls = new PatientCalls();
+  return await measureMemory((key) => calls.call(() => node.to(Counter, key).add({ by: 1 })), options);
 };
