@@ -40,6 +40,15 @@ export const statusCodes = {
 export type StatusCode = keyof typeof statusCodes;
 
 /**
+ * Codes of failures that are the caller's own doing, or his own wish: who counts how well a system answers leaves
+ * them out. A declared error is a reply, and none of these.
+ */
+export const callersFaults: ReadonlySet<string> = new Set<StatusCode>([
+  ...(["invalid_argument", "not_found", "already_exists", "permission_denied", "unauthenticated"] as const),
+  ...(["failed_precondition", "out_of_range", "cancelled", "unimplemented"] as const),
+]);
+
+/**
  * `not-happened`: the operation certainly had no effect. `unknown`: it may have had one.
  *
  * @example

@@ -30,5 +30,6 @@ export {
   type Transformed,
 } from "./service/interface.ts";
 export type { Messages, NamedTimer, Sending, SendOptions, TimerTime } from "./service/sending.ts";
+export type { SystemSettings } from "./service/settings.ts";
 export { defineSystem, replaceServices, type System } from "./service/system.ts";
 export type { Duration } from "./values/durations.ts";

@@ -6,7 +6,7 @@ import type { Measured, Run, RunOptions } from "../bench.ts";
 import { processorMicroseconds } from "../processor-time.ts";
 import { chainsLength, delayMs } from "./chains.ts";
 
-const bankRun = defineScenario({ system: bank, nodes: 5, clients: 20, durationMs: 60_000 });
+const bankRun = defineScenario({ system: bank, nodes: 5, clients: 20, duration: "60s" });
 const sliceMs = 50;
 
 export const run: Run = (options) => (options.variant === "loop" ? runLoop(options) : runBank(options));

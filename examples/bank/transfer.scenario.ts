@@ -83,5 +83,5 @@ export default defineScenario({
   replace: [funded],
   workload: moneyMoves,
   invariants: [noneNegative, moneyIsConstant, eachTransferOnce],
-  durationMs: 20_000,
+  duration: "20s",
 });

@@ -16,4 +16,4 @@ export const noSeatTwice: Invariant = {
   holds: (state) => [...state.all<{ free: number }>(Hall).values()].every(({ free }) => free >= 0),
 };
 
-export default defineScenario({ system, workload: everybodyBooks, invariants: [noSeatTwice], durationMs: 10_000 });
+export default defineScenario({ system, workload: everybodyBooks, invariants: [noSeatTwice], duration: "10s" });

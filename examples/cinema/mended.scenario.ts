@@ -22,5 +22,5 @@ export default defineScenario({
   replace: [mendedHall],
   workload: everybodyBooks,
   invariants: [noSeatTwice],
-  durationMs: 10_000,
+  duration: "10s",
 });

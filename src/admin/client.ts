@@ -1,4 +1,5 @@
 /** The admin API from the other side: what commands ask a running system with. */
+import type { AvailabilityReport } from "../availability/report.ts";
 import { type Outcome, SynodError } from "../errors.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { AdminFile } from "./admin-file.ts";
@@ -49,6 +50,7 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
   return {
     report: async () => (await ask("/v1/status", questionMaxMs)) as SystemReport,
     meters: async () => (await ask("/v1/meters", questionMaxMs)) as readonly NodeMeters[],
+    availability: async () => (await ask("/v1/availability", questionMaxMs)) as AvailabilityReport,
     inspect: async (service, key) => {
       const query = new URLSearchParams({ service, key });
       return (await ask(`/v1/inspect?${query}`, questionMaxMs)) as EntityReport;

@@ -25,7 +25,12 @@ function nodeMeters(node: string, deposits: readonly number[]): NodeMeters {
     network: { receivedBytes: 1_600, sentBytes: 1_900 },
     status: {
       ...{ node, incarnation: 1, state: "ready", shardsOwned: 64, entitiesInMemory: 5, memoryBytes: 5_000 },
-      ...{ callsInFlight: 4, messagesPending: 0, load: { slotsTaken: 2, slotsLimit: 256, queued: 1, standing: false } },
+      ...{
+        callsInFlight: 4,
+        keyUptime: { upMs: 0, downMs: 0 },
+        messagesPending: 0,
+        load: { slotsTaken: 2, slotsLimit: 256, queued: 1, standing: false },
+      },
       ...{ commands: 1, queries: 2, commits: 3, commandsPerCommit: 1, heartbeatWorstMs: 1, address: null },
       ...{ members: [], links: [link], linkTraffic: { receivedBytes: 600, sentBytes: 900 }, breakers: [] },
     },

@@ -3,6 +3,7 @@
  * histograms are given in fixed buckets, so that whoever collects them can add nodes up.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { AvailabilityReport } from "../availability/report.ts";
 import { type Histogram as Counts, countOf } from "../values/histogram.ts";
 import type { NodeMeters } from "./target.ts";
 
@@ -16,11 +17,12 @@ type Labels = Record<string, string>;
 export const prometheusContentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** The text for one scrape. */
-export async function prometheusText(nodes: readonly NodeMeters[]): Promise<string> {
+export async function prometheusText(nodes: readonly NodeMeters[], availability?: AvailabilityReport): Promise<string> {
   const registry = new Registry();
   addOperations(registry, nodes);
   addNodes(registry, nodes);
   addLinks(registry, nodes);
+  if (availability) addAvailability(registry, availability);
   return await registry.metrics();
 }
 
@@ -121,6 +123,28 @@ function addLinks(registry: Registry, nodes: readonly NodeMeters[]): void {
     reconnects.set(labels, link.reconnects);
     for (const [cause, times] of Object.entries(link.causes)) ended.set({ ...labels, cause }, times);
   }
+}
+
+/** Of each series what was good and bad in each window, and what fires; shares are for whoever collects them to divide. */
+function addAvailability(registry: Registry, { series, alerts }: AvailabilityReport): void {
+  const labelNames = ["series", "window"];
+  const gauge = (name: string, help: string, labels: string[]): Gauge =>
+    new Gauge({ name, help, labelNames: labels, registers: [registry] });
+  const good = gauge("synod_availability_good", "Good slices, requests or key time in the window", labelNames);
+  const bad = gauge("synod_availability_bad", "Bad ones", labelNames);
+  const left = gauge("synod_error_budget_left", "Part of the error budget that is left", labelNames);
+  for (const { name, windows } of series) {
+    for (const { window, budgetLeft, ...counts } of windows) {
+      good.set({ series: name, window }, counts.good);
+      bad.set({ series: name, window }, counts.bad);
+      if (budgetLeft !== undefined) left.set({ series: name, window }, budgetLeft);
+    }
+  }
+  const firing = gauge("synod_error_budget_alert", "How many times too fast the budget burns, while that is an alert", [
+    "series",
+    "rule",
+  ]);
+  for (const alert of alerts) firing.set({ series: alert.series, rule: alert.words }, alert.burnRate);
 }
 
 interface Sample {

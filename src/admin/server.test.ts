@@ -21,6 +21,9 @@ const token = "correct-horse";
 let calls: unknown[] = [];
 
 const target: AdminTarget = {
+  availability: async () => {
+    throw new SynodError("failed_precondition", "nothing is promised");
+  },
   report: async () => report,
   meters: async () => [],
   inspect: async (service) => {

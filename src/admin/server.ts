@@ -48,7 +48,8 @@ class PlainText {
 const routes: Record<string, Route> = {
   "GET /v1/status": (target) => target.report(),
   "GET /v1/meters": (target) => target.meters(),
-  "GET /metrics": async (target) => new PlainText(await prometheusText(await target.meters()), prometheusContentType),
+  "GET /metrics": async (target) => new PlainText(await metricsOf(target), prometheusContentType),
+  "GET /v1/availability": (target) => target.availability(),
   "GET /v1/inspect": (target, _request, url) => target.inspect(parameter(url, "service"), parameter(url, "key")),
   "GET /v1/work": (target, _request, url) => target.work(workQueryOf(url.searchParams)),
   "GET /v1/work/details": (target, _request, url) => target.workDetails(parameter(url, "id")),
@@ -70,6 +71,12 @@ const routes: Record<string, Route> = {
   },
   "POST /v1/call": async (target, request) => target.call(await readCall(request)),
 };
+
+/** Of the nodes, and of the availability meter where there is one. */
+async function metricsOf(target: AdminTarget): Promise<string> {
+  const availability = await target.availability().catch(() => undefined);
+  return await prometheusText(await target.meters(), availability);
+}
 
 /** Listens; rejects with one sentence when the port is taken. */
 export async function startAdminServer({ port, token, target }: AdminServerOptions): Promise<AdminServer> {

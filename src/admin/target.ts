@@ -1,4 +1,5 @@
 /** What the admin API tells and does, whoever runs the system. */
+import type { AvailabilityReport } from "../availability/report.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { OperationFigures, ProcessFigures, Traffic } from "../ports/meters.ts";
 import type { LinkStatistics } from "../runtime/links/statistics.ts";
@@ -63,6 +64,8 @@ export interface NodeMeters {
 }
 
 export interface AdminTarget {
+  /** What was promised of the availability, and what was seen; rejects when nothing was promised. */
+  availability(): Promise<AvailabilityReport>;
   report(): Promise<SystemReport>;
   /** Of all nodes that answer. */
   meters(): Promise<readonly NodeMeters[]>;

@@ -1,8 +1,10 @@
 /** The command line: what commands there are, how they are written, and how they end. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type AvailabilityOptions, availability } from "./availability.ts";
 import { call } from "./call.ts";
 import { type CapacityCommandOptions, capacity } from "./capacity/capacity.ts";
+import { type CertsOptions, certs } from "./certs.ts";
 import { type CheckOptions, check } from "./check.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { inspect, status } from "./look.ts";
@@ -57,10 +59,12 @@ function program(): Command {
   addDrain(synod);
   addRestart(synod);
   addNode(synod);
+  addCerts(synod);
   addOpenapi(synod);
   addCheck(synod);
   addSim(synod);
   addCapacity(synod);
+  addAvailability(synod);
   return synod;
 }
 
@@ -254,11 +258,23 @@ function addCapacity(synod: Command): void {
     .action(ending((target: string, options: CapacityCommandOptions) => capacity(target, options)));
 }
 
+function addAvailability(synod: Command): void {
+  talking(synod, "availability", "show the nines of the running system, as probers outside its nodes see them")
+    .option("--html <file>", "write a page with pictures")
+    .option("--pictures <folder>", "write the pictures, as SVG files")
+    .addHelpText("after", examples("synod availability", "synod availability --html availability.html"))
+    .action(ending((options: AvailabilityOptions) => availability(options)));
+}
+
 function addNode(synod: Command): void {
   withEnvironment(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
-    .requiredOption("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…")
-    .requiredOption("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
+    .option("--store <url>", "where state lives, shared by all nodes: sqlite:PATH or postgres://…")
+    .option("--listen <address>", "HOST:PORT for links from other nodes; port 0 takes a free one")
+    .option("--advertise <address>", "HOST:PORT at which other nodes find this one, if not as it listens")
+    .option("--tls-cert <file>", "this node's certificate; needed to listen beyond this machine")
+    .option("--tls-key <file>", "its key")
+    .option("--tls-ca <file>", "the authorities that certify the system's nodes")
     .option("--id <name>", "the node's name, unique in the system", defaultNodeId())
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
@@ -270,9 +286,31 @@ function addNode(synod: Command): void {
     )
     .addHelpText(
       "after",
-      examples("synod node system.ts --store sqlite:/var/lib/bank.db --listen 127.0.0.1:9400 --id node-a"),
+      examples(
+        "synod node system.ts --store sqlite:/var/lib/bank.db --listen 127.0.0.1:9400 --id node-a",
+        "SYNOD_STORE=postgres://bank@db/bank synod node system.ts --id node-a --listen 0.0.0.0:9400 \\\n" +
+          "    --advertise host-a:9400 --tls-cert node-a.pem --tls-key node-a-key.pem --tls-ca ca.pem",
+      ),
     )
+    .addHelpText("after", "\nA flag goes before the environment, and that before the system file's settings.")
     .action(ending((system: string, options: NodeCommandOptions) => node(system, options)));
+}
+
+function addCerts(synod: Command): void {
+  command(synod, "certs", "make certificates for the links between machines, and an authority if there is none")
+    .argument("<folder>", "where the files go; an authority that is there is used")
+    .requiredOption("--nodes <ids>", "the nodes, such as node-a,node-b")
+    .option("--system <name>", "whose authority it is", "synod")
+    .option("--days <days>", "how long the nodes' certificates hold", readDays, 365)
+    .option("--json", "print the files as JSON", false)
+    .addHelpText("after", examples("synod certs certs --nodes node-a,node-b,node-c"))
+    .action(ending((folder: string, options: CertsOptions) => certs(folder, options)));
+}
+
+function readDays(text: string): number {
+  const days = Number(text);
+  if (!(days > 0 && days <= 3_650)) throw new InvalidArgumentError("Give days, from 1 to 3650.");
+  return days;
 }
 
 function addOpenapi(synod: Command): void {

@@ -1,22 +1,31 @@
 /** `synod node`: one node in the foreground, for containers and for several of them by hand. */
 import { hostname } from "node:os";
 import { createLog, type LogOptions } from "../adapters/log/pino.ts";
+import { TlsIdentity } from "../adapters/tcp/identity.ts";
 import { tcpNetwork } from "../adapters/tcp/network.ts";
+import { tlsNetwork } from "../adapters/tcp/tls-network.ts";
 import { SynodError } from "../errors.ts";
-import { type HostedNode, hostNode } from "../host/hosted-node.ts";
+import { type HostedNode, type HostedNodeOptions, hostNode } from "../host/hosted-node.ts";
 import { tellLeftPromises } from "../host/left-promises.ts";
 import { parseStoreUrl } from "../host/store-location.ts";
 import { loadSystem } from "../host/system-file.ts";
 import type { ListenTarget } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
+import type { Network } from "../ports/network.ts";
 import type { AnySystem } from "../service/model.ts";
+import type { SystemSettings } from "../service/settings.ts";
 import { isName } from "../values/ids.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { required, settle, tlsFiles } from "./settings.ts";
 
 export interface NodeCommandOptions {
-  readonly store: string;
-  readonly listen: string;
+  readonly store?: string;
+  readonly listen?: string;
+  readonly advertise?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
   readonly id: string;
   readonly port?: number;
   readonly drainSeconds: number;
@@ -64,7 +73,9 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
 }
 
 async function start(system: AnySystem, options: NodeCommandOptions, log: Log): Promise<HostedNode> {
-  const store = parseStoreUrl(options.store, system.name);
+  const { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa } = options;
+  const settings = settle({ store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa }, system.settings);
+  const store = parseStoreUrl(required(settings, "store", "--store"), system.name);
   if (store.kind === "memory") {
     throw new SynodError(
       "invalid_argument",
@@ -83,8 +94,16 @@ async function start(system: AnySystem, options: NodeCommandOptions, log: Log): 
     log,
     adapters: system.adapters,
     listen,
-    network: { network: tcpNetwork(), listen: options.listen },
+    network: networkOf(settings, options.id, log),
   });
+}
+
+/** Without a certificate a node stays on this machine: the network sees to that. */
+function networkOf(settings: SystemSettings, node: string, log: Log): NonNullable<HostedNodeOptions["network"]> {
+  const files = tlsFiles(settings);
+  const network: Network = files === undefined ? tcpNetwork() : tlsNetwork(new TlsIdentity(files, node, log));
+  const listen = required(settings, "listen", "--listen");
+  return { network, listen, ...(settings.advertise !== undefined && { advertise: settings.advertise }) };
 }
 
 function printReady({ node: running, urls }: HostedNode, { id, json }: NodeCommandOptions): void {

@@ -4,7 +4,10 @@ import { createLog, type LogOptions } from "../adapters/log/pino.ts";
 import { adminFileEnding, makeToken, readAdminFile, removeAdminFile, writeAdminFile } from "../admin/admin-file.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import type { AdminTarget } from "../admin/target.ts";
+import { SynodError } from "../errors.ts";
+import { AvailabilityMeter } from "../host/availability/meter.ts";
 import { type SupervisedPlace, Supervisor } from "../host/supervisor.ts";
+import { within } from "../host/within.ts";
 import { onInterrupt } from "./interrupt.ts";
 
 export interface UpOptions {
@@ -21,6 +24,8 @@ export interface UpOptions {
 /** How much longer than a call its answer may take on its way back from the node. */
 const callReserveMs = 2_000;
 const callDefaultMs = 10_000;
+/** How long the end may wait for what the availability meter has counted to be kept. */
+const keepMaxMs = 3_000;
 /** How long a node may take for what an operator wants done with pending work: it may have to ask the owner. */
 const operateMaxMs = 15_000;
 
@@ -40,30 +45,43 @@ export async function up(systemFile: string, options: UpOptions): Promise<void> 
     ...(options.store !== undefined && { store: options.store }),
     ...(options.port !== undefined && { port: options.port }),
   });
+  const measured: Measured = { meter: undefined };
   const interrupted = onInterrupt({
-    first: () => void supervisor.stop(drainMs),
+    first: () => void stopMeasured(measured).finally(() => supervisor.stop(drainMs)),
     again: () => supervisor.kill(),
   });
   try {
-    await run(supervisor, options);
+    await run(supervisor, options, measured);
   } catch (error) {
     await supervisor.stop(drainMs);
     if (!interrupted()) throw error;
   }
 }
 
-async function run(supervisor: Supervisor, options: UpOptions): Promise<void> {
+/** The availability meter, once there is one. */
+interface Measured {
+  meter: AvailabilityMeter | undefined;
+}
+
+/** What it counted is kept by the nodes, so it goes first; for want of nodes it is lost after a moment. */
+async function stopMeasured({ meter }: Measured): Promise<void> {
+  if (meter) await within(meter.stop(), keepMaxMs);
+}
+
+async function run(supervisor: Supervisor, options: UpOptions, measured: Measured): Promise<void> {
   const place = await supervisor.prepare();
   const urls: string[] = [];
   const token = makeToken();
-  const target = adminTarget(supervisor, place, urls);
+  const target = adminTarget(supervisor, place, urls, measured);
   const admin = await startAdminServer({ port: options.adminPort, token, target });
   const path = `${place.beside}${adminFileEnding}`;
   try {
     await writeAdminFile(path, { system: place.system.name, url: admin.url, token, pid: process.pid });
     urls.push(...(await supervisor.start()));
+    measured.meter = meterFor(supervisor, place, urls, options);
     printReady(supervisor, place, admin, urls, options.json);
     const reason = await supervisor.ended;
+    await stopMeasured(measured);
     if (reason) throw reason;
   } finally {
     if ((await readAdminFile(path))?.token === token) await removeAdminFile(path);
@@ -94,8 +112,40 @@ function httpUrl({ adapters }: SupervisedPlace["system"], urls: readonly string[
   return urls[adapters.findIndex(({ name }) => name === "http")] ?? null;
 }
 
-function adminTarget(supervisor: Supervisor, place: SupervisedPlace, urls: readonly string[]): AdminTarget {
+/** Probes the system from here on, if its file promises an availability and it can be reached over HTTP. */
+function meterFor(
+  supervisor: Supervisor,
+  { system }: SupervisedPlace,
+  urls: readonly string[],
+  options: UpOptions,
+): AvailabilityMeter | undefined {
+  const http = urls[system.adapters.findIndex(({ name }) => name === "http")];
+  if (system.availability === undefined || http === undefined) return undefined;
+  const format = options.logFormat ?? (options.json ? "json" : "text");
+  return new AvailabilityMeter({
+    system: system.name,
+    url: new URL(http),
+    targets: system.availability,
+    services: system.services.map(({ name }) => name),
+    log: createLog({ format, level: "info", name: "availability" }),
+    meters: () => supervisor.meters(),
+    call: (call) => supervisor.ask("call", call, callDefaultMs),
+    surroundings: () => supervisor.serving,
+  });
+}
+
+function adminTarget(
+  supervisor: Supervisor,
+  place: SupervisedPlace,
+  urls: readonly string[],
+  measured: Measured,
+): AdminTarget {
   return {
+    availability: async () => {
+      if (measured.meter) return measured.meter.report();
+      const sentence = `System ${place.system.name} promises no availability: add availability: { objective: "99.9%" } to its defineSystem(), and an HTTP adapter.`;
+      throw new SynodError("failed_precondition", sentence);
+    },
     report: async () => ({
       system: place.system.name,
       store: place.store,

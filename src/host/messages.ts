@@ -10,6 +10,7 @@ import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
 import type { WorkAction } from "../runtime/operators.ts";
 import type { WorkDetails, WorkPage, WorkQuery } from "../runtime/pending-work.ts";
+import type { AvailabilityTargets } from "../service/availability.ts";
 
 /** An inbound adapter of the system, as far as a supervisor must know it. */
 export interface AdapterFacts {
@@ -23,6 +24,10 @@ export interface SystemFacts {
   readonly name: string;
   readonly adapters: readonly AdapterFacts[];
   readonly services: readonly ServiceFacts[];
+  /** The store that the system file names, for when nobody names another one. */
+  readonly store?: string | undefined;
+  /** What is promised of its availability, if anything is. */
+  readonly availability?: AvailabilityTargets;
 }
 
 /** Enough of a service to read a command line such as `call account alice deposit '{"amount":5}'`. */

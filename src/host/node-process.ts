@@ -13,6 +13,7 @@ import type { ConnectionHandle, ListenTarget } from "../ports/gateway.ts";
 import { withoutLoadControl } from "../runtime/limits.ts";
 import { describeService } from "../service/description.ts";
 import type { AnySystem } from "../service/model.ts";
+import { withAvailability } from "./availability/service.ts";
 import { toErrorFacts } from "./error-facts.ts";
 import { type HostedNode, hostNode, type PassOnOf } from "./hosted-node.ts";
 import { tellLeftPromises } from "./left-promises.ts";
@@ -71,8 +72,9 @@ if (settings.measured) setPriority(settings.measured.niceness);
 await load().catch(fail);
 
 async function load(): Promise<void> {
-  system = await loadSystem(settings.systemFile);
-  tell({ type: "loaded", system: factsOf(system) });
+  const declared = await loadSystem(settings.systemFile);
+  tell({ type: "loaded", system: factsOf(declared) });
+  system = withAvailability(declared);
 }
 
 async function receive(message: ToNode, handle: Server | undefined): Promise<void> {
@@ -192,9 +194,11 @@ function tell(message: FromNode): void {
   if (process.connected) process.send!(message);
 }
 
-function factsOf({ name, adapters, services }: AnySystem): SystemFacts {
+function factsOf({ name, adapters, services, settings, availability }: AnySystem): SystemFacts {
   return {
     name,
+    store: settings?.store,
+    ...(availability && { availability }),
     adapters: adapters.map((adapter) => ({ name: adapter.name, ...adapter.address })),
     services: services.map((service) => {
       const { name: serviceName, keyed, operations } = describeService(service);

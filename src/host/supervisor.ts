@@ -120,7 +120,7 @@ export class Supervisor {
     for (let number = 1; number <= length; number++) this.#nodes.push(this.#supervise(`node-${number}`));
     try {
       const system = await this.#loaded.promise;
-      const location = parseStoreUrl(this.#options.store, system.name);
+      const location = parseStoreUrl(this.#options.store ?? system.store, system.name);
       const beside = besideStore(location, system.name);
       this.#place = { system, store: storeName(location), beside, location };
       if (location.kind === "memory") {
@@ -150,6 +150,12 @@ export class Supervisor {
 
   get nodes(): readonly NodeFacts[] {
     return this.#nodes.map(({ id, child, address }) => ({ id, pid: child.pid, address }));
+  }
+
+  /** How many nodes there are to be, and how many of them serve. */
+  get serving(): { readonly nodes: number; readonly serving: number } {
+    const wanted = this.#nodes.filter(({ state }) => state !== "drained" && state !== "stopped");
+    return { nodes: wanted.length, serving: wanted.filter(({ state }) => state === "ready").length };
   }
 
   async report(): Promise<readonly NodeReport[]> {

@@ -4,6 +4,7 @@
  * what the owner recorded is what the caller gets.
  */
 import type { Outcome, Violation } from "../errors.ts";
+import type { GoneSignal } from "../values/gone.ts";
 import type { Priority } from "../values/priority.ts";
 import type { JsonSchema } from "../values/schema-values.ts";
 import type { Log } from "./log.ts";
@@ -28,7 +29,7 @@ export interface GatewayCall {
   /** A priority below that of the operation, if that will do for this call. One above it is ignored. */
   readonly priority?: Priority | undefined;
   /** Fires when the caller has gone. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: GoneSignal | undefined;
   /** Of a durable command: the answer comes when it is accepted, and not when it has finished. */
   readonly waitFor?: "acceptance" | undefined;
   /**

@@ -36,6 +36,11 @@ export interface ConnectionEvents {
 export interface Connection {
   /** The other side's address, for messages. */
   readonly remote: string;
+  /**
+   * The ids of the nodes for which the other side has shown a certificate. Left out by a network that proves nothing of
+   * the kind: there the handshake above it is all there is.
+   */
+  readonly provenNodes?: readonly string[] | undefined;
   /** Bytes that were sent and that the network has not taken over yet. */
   readonly bufferedBytes: number;
   /**
@@ -54,7 +59,10 @@ export interface Connection {
   resume(): void;
   /** Ends this half after everything sent. The other half goes on until the other side ends it. */
   end(): void;
-  /** Cuts both halves now; what is buffered is lost. `onClose` follows unless it came already. */
+  /**
+   * Cuts both halves now; what is buffered is lost. `onClose` follows unless it came already. The other side's close is
+   * `lost`, but over TLS the cut may look like an end to it: who has to know says goodbye before ending.
+   */
   destroy(message: string): void;
 }
 

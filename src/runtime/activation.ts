@@ -20,13 +20,13 @@ import type { Committer } from "./committer.ts";
 import { recordIdOf } from "./durable-item.ts";
 import { EntityInbox, type EntityInboxOptions, type InboxEntry, type Pending } from "./entity-inbox.ts";
 import type { Passivable } from "./entity-memory.ts";
-import type { Environment } from "./environment.ts";
+import { type Environment, within } from "./environment.ts";
 import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
 import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
 import { findRecord } from "./record-lookup.ts";
-import { leaseRanOut, lost, moving, refusal, tooLate, unknownOutcome } from "./refusals.ts";
+import { leaseRanOut, lost, moving, notLoaded, refusal, tooLate, unknownOutcome } from "./refusals.ts";
 import { decodeRecorded, failed, failure, isRecorded, succeeded, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import { absent, loadSnapshot, type Snapshot } from "./snapshot.ts";
@@ -152,22 +152,38 @@ export class Activation implements Passivable {
   }
 
   /** Runs a query on the state that is durable when it starts. */
-  async query(invocation: Invocation): Promise<Attempt> {
-    const { environment, outgoing } = this.options;
-    const { deadline } = invocation;
+  query(invocation: Invocation): Attempt | Promise<Attempt> {
+    const { environment } = this.options;
     if (this.#dropped !== null) return lost(this.#dropped, true);
     this.#queries += 1;
     environment.memory.touch(this);
+    const reply = this.#isLoaded ? this.#read(invocation) : this.#queryWhenLoaded(invocation);
+    if (reply instanceof Promise || !environment.lease.valid) return this.#answerQuery(reply, invocation.deadline);
+    // Answered in one go: nothing can have happened to this activation in between.
+    this.#queries -= 1;
+    return { reply };
+  }
+
+  async #answerQuery(answer: GatewayReply | Promise<GatewayReply>, deadline: number): Promise<Attempt> {
     try {
-      if (!this.#isLoaded && !(await this.#loadedBy(deadline))) {
-        return { reply: failure("deadline_exceeded", `the store did not give the state of ${this.name} in time`) };
-      }
-      if (this.#dropped !== null) return lost(this.#dropped, true);
-      const reply = await runQuery({ environment, outgoing, invocation, snapshot: this.#durable });
+      const reply = await answer;
       return await this.#throughGate(reply, deadline, true);
     } finally {
       this.#queries -= 1;
     }
+  }
+
+  #read(invocation: Invocation): GatewayReply | Promise<GatewayReply> {
+    const { environment, outgoing } = this.options;
+    return runQuery({ environment, outgoing, invocation, snapshot: this.#durable });
+  }
+
+  async #queryWhenLoaded(invocation: Invocation): Promise<GatewayReply> {
+    if (!(await this.#loadedBy(invocation.deadline))) {
+      return failure("deadline_exceeded", `the store did not give the state of ${this.name} in time`);
+    }
+    // Without a state to read there is no answer: the gate says so.
+    return this.#dropped === null ? this.#read(invocation) : failed(this.#dropped);
   }
 
   becameDurable(position: number): void {
@@ -238,28 +254,14 @@ export class Activation implements Passivable {
       this.#inbox.found(items);
       this.#drive({ kind: "loaded" });
     } catch (error) {
-      this.drop(this.#loadError(error), 0);
+      this.drop(notLoaded(this.options.environment.log, this.name, error), 0);
     }
   }
 
   /** Waits for the state; false when the deadline comes first. */
-  async #loadedBy(deadline: number): Promise<boolean> {
+  #loadedBy(deadline: number): Promise<boolean> {
     const { clock } = this.options.environment;
-    return new Promise((resolve) => {
-      const timer = clock.setTimer(Math.max(0, deadline - clock.monotonic()), () => resolve(false));
-      void this.#loaded.promise.then(() => {
-        timer.cancel();
-        resolve(true);
-      });
-    });
-  }
-
-  #loadError(error: unknown): SynodError {
-    if (error instanceof SynodError && error.code !== "unavailable") {
-      this.options.environment.log.error(`${this.name} cannot be loaded`, { error });
-      return error;
-    }
-    return new SynodError("unavailable", `${this.name} could not be loaded from the store`, { cause: error });
+    return within(clock, deadline - clock.monotonic(), this.#loaded.promise);
   }
 
   #drive(input: MailboxInput<Pending>): void {

@@ -171,7 +171,7 @@ export class DurableTurn {
           requestId: `${base.requestId}.${number}`,
           id: commandId && this.#options.idOf(...commandId),
           deadline: environment.clock.monotonic() + ms,
-          signal: this.#run.signal,
+          signal: this.#run.gone,
         };
       }),
     );

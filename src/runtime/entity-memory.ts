@@ -26,10 +26,22 @@ export interface MemoryBounds {
 /** How many entities in use one search for idle ones passes over. */
 const searchLengthMax = 64;
 
+/** An entity in the order of use. */
+interface Place {
+  readonly entity: Passivable;
+  bytes: number;
+  previous: Place;
+  next: Place;
+}
+
 export class EntityMemory {
   readonly #bounds: MemoryBounds;
-  /** In order of last use. */
-  readonly #entities = new Map<Passivable, number>();
+  readonly #places = new Map<Passivable, Place>();
+  /**
+   * The places in order of last use, as a ring through one that stands for no entity: what follows it was used longest
+   * ago. Not the order of the Map, whose first key takes the longer to find the more was taken out before it.
+   */
+  readonly #ring: Place = emptyRing();
   #bytes = 0;
 
   constructor(bounds: MemoryBounds) {
@@ -41,7 +53,7 @@ export class EntityMemory {
   }
 
   get length(): number {
-    return this.#entities.size;
+    return this.#places.size;
   }
 
   /**
@@ -56,39 +68,65 @@ export class EntityMemory {
 
   /** The entity was used, and may have grown. */
   touch(entity: Passivable): void {
-    this.remove(entity);
-    this.#add(entity);
+    let place = this.#places.get(entity);
+    if (place === undefined) {
+      place = { entity, bytes: 0, previous: this.#ring, next: this.#ring };
+      this.#places.set(entity, place);
+    } else {
+      unlink(place);
+    }
+    const { bytes } = entity;
+    this.#bytes += bytes - place.bytes;
+    place.bytes = bytes;
+    this.#putLast(place);
     if (this.#bytes > this.#bounds.bytesMax) this.#makeRoom();
   }
 
   remove(entity: Passivable): void {
-    const bytes = this.#entities.get(entity);
-    if (bytes === undefined) return;
-    this.#entities.delete(entity);
-    this.#bytes -= bytes;
+    const place = this.#places.get(entity);
+    if (place === undefined) return;
+    this.#places.delete(entity);
+    unlink(place);
+    this.#bytes -= place.bytes;
   }
 
-  #add(entity: Passivable): void {
-    const { bytes } = entity;
-    this.#entities.set(entity, bytes);
-    this.#bytes += bytes;
+  #putLast(place: Place): void {
+    const { previous } = this.#ring;
+    place.previous = previous;
+    place.next = this.#ring;
+    previous.next = place;
+    this.#ring.previous = place;
   }
 
   #makeRoom(): void {
-    const passedOver: Passivable[] = [];
-    for (const entity of this.#entities.keys()) {
+    const passedOver: Place[] = [];
+    for (let place = this.#ring.next; place !== this.#ring; place = place.next) {
       if (this.#bytes <= this.#bounds.bytesMax || passedOver.length >= searchLengthMax) break;
+      const { entity } = place;
       if (!entity.idle) {
-        passedOver.push(entity);
+        passedOver.push(place);
         continue;
       }
       this.remove(entity);
       entity.passivate();
     }
     // They are in use: behind them the next search finds others.
-    for (const entity of passedOver) {
-      this.remove(entity);
-      this.#add(entity);
+    for (const place of passedOver) {
+      unlink(place);
+      this.#putLast(place);
     }
   }
+}
+
+function unlink({ previous, next }: Place): void {
+  previous.next = next;
+  next.previous = previous;
+}
+
+function emptyRing(): Place {
+  const nobody: Passivable = { bytes: 0, idle: false, passivate: () => {} };
+  const ring = { entity: nobody, bytes: 0 } as Place;
+  ring.previous = ring;
+  ring.next = ring;
+  return ring;
 }

@@ -2,7 +2,7 @@
  * The way in: calls of inbound adapters are checked, bounded, given an id and a deadline, and routed. What is
  * wrong with a call is said before anything is decoded or queued.
  */
-import { SynodError, toSynodError } from "../errors.ts";
+import { callersFaults, SynodError, toSynodError } from "../errors.ts";
 import type {
   CallOutline,
   Gateway,
@@ -19,6 +19,7 @@ import { rankOf } from "../values/priority.ts";
 import type { Environment } from "./environment.ts";
 import { foreignTarget } from "./foreign.ts";
 import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import { KeyUptime } from "./key-uptime.ts";
 import { checkKey } from "./outgoing.ts";
 import { failed } from "./replies.ts";
 import type { Router } from "./router.ts";
@@ -41,6 +42,8 @@ export class NodeGateway implements Gateway {
   #requests = 0;
   readonly #requestPrefix: string;
   #whenIdle: (() => void)[] = [];
+  /** Of the keys that were called through this node. */
+  readonly keyUptime: KeyUptime = new KeyUptime();
 
   constructor(environment: Environment, router: Router) {
     this.#environment = environment;
@@ -97,11 +100,21 @@ export class NodeGateway implements Gateway {
       this.#environment.log.error("a call failed inside the runtime", { error });
       reply = failed(toSynodError(error, "unknown"));
     }
-    meter.answered(reply.ok ? "ok" : reply.error.code, clock.monotonic() - arrivedAt);
+    const answeredAt = clock.monotonic();
+    meter.answered(reply.ok ? "ok" : reply.error.code, answeredAt - arrivedAt);
+    this.#noteKey(invocation.target, reply, answeredAt);
     this.#callsInFlight -= 1;
     this.#inputBytes -= bytes;
     if (this.#callsInFlight === 0) for (const wake of this.#whenIdle.splice(0)) wake();
     return reply;
+  }
+
+  /** What is the caller's own fault says nothing about a key. */
+  #noteKey({ service, key }: Target, reply: GatewayReply, now: number): void {
+    if (key === null) return;
+    const good = reply.ok || reply.error.declared;
+    if (!good && callersFaults.has(reply.error.code)) return;
+    this.keyUptime.answered(service.interface.name, key, good, now);
   }
 
   get busy(): boolean {

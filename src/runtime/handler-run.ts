@@ -5,6 +5,7 @@
 import { type Outcome, SynodError, toSynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import { validate } from "../service/schema.ts";
+import { Gone, type GoneSignal } from "../values/gone.ts";
 import { decodeJson, encodeJson } from "../values/json.ts";
 import type { Environment } from "./environment.ts";
 import { type CallOptions, HandlerContext, type StateAccess } from "./handler-context.ts";
@@ -61,6 +62,8 @@ export class HandlerRun {
   readonly #failures = new Set<unknown>();
   /** Made when the signal is first asked for: most handlers never do, and it costs more than all the rest. */
   #abort: AbortController | null = null;
+  /** What the handler's calls are told when it has ended. */
+  #gone: Gone | null = null;
   readonly #onSettled: (settled: Settled) => void;
   #revoked: string | null = null;
   #settled = false;
@@ -106,6 +109,7 @@ export class HandlerRun {
     this.#revoked = reason;
     if (!this.#settled) this.options.environment.counters.abandonedHandlers += 1;
     this.#abort?.abort(new SynodError("cancelled", reason));
+    this.#gone?.abort();
   }
 
   /** Throws when the context must not be used any more. */
@@ -121,6 +125,15 @@ export class HandlerRun {
       if (this.#revoked !== null) this.#abort.abort(new SynodError("cancelled", this.#revoked));
     }
     return this.#abort.signal;
+  }
+
+  /** For calls of the handler: fires when nobody waits for them any more. */
+  get gone(): GoneSignal {
+    if (this.#gone === null) {
+      this.#gone = new Gone();
+      if (this.#revoked !== null) this.#gone.abort();
+    }
+    return this.#gone;
   }
 
   /** Makes one of the operation's declared errors, to be thrown. */

@@ -16,7 +16,7 @@ import type { Membership } from "./membership.ts";
 import type { Operators, WorkOperation } from "./operators.ts";
 import { clusterService, endedCallerCode, operateOperation, releasedOperation } from "./peer-calls.ts";
 import { failed } from "./replies.ts";
-import type { Router } from "./router.ts";
+import type { HereAnswer, Router } from "./router.ts";
 
 export interface InboundCallsOptions {
   readonly environment: Environment;
@@ -41,17 +41,16 @@ export class InboundCalls {
     await Promise.allSettled(this.#inProgress);
   }
 
-  async answer(call: InboundCall): Promise<ReplyBody> {
+  answer(call: InboundCall): ReplyBody | Promise<ReplyBody> {
     const answer = this.#answer(call);
+    if (!(answer instanceof Promise)) return answer;
+    const end = (): void => void this.#inProgress.delete(answer);
     this.#inProgress.add(answer);
-    try {
-      return await answer;
-    } finally {
-      this.#inProgress.delete(answer);
-    }
+    answer.then(end, end);
+    return answer;
   }
 
-  async #answer(call: InboundCall): Promise<ReplyBody> {
+  #answer(call: InboundCall): ReplyBody | Promise<ReplyBody> {
     const { membership, router } = this.#options;
     if (call.body.service === clusterService && call.body.operation === releasedOperation) return this.#notice();
     if (!membership.mayCall(call.incarnation)) {
@@ -66,8 +65,8 @@ export class InboundCalls {
       const message = `this node does not host ${service}.${operation}: its system file differs`;
       return statusOf(failed(new SynodError("unimplemented", message)));
     }
-    const answer = await router.dispatchHere(invocationOf(call, target));
-    return answer.kind === "moved" ? { kind: "moved", ...answer.hint } : replyBodyOf(answer.reply);
+    const answer = router.dispatchHere(invocationOf(call, target));
+    return answer instanceof Promise ? answer.then(bodyOf) : bodyOf(answer);
   }
 
   /** Shards were released for this node: its next heartbeat is due now. */
@@ -113,6 +112,7 @@ function invocationOf({ body, deadline, signal, priority }: InboundCall, target:
 }
 
 function commandIdOf({ identity, command, input, existing }: CallBody): CommandId | null {
+  if (identity === undefined && command === undefined) return null;
   const inputHash = existing ? (input ?? "") : hashParts(input ?? "");
   if (identity !== undefined) {
     const { session, number, floor, open } = identity;
@@ -125,6 +125,10 @@ function commandIdOf({ identity, command, input, existing }: CallBody): CommandI
     };
   }
   return command === undefined ? null : { hash: command.id, inputHash, keyTime: command.keyTime };
+}
+
+function bodyOf(answer: HereAnswer): ReplyBody {
+  return answer.kind === "moved" ? { kind: "moved", ...answer.hint } : replyBodyOf(answer.reply);
 }
 
 function replyBodyOf(reply: GatewayReply): ReplyBody {

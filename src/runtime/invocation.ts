@@ -2,6 +2,7 @@
 import type { Floor } from "../core/sessions/caller.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
+import type { GoneSignal } from "../values/gone.ts";
 import { hashParts } from "../values/hash.ts";
 import type { Rank } from "../values/priority.ts";
 import type { Slot } from "./load.ts";
@@ -29,7 +30,7 @@ export interface Invocation {
   /** When nobody waits for the answer any more, on the monotonic clock, ms. */
   readonly deadline: number;
   /** Fires when the caller has gone. */
-  readonly signal: AbortSignal | undefined;
+  readonly signal: GoneSignal | undefined;
   readonly traceparent: string | undefined;
   /** The timer of its entity that runs it: if that is not set any more when the command gets the turn, nothing happens. */
   readonly timer?: { readonly name: string; readonly generation: number } | undefined;

@@ -127,9 +127,9 @@ export class NodeLoad {
   /** Carries the call out, at once or when its turn comes; or gives the reply by which it is turned away. */
   admitted<T>(
     invocation: Invocation,
-    run: (slot: Slot) => Promise<T>,
+    run: (slot: Slot) => T | Promise<T>,
     refused: (reply: GatewayReply) => T,
-  ): Promise<T> {
+  ): T | Promise<T> {
     const now = this.clock.monotonic();
     const meter = this.#meters.of(invocation.target.service, invocation.target.name);
     const { rank, caller, deadline } = invocation;
@@ -144,7 +144,7 @@ export class NodeLoad {
     const arrival = this.control.arrive(call, now);
     switch (arrival.kind) {
       case "shed":
-        return Promise.resolve(refused(this.#shed(call, arrival.reason)));
+        return refused(this.#shed(call, arrival.reason));
       case "wait":
         if (arrival.displaced !== undefined) arrival.displaced.refuse(this.#shed(arrival.displaced, "displaced"));
         if (this.control.due) this.#turnSoon();
@@ -186,15 +186,21 @@ export class NodeLoad {
     }
   }
 
-  async #run<T>(slot: Slot, run: (slot: Slot) => Promise<T>): Promise<T> {
+  #run<T>(slot: Slot, run: (slot: Slot) => T | Promise<T>): T | Promise<T> {
+    let result: T | Promise<T>;
     try {
-      return await run(slot);
-    } finally {
+      result = run(slot);
+    } catch (error) {
       slot.release(this.clock.monotonic());
+      throw error;
     }
+    const release = (): void => slot.release(this.clock.monotonic());
+    if (result instanceof Promise) result.then(release, release);
+    else release();
+    return result;
   }
 
-  #wait<T>(call: Waiting, run: (slot: Slot) => Promise<T>, refused: (reply: GatewayReply) => T): Promise<T> {
+  #wait<T>(call: Waiting, run: (slot: Slot) => T | Promise<T>, refused: (reply: GatewayReply) => T): Promise<T> {
     const { signal } = call.invocation;
     return new Promise((resolve) => {
       const onAbort = (): void => {
@@ -209,7 +215,7 @@ export class NodeLoad {
       call.start = (slot) => settle(this.#run(slot, run));
       call.refuse = (reply) => settle(refused(reply));
       if (signal?.aborted) onAbort();
-      else signal?.addEventListener("abort", onAbort, { once: true });
+      else signal?.addEventListener("abort", onAbort);
     });
   }
 

@@ -21,6 +21,7 @@ import { holdingsOf, type NodeHoldings } from "./holdings.ts";
 import { InboundCalls } from "./inbound-calls.ts";
 import { inspectEntity } from "./inspection.ts";
 import type { Invocation } from "./invocation.ts";
+import type { KeyUptimeFigures } from "./key-uptime.ts";
 import { LeaseGuard } from "./lease-guard.ts";
 import { defaultLimits, type NodeLimits } from "./limits.ts";
 import { Links } from "./links/links.ts";
@@ -83,6 +84,8 @@ export interface NodeStatus {
   readonly entitiesInMemory: number;
   readonly memoryBytes: number;
   readonly callsInFlight: number;
+  /** Since the start. */
+  readonly keyUptime: KeyUptimeFigures;
   readonly load: LoadStatus;
   /** Messages of its shards that are neither delivered nor parked. */
   readonly messagesPending: number;
@@ -229,7 +232,7 @@ class Node implements RunningNode {
     this.#router = new Router({ environment, shards, membership, peers, committer });
     const activate = (shard: Shard, key: string): Activation | undefined => this.#router.activate(shard, key);
     this.#resumption = new Resumption({ environment, activate });
-    const dispatch = (invocation: Invocation): Promise<GatewayReply> => this.#router.dispatch(invocation);
+    const dispatch = async (invocation: Invocation): Promise<GatewayReply> => this.#router.dispatch(invocation);
     const runHere = (invocation: Invocation): Promise<GatewayReply> => this.#router.runHere(invocation);
     this.#messages = new NodeMessages({ environment, shards, committer, dispatch, runHere });
     this.#operators = new Operators({ environment, shards, membership, peers, committer, activate });
@@ -269,6 +272,7 @@ class Node implements RunningNode {
       entitiesInMemory: this.#shards.activationsLength,
       memoryBytes: memory.bytes,
       callsInFlight: this.gateway.callsInFlight,
+      keyUptime: this.gateway.keyUptime.read(),
       load: this.#environment.load.status(),
       messagesPending: this.#messages.pending,
       commands,

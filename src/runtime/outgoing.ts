@@ -139,7 +139,7 @@ export class Outgoing {
       caller: invocation.caller,
       id: target.operation.kind === "command" ? this.#derivedId(run, options, target, input) : null,
       deadline: Math.min(invocation.deadline, environment.clock.monotonic() + asked),
-      signal: run.signal,
+      signal: run.gone,
       traceparent: invocation.traceparent,
     };
   }

@@ -18,42 +18,61 @@ export interface QueryRunOptions {
   readonly snapshot: Snapshot | null;
 }
 
-/** Resolves with the reply, at the deadline at the latest. Never rejects. */
-export function runQuery({ environment, outgoing, invocation, snapshot }: QueryRunOptions): Promise<GatewayReply> {
+/**
+ * The reply: at once where the handler is synchronous, else at the deadline at the latest. Never rejects. Deadline, caller
+ * and node are watched only from where the handler has to be waited for: nothing could be heard of them before.
+ */
+export function runQuery(options: QueryRunOptions): GatewayReply | Promise<GatewayReply> {
+  const { environment, outgoing, invocation, snapshot } = options;
   const late = tooLate(invocation, environment.clock.monotonic());
-  if (late !== undefined) return Promise.resolve(late);
+  if (late !== undefined) return late;
+  let settled: GatewayReply | undefined;
+  let settle = (reply: GatewayReply): void => {
+    settled = reply;
+  };
+  const state = snapshot === null ? null : readOnly(invocation, snapshot);
+  const run = new HandlerRun({ environment, outgoing, invocation, attempt: 1, state, departure: atOnce }, ({ reply }) =>
+    settle(reply),
+  );
+  run.start();
+  const early = settled as GatewayReply | undefined;
+  if (early !== undefined) return early;
   return new Promise((resolve) => {
-    const settle = (reply: GatewayReply): void => {
-      timer.cancel();
-      environment.queryRuns.delete(onStop);
-      invocation.signal?.removeEventListener("abort", onAbort);
+    const stopWatching = watch(options, run, (reply) => settle(reply));
+    settle = (reply) => {
+      stopWatching();
       resolve(reply);
     };
-    const run = new HandlerRun(
-      {
-        environment,
-        outgoing,
-        invocation,
-        attempt: 1,
-        state: snapshot === null ? null : readOnly(invocation, snapshot),
-        departure: () => Promise.resolve(),
-      },
-      ({ reply }) => settle(reply),
-    );
-    const give = (code: string, words: string): void => {
-      run.revoke(words);
-      const stateless = invocation.target.key === null && invocation.target.operation.kind === "command";
-      const outcome = stateless ? "unknown" : "not-happened";
-      settle(failure(code, `${nameOfTarget(invocation.target)} was given up: ${words}`, { outcome }));
-    };
-    const onAbort = (): void => give("cancelled", "its caller had gone");
-    const onStop = (): void => give("unavailable", "this node has stopped");
-    const remainingMs = Math.max(0, invocation.deadline - environment.clock.monotonic());
-    const timer = environment.clock.setTimer(remainingMs, () => give("deadline_exceeded", "its deadline had passed"));
-    invocation.signal?.addEventListener("abort", onAbort);
-    environment.queryRuns.add(onStop);
-    run.start();
   });
+}
+
+/** Gives the run up when its deadline passes, its caller goes or the node stops. Returns how to stop watching. */
+function watch(
+  { environment, invocation }: QueryRunOptions,
+  run: HandlerRun,
+  settle: (reply: GatewayReply) => void,
+): () => void {
+  const give = (code: string, words: string): void => {
+    run.revoke(words);
+    const stateless = invocation.target.key === null && invocation.target.operation.kind === "command";
+    const outcome = stateless ? "unknown" : "not-happened";
+    settle(failure(code, `${nameOfTarget(invocation.target)} was given up: ${words}`, { outcome }));
+  };
+  const onAbort = (): void => give("cancelled", "its caller had gone");
+  const onStop = (): void => give("unavailable", "this node has stopped");
+  const remainingMs = Math.max(0, invocation.deadline - environment.clock.monotonic());
+  const timer = environment.clock.setTimer(remainingMs, () => give("deadline_exceeded", "its deadline had passed"));
+  invocation.signal?.addEventListener("abort", onAbort);
+  environment.queryRuns.add(onStop);
+  return () => {
+    timer.cancel();
+    environment.queryRuns.delete(onStop);
+    invocation.signal?.removeEventListener("abort", onAbort);
+  };
+}
+
+function atOnce(): Promise<void> {
+  return Promise.resolve();
 }
 
 function readOnly({ target }: Invocation, snapshot: Snapshot): StateAccess {

@@ -2,6 +2,7 @@
 import type { FailReason } from "../core/mailbox/messages.ts";
 import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
+import type { Log } from "../ports/log.ts";
 import { type Attempt, type Invocation, nameOfTarget } from "./invocation.ts";
 import { failed, failure, withOutcome } from "./replies.ts";
 
@@ -70,4 +71,13 @@ export function leaseRanOut(): SynodError {
 export function lost(reason: SynodError, certain: boolean): Attempt {
   const reply = withOutcome(failed(reason), certain ? "not-happened" : "unknown");
   return reason.retryable ? { reply, lost: { certain } } : { reply };
+}
+
+/** Why an entity cannot be used: its state is not what this code can read, which the log has too, or did not come. */
+export function notLoaded(log: Log, name: string, error: unknown): SynodError {
+  if (error instanceof SynodError && error.code !== "unavailable") {
+    log.error(`${name} cannot be loaded`, { error });
+    return error;
+  }
+  return new SynodError("unavailable", `${name} could not be loaded from the store`, { cause: error });
 }

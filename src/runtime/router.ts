@@ -66,7 +66,7 @@ export class Router {
     this.#options = options;
     const { environment } = options;
     this.#sleepers = new Sleepers(environment.clock);
-    this.#outgoing = new Outgoing(environment.system.services, (invocation) => this.dispatch(invocation));
+    this.#outgoing = new Outgoing(environment.system.services, async (invocation) => this.dispatch(invocation));
   }
 
   /** Members or owners have changed: whoever waits for an owner looks where it is now. */
@@ -81,35 +81,57 @@ export class Router {
   }
 
   /** For calls that came in at this node, or that its handlers make. Never rejects. */
-  async dispatch(invocation: Invocation): Promise<GatewayReply> {
+  dispatch(invocation: Invocation): GatewayReply | Promise<GatewayReply> {
     const { environment } = this.#options;
     if (invocation.target.operation.kind === "query") environment.counters.queries += 1;
-    if (invocation.target.key === null) {
-      if (!isHosted(environment, invocation)) return this.#passOn(invocation);
-      const spread = environment.load.standing ? await this.#spread(invocation) : undefined;
-      return spread ?? this.#runStateless(invocation);
-    }
-    const shard = this.#options.shards.ofKey(invocation.target.service, invocation.target.key);
+    if (invocation.target.key !== null) return this.#dispatchEntity(invocation, invocation.target.key);
+    return isHosted(environment, invocation) ? this.#dispatchStateless(invocation) : this.#passOn(invocation);
+  }
+
+  #dispatchEntity(invocation: Invocation, key: string): GatewayReply | Promise<GatewayReply> {
+    const shard = this.#options.shards.ofKey(invocation.target.service, key);
+    const { kind } = invocation.target.operation;
+    // A query on this node's own entity has its answer in the same turn, nearly always.
+    const first = kind === "query" && shard.admits ? this.#attemptHere(invocation, shard, key) : undefined;
+    if (first !== undefined && "reply" in first && first.lost === undefined) return first.reply;
+    return this.#dispatchUntilSettled(invocation, shard, first);
+  }
+
+  async #dispatchUntilSettled(
+    invocation: Invocation,
+    shard: Shard,
+    first: Attempt | Promise<Attempt> | undefined,
+  ): Promise<GatewayReply> {
     const progress: Progress = { invocation, opened: null, unknown: false, cuts: 0 };
     try {
-      return await this.#dispatchKeyed(progress, shard);
+      return await this.#dispatchKeyed(progress, shard, first);
     } finally {
       if (progress.opened !== null) this.#options.peers.settle(progress.opened);
     }
   }
 
+  async #dispatchStateless(invocation: Invocation): Promise<GatewayReply> {
+    const spread = this.#options.environment.load.standing ? await this.#spread(invocation) : undefined;
+    return spread ?? this.#runStateless(invocation);
+  }
+
   /** For calls of other nodes: answered here, or sent elsewhere. Never rejects. */
-  async dispatchHere(invocation: Invocation): Promise<HereAnswer> {
-    const { shards, environment } = this.#options;
+  dispatchHere(invocation: Invocation): HereAnswer | Promise<HereAnswer> {
     const { target } = invocation;
-    if (target.operation.kind === "query") environment.counters.queries += 1;
-    if (target.key === null) return { kind: "reply", reply: await this.#runStateless(invocation) };
-    const shard = shards.ofKey(target.service, target.key);
+    if (target.operation.kind === "query") this.#options.environment.counters.queries += 1;
+    if (target.key !== null) return this.#dispatchEntityHere(invocation, target.key);
+    const reply = this.#runStateless(invocation);
+    return reply instanceof Promise ? reply.then(hereAnswer) : hereAnswer(reply);
+  }
+
+  async #dispatchEntityHere(invocation: Invocation, key: string): Promise<HereAnswer> {
+    const { shards, environment } = this.#options;
+    const shard = shards.ofKey(invocation.target.service, key);
     const waitMs = environment.limits.ownershipWaitMs;
     for (let attempts = 1; ; attempts++) {
       if (!shard.admits && !(await this.#ownedSoon(shard, invocation, waitMs))) return this.#moved(shard);
-      if (!(await this.#mayAct(invocation))) return this.#moved(shard);
-      const { reply, lost } = await this.#attemptHere(invocation, shard, target.key);
+      if (!environment.lease.valid && !(await this.#mayAct(invocation))) return this.#moved(shard);
+      const { reply, lost } = await this.#attemptHere(invocation, shard, key);
       // A node that has stopped did nothing with it, and somebody else will.
       if (this.#closed && lost?.certain) return this.#moved(shard);
       // The caller repeats what was cut under its id; what did nothing is repeated here while this is the place.
@@ -162,12 +184,18 @@ export class Router {
     };
   }
 
-  async #dispatchKeyed(progress: Progress, shard: Shard): Promise<GatewayReply> {
+  /** `first`: an attempt that has begun. */
+  async #dispatchKeyed(
+    progress: Progress,
+    shard: Shard,
+    first: Attempt | Promise<Attempt> | undefined,
+  ): Promise<GatewayReply> {
     const { environment } = this.#options;
     for (let attempts = 1; ; attempts++) {
       // What is durable is asked for again until its outcome is known, so it always has an id.
       if (progress.invocation.target.operation.durable) this.#identify(progress);
-      const { reply, lost } = await this.#attempt(progress, shard);
+      const attempt = attempts === 1 && first !== undefined ? first : this.#attempt(progress, shard);
+      const { reply, lost } = await attempt;
       if (lost === undefined) return this.#final(reply, progress);
       progress.unknown ||= !lost.certain;
       if (!this.#isHarmless(progress) || this.#isOver(progress.invocation)) return this.#final(reply, progress);
@@ -245,18 +273,22 @@ export class Router {
   }
 
   /** One try on this node, which owns the shard. */
-  async #attemptHere(invocation: Invocation, shard: Shard, key: string): Promise<Attempt> {
-    const { lease } = this.#options.environment;
-    if (!lease.valid && !(await lease.whenValid(invocation.deadline, () => !this.#closed)))
-      return { reply: leaseRanOut() };
-    return this.#options.environment.load.admitted(
-      invocation,
-      (slot) => this.#carryOut(invocation, slot, shard, key),
-      (reply) => ({ reply }),
+  #attemptHere(invocation: Invocation, shard: Shard, key: string): Attempt | Promise<Attempt> {
+    if (this.#options.environment.lease.valid) return this.#admit(invocation, shard, key);
+    return this.#mayAct(invocation).then((may) =>
+      may ? this.#admit(invocation, shard, key) : { reply: leaseRanOut() },
     );
   }
 
-  async #carryOut(invocation: Invocation, slot: Slot, shard: Shard, key: string): Promise<Attempt> {
+  #admit(invocation: Invocation, shard: Shard, key: string): Attempt | Promise<Attempt> {
+    return this.#options.environment.load.admitted<Attempt>(
+      invocation,
+      (slot) => this.#carryOut(invocation, slot, shard, key),
+      attemptOf,
+    );
+  }
+
+  #carryOut(invocation: Invocation, slot: Slot, shard: Shard, key: string): Attempt | Promise<Attempt> {
     invocation.slot = slot;
     const late = tooLate(invocation, this.#options.environment.clock.monotonic());
     if (late !== undefined) return { reply: late };
@@ -271,7 +303,7 @@ export class Router {
     }
     const query = invocation.target.operation.kind === "query";
     if (invocation.existing) return shard.during(() => activation.outcome(invocation));
-    return shard.during(() =>
+    return shard.during<Attempt>(() =>
       query ? activation.query(invocation) : activation.command(this.#withOwnFloor(invocation)),
     );
   }
@@ -294,15 +326,19 @@ export class Router {
     return { reply: failed(error), lost: { certain: true } };
   }
 
-  async #runStateless(invocation: Invocation): Promise<GatewayReply> {
+  #runStateless(invocation: Invocation): GatewayReply | Promise<GatewayReply> {
+    if (this.#options.environment.lease.valid) return this.#admitStateless(invocation);
+    return this.#mayAct(invocation).then((may) => (may ? this.#admitStateless(invocation) : leaseRanOut()));
+  }
+
+  #admitStateless(invocation: Invocation): GatewayReply | Promise<GatewayReply> {
     const { environment } = this.#options;
-    if (!(await this.#mayAct(invocation))) return leaseRanOut();
-    const run = (slot: Slot): Promise<GatewayReply> => {
+    const run = (slot: Slot): GatewayReply | Promise<GatewayReply> => {
       invocation.slot = slot;
       if (invocation.target.operation.kind === "command") environment.counters.commands += 1;
       return runQuery({ environment, outgoing: this.#outgoing, invocation, snapshot: null });
     };
-    return environment.load.admitted(invocation, run, (reply) => reply);
+    return environment.load.admitted(invocation, run, asItIs);
   }
 
   /**
@@ -400,6 +436,18 @@ function cutTooOften({ invocation, cuts }: Progress): GatewayReply {
   mark("cut too often");
   const message = `${nameOfTarget(invocation.target)} was cut ${cuts} times by a node that went away: it is not tried again`;
   return failure("unavailable", message, { retryable: false });
+}
+
+function attemptOf(reply: GatewayReply): Attempt {
+  return { reply };
+}
+
+function hereAnswer(reply: GatewayReply): HereAnswer {
+  return { kind: "reply", reply };
+}
+
+function asItIs(reply: GatewayReply): GatewayReply {
+  return reply;
 }
 
 function leaseRanOut(): GatewayReply {

@@ -92,14 +92,22 @@ export class Shard {
   }
 
   /** Counts a call from its admission to its answer. */
-  async during<T>(call: () => Promise<T>): Promise<T> {
-    this.#calls += 1;
-    try {
-      return await call();
-    } finally {
+  during<T>(call: () => T | Promise<T>): T | Promise<T> {
+    const end = (): void => {
       this.#calls -= 1;
       if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
+    };
+    this.#calls += 1;
+    let result: T | Promise<T>;
+    try {
+      result = call();
+    } catch (error) {
+      end();
+      throw error;
     }
+    if (result instanceof Promise) result.then(end, end);
+    else end();
+    return result;
   }
 
   /** Resolves when every admitted call is answered, and so everything they left is durable. */

@@ -4,7 +4,7 @@
  */
 import { invariant, SynodError } from "../errors.ts";
 import type { ReadResult } from "../ports/store.ts";
-import type { AnyService, AnyState } from "../service/model.ts";
+import type { AnyService } from "../service/model.ts";
 import { encodeJson } from "../values/json.ts";
 import { nameOfEntity } from "./invocation.ts";
 
@@ -25,17 +25,20 @@ export function loadSnapshot(service: AnyService, key: string, result: ReadResul
   if (row === null) return absent;
   const state = service.state!;
   if (row.stateVersion === state.version) return { version: row.version, text: row.state };
-  const name = nameOfEntity(service.interface.name, key);
   if (row.stateVersion > state.version) {
+    const name = nameOfEntity(service.interface.name, key);
     throw new SynodError(
       "failed_precondition",
       `the state of ${name} has version ${row.stateVersion}, this code knows ${state.version}: run the newer code`,
     );
   }
-  return { version: row.version, text: migrate(state, name, row.stateVersion, row.state) };
+  return { version: row.version, text: migratedText(service, key, row.stateVersion, row.state) };
 }
 
-function migrate(state: AnyState, name: string, from: number, text: string): string {
+/** A state that was written in version `from`, in the shape that this code writes. */
+export function migratedText(service: AnyService, key: string, from: number, text: string): string {
+  const state = service.state!;
+  const name = nameOfEntity(service.interface.name, key);
   let migrated = text;
   for (let version = from; version < state.version; version++) {
     const step = state.migrate[version];

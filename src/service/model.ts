@@ -5,6 +5,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InboundAdapter } from "../ports/gateway.ts";
 import type { Priority } from "../values/priority.ts";
+import type { AvailabilityTargets } from "./availability.ts";
+import type { SystemSettings } from "./settings.ts";
 
 export type Schema = StandardSchemaV1<unknown, unknown>;
 
@@ -58,4 +60,8 @@ export interface AnySystem {
   readonly name: string;
   readonly services: readonly AnyService[];
   readonly adapters: readonly InboundAdapter[];
+  /** What the system file says of where and how its nodes run. */
+  readonly settings?: SystemSettings;
+  /** What is promised of its availability; undefined when nothing is. */
+  readonly availability?: AvailabilityTargets | undefined;
 }

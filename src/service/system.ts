@@ -3,9 +3,11 @@
  * here: a name twice, a call that nobody answers, services that would wait for each other.
  */
 import type { InboundAdapter } from "../ports/gateway.ts";
+import { type AvailabilityPolicy, availabilityTargets } from "./availability.ts";
 import { checkMembers, checkOwnName, definitionError } from "./definition.ts";
 import { isService } from "./implement.ts";
 import type { AnyInterface, AnyService, AnySystem } from "./model.ts";
+import { checkSettings, type SystemSettings } from "./settings.ts";
 
 const systemMark: unique symbol = Symbol.for("synod.system");
 
@@ -43,17 +45,24 @@ export function defineSystem(definition: {
   readonly services: readonly AnyService[];
   /** What connects the outside world to the services. */
   readonly adapters?: readonly InboundAdapter[];
+  /** Where and how its nodes run, where neither a flag nor the environment says it. */
+  readonly settings?: SystemSettings;
+  /** What is promised of its availability; with it, `synod up` probes the system and counts its nines. */
+  readonly availability?: AvailabilityPolicy;
 }): System {
-  checkMembers(definition, ["name", "services", "adapters"], "a system");
-  const { name, services, adapters = [] } = definition;
+  checkMembers(definition, ["name", "services", "adapters", "settings", "availability"], "a system");
+  const { name, services, adapters = [], settings = {} } = definition;
   checkOwnName(name, "a system");
   checkServices(services, `system ${name}`);
   checkAdapters(adapters, `system ${name}`);
+  checkSettings(settings, `system ${name}`);
   return Object.freeze({
     [systemMark]: true,
     name,
     services: Object.freeze([...services]),
     adapters: Object.freeze([...adapters]),
+    settings: Object.freeze({ ...settings }),
+    availability: definition.availability && availabilityTargets(definition.availability, services, `system ${name}`),
   });
 }
 
@@ -90,7 +99,10 @@ export function replaceServices(system: AnySystem, replacements: readonly AnySer
   for (const name of byName.keys()) {
     throw definitionError(`system ${system.name} has no service ${name} to replace, only ${namesOf(system.services)}`);
   }
-  return defineSystem({ name: system.name, services, adapters: system.adapters });
+  return Object.freeze({
+    ...defineSystem({ name: system.name, services, adapters: system.adapters }),
+    availability: system.availability,
+  });
 }
 
 /** Whether a value was made by {@link defineSystem}, be it by another copy of this package. */

@@ -23,8 +23,10 @@ export interface ClusterOptions {
   readonly seed: number;
   readonly timing?: number | undefined;
   readonly system: AnySystem;
+  /** The release that machines change to in an upgrade. */
+  readonly upgrade?: AnySystem | undefined;
   /** What a process of a machine runs; the same system when absent, in the modules of whoever made it. */
-  readonly code?: ((process: Process, judge: Judge) => ProcessCode) | undefined;
+  readonly code?: ((process: Process, judge: Judge, upgraded: boolean) => ProcessCode) | undefined;
   readonly nodes: number;
   readonly weather: Weather;
   readonly shardsPerService: number;
@@ -60,8 +62,10 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     const { seed, timing, nodes, weather, limits, keepTrace } = options;
-    const { system } = options;
-    const code = options.code ?? ((process, judge) => ({ place: nodePlace(process, judge), system }));
+    const { system, upgrade } = options;
+    const release = (upgraded: boolean): AnySystem => (upgraded ? (upgrade ?? system) : system);
+    const code =
+      options.code ?? ((process, judge, upgraded) => ({ place: nodePlace(process, judge), system: release(upgraded) }));
     this.world = new World({
       seed,
       timing,
@@ -70,7 +74,7 @@ export class Cluster {
     });
     this.#forgets = limits.retentionMs !== undefined;
     this.#limits = { ...defaultLimits, ...limits };
-    this.judge = new Judge(this.world, system);
+    this.judge = new Judge(this.world, system, upgrade);
     this.network = new SimulatedNetwork(this.world, weather.network);
     const random = seededRandom(seedPrng(seed, "secret"));
     const { shardsPerService } = options;
@@ -89,7 +93,7 @@ export class Cluster {
         network: this.network,
         store: this.store,
         judge: this.judge,
-        code: (process) => code(process, this.judge),
+        code: (process, upgraded) => code(process, this.judge, upgraded),
         limits,
         machines: nodes,
       });

@@ -2,8 +2,10 @@
 import type { MemoryDatabase } from "../adapters/memory/database.ts";
 import type { AnyInterface } from "../service/model.ts";
 import type { CommittedState } from "./scenario.ts";
+import type { StateShapes } from "./state-shapes.ts";
 
-export function committedState({ services }: MemoryDatabase): CommittedState {
+/** States are in the shape of the newest release. */
+export function committedState({ services }: MemoryDatabase, shapes: StateShapes): CommittedState {
   return {
     pending: ({ name }: AnyInterface) => {
       let count = 0;
@@ -13,7 +15,9 @@ export function committedState({ services }: MemoryDatabase): CommittedState {
     all: <State>({ name }: AnyInterface) => {
       const states = new Map<string, State>();
       for (const { entities } of services.get(name) ?? []) {
-        for (const [key, { state }] of entities) states.set(key, JSON.parse(state));
+        for (const [key, { state, stateVersion }] of entities) {
+          states.set(key, JSON.parse(shapes.text(name, key, stateVersion, state)));
+        }
       }
       return states;
     },

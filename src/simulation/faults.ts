@@ -32,9 +32,13 @@ export const faultKinds = [
   "drain",
   "leave",
   "lethalCommand",
+  "upgrade",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
+
+/** What happens to any system; an upgrade wants a release to change to. */
+const commonKinds = faultKinds.filter((kind) => kind !== "upgrade");
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -56,7 +60,7 @@ const kindsShares = [0.15, 0.4] as const;
 /** A plan for a run in which faults happen for `durationMs`. */
 export function planFaults(prng: Prng, nodes: readonly string[], durationMs: number): readonly Fault[] {
   const share = pick(prng, kindsShares);
-  const kinds = faultKinds.filter(() => chance(prng, share));
+  const kinds = commonKinds.filter(() => chance(prng, share));
   const faults: Fault[] = [];
   if (kinds.length === 0) return faults;
   const meanGapMs = pick(prng, [700, 2_000, 5_000]);
@@ -68,6 +72,22 @@ export function planFaults(prng: Prng, nodes: readonly string[], durationMs: num
     else if (at < next.from) faults.push({ ...fault, lastsMs: Math.min(fault.lastsMs, Math.round(next.from - at)) });
   }
   return faults;
+}
+
+/** Between the restarts of two nodes onto the newer release, ms: old and new code work together in between. */
+const upgradeGapMinMs = 300;
+const upgradeGapMaxMs = 6_000;
+
+/** A rolling upgrade: every node once, one after the other, somewhere in the time for faults. */
+export function planUpgrade(prng: Prng, nodes: readonly string[], durationMs: number): readonly Fault[] {
+  const gapMaxMs = Math.min(upgradeGapMaxMs, durationMs / (nodes.length + 1));
+  let at = between(prng, 0, durationMs / (nodes.length + 1));
+  return shuffled(prng, nodes).map((name) => {
+    const drainMs = Math.round(between(prng, 500, 5_000));
+    const fault: Fault = { kind: "upgrade", at: Math.round(at), lastsMs: 0, nodes: [name], amount: drainMs };
+    at += between(prng, Math.min(upgradeGapMinMs, gapMaxMs), gapMaxMs);
+    return fault;
+  });
 }
 
 /** A quarter of the time, in two parts, in which nothing is wrong and what was broken can come back. */
@@ -115,6 +135,7 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     drain: [0, 0],
     leave: [500, 20_000],
     lethalCommand: [2_000, 10_000],
+    upgrade: [0, 0],
   };
   const amounts: Record<FaultKind, number> = {
     crash: chance(prng, 0.7) ? 1 : 0,
@@ -138,6 +159,7 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     drain: between(prng, 500, 5_000),
     leave: between(prng, 500, 5_000),
     lethalCommand: 0,
+    upgrade: 0,
   };
   const [min, max] = lasts[kind];
   // Most are short; enough of them last beyond every lease.
@@ -317,4 +339,11 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     return () => cluster.restart(first(fault));
   },
   lethalCommand: (cluster) => cluster.doomNextCommand(),
+  upgrade: (cluster, fault) => {
+    const machine = cluster.machine(first(fault));
+    // Whoever is down comes back with the newer release.
+    machine.upgraded = true;
+    void machine.stop(fault.amount);
+    return nothing;
+  },
 };

@@ -12,11 +12,14 @@ import type { AnyHandler, AnyInterface, AnyOperation, AnyService, AnySystem } fr
 import { validate } from "../service/schema.ts";
 import { encodeJson } from "../values/json.ts";
 import type { ClientOperation, HandlerRun, MadeCall } from "./operation.ts";
+import type { StateShapes } from "./state-shapes.ts";
 import { type HeardCall, watchedCalls } from "./watched-calls.ts";
 import { watchedSend, watchedStep, watchedTimer } from "./watched-work.ts";
 import type { Process } from "./world/process.ts";
 
 export interface RunObserver {
+  /** What brings the states that are noted to one shape. */
+  readonly shapes: StateShapes;
   operation(number: number): ClientOperation | null;
   nextRunNumber(): number;
   started(run: HandlerRun): void;
@@ -174,7 +177,7 @@ class Observation {
   }
 
   #looked(state: unknown): unknown {
-    if (this.#draft === null && !this.#cleared) this.#noted.start ??= this.#textOf(state);
+    if (this.#draft === null && !this.#cleared) this.#noted.start ??= this.#inShape(this.#textOf(state));
     if (this.#noted.kind === "command") this.#draft = { value: state };
     return state;
   }
@@ -218,10 +221,15 @@ class Observation {
     });
   }
 
+  #inShape(text: string): string {
+    const { service, key } = this.#noted;
+    return this.#observer.shapes.text(service, key!, this.#service.state!.version, text);
+  }
+
   #stateText(): string | null {
     const { key } = this.#noted;
-    if (this.#draft !== null) return encodeJson(this.#draft.value, "a state");
-    return this.#cleared ? initialText(this.#service, key!) : null;
+    if (this.#draft !== null) return this.#inShape(encodeJson(this.#draft.value, "a state"));
+    return this.#cleared ? this.#inShape(initialText(this.#service, key!)) : null;
   }
 
   #end(outcome: "value" | "declared" | "failed", reply: () => GatewayReply | undefined): void {

@@ -26,6 +26,7 @@ import {
   sameReply,
   shortened,
 } from "./operation.ts";
+import { StateShapes } from "./state-shapes.ts";
 import type { HeardCall } from "./watched-calls.ts";
 import type { Process } from "./world/process.ts";
 import type { StoreMethod, StoreObserver } from "./world/store.ts";
@@ -48,6 +49,7 @@ const violationsMax = 20;
 type SentCommit = ReadonlyMap<string, readonly HandlerRun[]>;
 
 export class Judge implements StoreObserver, RunObserver {
+  readonly shapes: StateShapes;
   readonly violations: Violation[] = [];
   /** Everything that clients asked for. */
   readonly operations: ClientOperation[] = [];
@@ -64,6 +66,8 @@ export class Judge implements StoreObserver, RunObserver {
   readonly #world: World;
   readonly #services: ReadonlyMap<string, AnyService>;
   readonly #ownership = new OwnershipTrace();
+  /** The highest that was committed to each shard. */
+  readonly #stateVersions = new Map<string, number>();
   /** Durable commands, messages and timers. */
   readonly work: PromisedWork;
   readonly #derived: DerivedCalls;
@@ -71,8 +75,10 @@ export class Judge implements StoreObserver, RunObserver {
   #settled: string[] = [];
   readonly #nodes = new Map<number, string>();
 
-  constructor(world: World, system: AnySystem) {
+  /** `upgrade`: the release that comes in during the run, if one does. */
+  constructor(world: World, system: AnySystem, upgrade?: AnySystem) {
     this.#world = world;
+    this.shapes = new StateShapes(upgrade);
     this.#services = new Map(system.services.map((service) => [service.interface.name, service]));
     const report = (promise: string, text: string): void => this.report(promise, text);
     this.work = new PromisedWork(report, (service, operation) => {
@@ -93,7 +99,9 @@ export class Judge implements StoreObserver, RunObserver {
     const name = nameOfEntity(service, key);
     let order = this.orders.get(name);
     if (order === undefined) {
-      order = new EntityOrder(name, initialText(this.#services.get(service)!, key));
+      const { state } = this.#services.get(service)!;
+      const text = initialText(this.#services.get(service)!, key);
+      order = new EntityOrder(name, this.shapes.text(service, key, state!.version, text));
       this.orders.set(name, order);
     }
     return order;
@@ -205,10 +213,27 @@ export class Judge implements StoreObserver, RunObserver {
   #accept(shard: ShardId, change: EntityChange, sent: SentCommit): void {
     const order = this.order(shard.service, change.key);
     const explains = (runs: readonly HandlerRun[]): boolean => this.work.explains(shard, change, runs);
-    const found = order.accept(change, sent.get(order.name) ?? [], { at: this.#world.now, explains });
+    this.#checkStateVersion(shard, change);
+    const { state, stateVersion } = change;
+    const text = state && this.shapes.text(shard.service, change.key, stateVersion, state);
+    const found = order.accept({ ...change, state: text }, sent.get(order.name) ?? [], {
+      at: this.#world.now,
+      explains,
+    });
     if (typeof found === "string") this.report("linearizable", found);
     this.work.entityCommitted(shard, change, typeof found === "string" ? null : found);
     if (typeof found !== "string") for (const run of found) this.#tookEffect(run);
+  }
+
+  /** Whoever writes a shard knows the version of everything in it. */
+  #checkStateVersion({ service, number }: ShardId, { key, state, stateVersion }: EntityChange): void {
+    if (state === null) return;
+    const shard = `${service}/${number}`;
+    const highest = this.#stateVersions.get(shard) ?? 0;
+    this.#stateVersions.set(shard, Math.max(highest, stateVersion));
+    if (stateVersion >= highest) return;
+    const words = `${nameOfEntity(service, key)} was written in version ${stateVersion} of its state`;
+    this.report("state versions", `${words}, when its shard had states of version ${highest}`);
   }
 
   readSent(process: Process, reads: readonly Read[]): void {

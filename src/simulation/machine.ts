@@ -3,6 +3,7 @@
  * and what can be done to it: crash, pause, suspend, restart.
  */
 import type { Log } from "../ports/log.ts";
+import type { Random } from "../ports/random.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import { type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
@@ -30,7 +31,7 @@ export interface MachineOptions {
   readonly network: SimulatedNetwork;
   readonly store: SimulatedStore;
   readonly judge: Judge;
-  readonly code: (process: Process) => ProcessCode;
+  readonly code: (process: Process, upgraded: boolean) => ProcessCode;
   readonly limits: Partial<NodeLimits>;
   readonly machines: number;
 }
@@ -57,6 +58,8 @@ export class Machine {
   /** Calls of clients that wait for this process; each is told when it is no more. */
   readonly waiting: Set<() => void> = new Set();
   restarts = 0;
+  /** Whether its next process runs the newer release. */
+  upgraded = false;
   /** Whether the supervisor may start the process again; false while a fault keeps it down, or after the end. */
   wanted = true;
   readonly #options: MachineOptions;
@@ -84,7 +87,7 @@ export class Machine {
     this.process = process;
     this.running = null;
     world.trace.add(this.name, "process", `${this.#generation} starts`);
-    const { place, system } = this.#options.code(process);
+    const { place, system } = this.#options.code(process, this.upgraded);
     process.enter = doorOf(place);
     if (!(system instanceof Promise)) return process.enter(() => this.#startNode(process, system));
     const started = system.then(
@@ -95,13 +98,13 @@ export class Machine {
   }
 
   #startNode(process: Process, system: AnySystem): void {
-    const { world, network, store, judge, limits, machines } = this.#options;
+    const { network, store, judge, limits, machines } = this.#options;
     const started = startNode({
       node: this.name,
       system: observedSystem(system, process, judge),
       store: store.portOf(process),
       clock: process.clock(),
-      random: seededRandom(world.prng(`random/${this.name}/${process.generation}`)),
+      random: this.#random(process),
       log: this.#log(process),
       limits,
       network: { network: network.portOf(process), listen: `${this.name}:${port}` },
@@ -114,6 +117,13 @@ export class Machine {
       (running) => this.#serves(process, running),
       (error: unknown) => this.#ended(process, `could not start: ${wordsOf(error)}`),
     );
+  }
+
+  #random({ generation }: Process): Random {
+    const { world } = this.#options;
+    const name = `random/${this.name}/${generation}`;
+    // Bytes make ids, which must differ; numbers spread what would else happen at once.
+    return seededRandom(world.prng(name), world.momentaryPrng(`${name}/numbers`));
   }
 
   /** The process is gone, between two events; what it had sent is on its way. */

@@ -79,23 +79,32 @@ export interface RunCode {
   /** Whose workload and invariants are asked: an instance of this run. */
   readonly scenario: Scenario;
   /** For each process; all share the modules of whoever made the scenario when absent. */
-  readonly code: ((process: Process, judge: Judge) => ProcessCode) | undefined;
+  readonly code: ((process: Process, judge: Judge, upgraded: boolean) => ProcessCode) | undefined;
 }
 
 export async function runCode(scenario: Scenario): Promise<RunCode> {
   const { file } = scenario;
-  checkInitialStates(scenario.system);
+  checkInitialStates(scenario.system, scenario.upgrade);
   if (file === undefined) return { scenario, code: undefined };
   const own = await scenarioAt(
     file,
     firstPlace(() => {}),
   );
-  const systemAt = async (place: Place): Promise<AnySystem> => (await scenarioAt(file, place)).system;
+  const systemAt = async (place: Place, upgraded: boolean): Promise<AnySystem> => {
+    const { system, upgrade = system } = await scenarioAt(file, place);
+    return upgraded ? upgrade : system;
+  };
   return {
-    scenario: { ...scenario, system: own.system, workload: own.workload, invariants: own.invariants },
-    code: (process, judge) => {
+    scenario: {
+      ...scenario,
+      system: own.system,
+      upgrade: own.upgrade,
+      workload: own.workload,
+      invariants: own.invariants,
+    },
+    code: (process, judge, upgraded) => {
       const place = nodePlace(process, judge);
-      return { place, system: systemAt(place) };
+      return { place, system: systemAt(place, upgraded) };
     },
   };
 }

@@ -3,6 +3,7 @@
  */
 import type { AnyInterface, AnyService, AnySystem } from "../service/model.ts";
 import { replaceServices } from "../service/system.ts";
+import { type Duration, parseDuration } from "../values/durations.ts";
 import type { Prng } from "../values/prng.ts";
 import type { Request } from "./operation.ts";
 import { generatedWorkload } from "./workload.ts";
@@ -30,6 +31,11 @@ export interface ScenarioDefinition {
   readonly system: AnySystem;
   /** Implementations that take the place of the system's own: the outside world. */
   readonly replace?: readonly AnyService[];
+  /**
+   * The next release of the system, with `state.migrate` where states changed: in each run the nodes are restarted onto
+   * it one by one, while clients go on with what the first release knows.
+   */
+  readonly upgrade?: AnySystem;
   /** How many nodes the system has; 3 to 5 when absent, by seed. */
   readonly nodes?: number;
   /** How many clients ask at the same time; 2 to 20 when absent, by seed. */
@@ -37,12 +43,14 @@ export interface ScenarioDefinition {
   /** What they ask for; made from the schemas of the interfaces when absent. */
   readonly workload?: Workload;
   readonly invariants?: readonly Invariant[];
-  /** How long faults happen, in ms of simulated time; a minute when absent. */
-  readonly durationMs?: number;
+  /** How long faults happen, of simulated time: ms, or `"60s"`; a minute when absent. */
+  readonly duration?: Duration;
 }
 
 export interface Scenario {
   readonly system: AnySystem;
+  /** The release that comes in during a run. */
+  readonly upgrade: AnySystem | undefined;
   readonly nodes: number | undefined;
   readonly clients: number | undefined;
   readonly workload: Workload;
@@ -61,7 +69,7 @@ export function isScenario(value: unknown): value is Scenario {
   return typeof value === "object" && value !== null && Object.hasOwn(value, scenarioMark);
 }
 
-const durationDefaultMs = 60_000;
+const durationDefault: Duration = "60s";
 
 /**
  * Says what is to be simulated.
@@ -94,11 +102,20 @@ const durationDefaultMs = 60_000;
  * ```
  */
 export function defineScenario(definition: ScenarioDefinition): Scenario {
-  const { replace = [], nodes, clients, invariants = [], durationMs = durationDefaultMs } = definition;
+  const { replace = [], nodes, clients, invariants = [], duration = durationDefault } = definition;
   const system = replace.length === 0 ? definition.system : replaceServices(definition.system, replace);
+  const upgrade = definition.upgrade && withReplaced(definition.upgrade, replace);
   const { workload, unasked } = definition.workload
     ? { workload: definition.workload, unasked: [] }
     : generatedWorkload(system);
+  const durationMs = parseDuration(duration, "the duration of the scenario");
   const marked = { [scenarioMark]: true };
-  return { ...marked, system, nodes, clients, workload, unasked, invariants, durationMs };
+  return { ...marked, system, upgrade, nodes, clients, workload, unasked, invariants, durationMs };
+}
+
+/** What it hosts of these takes the place of its own. */
+function withReplaced(upgrade: AnySystem, replace: readonly AnyService[]): AnySystem {
+  const names = new Set(upgrade.services.map((service) => service.interface.name));
+  const hosted = replace.filter((service) => names.has(service.interface.name));
+  return hosted.length === 0 ? upgrade : replaceServices(upgrade, hosted);
 }

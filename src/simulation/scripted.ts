@@ -125,7 +125,7 @@ export class SimulatedSystem implements AsyncDisposable {
 
   /** What is in the store. */
   get state(): CommittedState {
-    return committedState(this.#cluster.database);
+    return committedState(this.#cluster.database, this.#cluster.judge.shapes);
   }
 
   /**

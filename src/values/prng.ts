@@ -16,10 +16,14 @@ export interface Prng {
 }
 
 export function createPrng(seed: number): Prng {
+  return prngOf(xoshiro(seed));
+}
+
+function xoshiro(seed: number): () => number {
   const next = splitMix32(seed);
   let [a, b, c, d] = [next(), next(), next(), next()];
 
-  const uint32 = (): number => {
+  return () => {
     const result = Math.imul(rotated(Math.imul(b, 5), 7), 9) >>> 0;
     const shifted = b << 9;
     c ^= a;
@@ -30,7 +34,10 @@ export function createPrng(seed: number): Prng {
     d = rotated(d, 11);
     return result;
   };
+}
 
+/** A generator on top of whatever gives integers from 0 to 2^32 - 1, each equally likely. */
+export function prngOf(uint32: () => number): Prng {
   const below = (bound: number): number => {
     if (!(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32)) {
       throw new RangeError(`the bound must be an integer from 1 to 2^32, not ${bound}`);

@@ -8,7 +8,7 @@ import { root, startUp, temporaryFolder, until } from "../host/running-system.ts
 
 const systemFile = join(root, "tests/cluster/system.ts");
 const words = [systemFile, "--nodes", "3"];
-const shards = 3 * 64;
+const shards = 5 * 64;
 
 type RunningCluster = Awaited<ReturnType<typeof startUp>>;
 

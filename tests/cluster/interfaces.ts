@@ -1,4 +1,4 @@
-/** What the cluster tests ask of a system: a register, a counter and a list, each with a checker of its own. */
+/** What the cluster tests ask of a system: a register, a counter, a list and messages, each with a checker of its own. */
 import { command, defineInterface, query } from "synod";
 import { z } from "zod";
 
@@ -27,4 +27,23 @@ export const Counter = defineInterface("counter", {
 export const List = defineInterface("list", {
   key: Key,
   operations: { read: query({ output: z.array(Value) }), append: command({ input: Value }) },
+});
+
+const Message = z.object({ from: z.string(), id: z.string() });
+
+export const Mailer = defineInterface("mailer", {
+  key: Key,
+  operations: {
+    /** Answers the message's number among those of this sender to that receiver. */
+    send: command({ input: z.object({ to: Key, id: z.string() }), output: Value }),
+  },
+});
+
+export const Inbox = defineInterface("inbox", {
+  key: Key,
+  operations: {
+    put: command({ input: Message }),
+    /** All that came, in the order in which it did. */
+    received: query({ output: z.array(Message) }),
+  },
 });

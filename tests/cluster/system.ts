@@ -1,7 +1,7 @@
 /** The system that the cluster tests run. */
 import { defineSystem, implement } from "synod";
 import { http } from "synod/http";
-import { Counter, List, Register } from "./interfaces.ts";
+import { Counter, Inbox, List, Mailer, Register } from "./interfaces.ts";
 
 const register = implement(Register, {
   state: { version: 1, initial: (): { value: number | null } => ({ value: null }) },
@@ -39,4 +39,28 @@ const list = implement(List, {
   },
 });
 
-export default defineSystem({ name: "workload", services: [register, counter, list], adapters: [http()] });
+const mailer = implement(Mailer, {
+  sends: [Inbox],
+  state: { version: 1, initial: (): { sent: Record<string, number> } => ({ sent: {} }) },
+  operations: {
+    send: (ctx, { to, id }) => {
+      const number = (ctx.state.sent[to] ?? 0) + 1;
+      ctx.state.sent[to] = number;
+      ctx.send(Inbox, to).put({ from: ctx.key, id });
+      return number;
+    },
+  },
+});
+
+const inbox = implement(Inbox, {
+  state: { version: 1, initial: (): { messages: { from: string; id: string }[] } => ({ messages: [] }) },
+  operations: {
+    put: (ctx, message) => {
+      ctx.state.messages.push(message);
+    },
+    received: (ctx) => ctx.state.messages,
+  },
+});
+
+const services = [register, counter, list, mailer, inbox];
+export default defineSystem({ name: "workload", services, adapters: [http()] });

@@ -1,5 +1,5 @@
 /**
- * Clients that work on registers, counters and lists, through the client library or over bare HTTP, and write down
+ * Clients that work on registers, counters and lists, and that send messages, through the client library or over bare HTTP, and write down
  * what they asked and heard; and the judgement of the checkers on it.
  */
 import { Agent } from "node:http";
@@ -10,15 +10,16 @@ import { checkAppendList } from "../../src/simulation/checkers/append-list.ts";
 import { checkCounterBounds, counterModel } from "../../src/simulation/checkers/counter.ts";
 import { checkLinearizability } from "../../src/simulation/checkers/linearizability.ts";
 import { registerModel } from "../../src/simulation/checkers/register.ts";
+import { checkSends } from "../../src/simulation/checkers/sends.ts";
 import type { Verdict } from "../../src/simulation/checkers/verdict.ts";
 import { type HistoryClient, HistoryRecorder } from "../../src/simulation/history.ts";
 import { HistoryFile, readHistoryFile } from "../../src/simulation/history-file.ts";
-import { type Operation, pairOperations } from "../../src/simulation/operations.ts";
+import { type Operation, pairOperations, settled } from "../../src/simulation/operations.ts";
 import { createPrng, type Prng } from "../../src/values/prng.ts";
 import { ask } from "./bare-http.ts";
-import { Counter, List, Register } from "./interfaces.ts";
+import { Counter, Inbox, List, Mailer, Register } from "./interfaces.ts";
 
-type Service = "register" | "counter" | "list";
+type Service = "register" | "counter" | "list" | "mailer" | "inbox";
 
 /** One operation as a history names it. */
 interface Move {
@@ -46,8 +47,13 @@ export interface WorkloadOptions {
 /** Operations of one service on one set of keys; short histories are checked fast. */
 const generationLength = 400;
 const keysPerGeneration = 4;
-const services: readonly Service[] = ["register", "counter", "list"];
+const services: readonly Service[] = ["register", "counter", "list", "mailer"];
 const valuesMax = 5;
+/** Receivers of the messages of one generation of senders. */
+const receiversLength = 2;
+/** After the last fault every message has come within this time. */
+const deliveryMs = 30_000;
+const lookMs = 100;
 const timeoutMs = 20_000;
 
 export class Workload {
@@ -63,6 +69,9 @@ export class Workload {
   readonly libraryFailures: string[] = [];
   operations = 0;
   #elements = 0;
+  #messages = 0;
+  /** Messages that were acknowledged, by receiver. */
+  readonly #acknowledged = new Map<string, number>();
   #stopped = false;
 
   constructor(options: WorkloadOptions) {
@@ -98,7 +107,9 @@ export class Workload {
     const reader = this.#recorder.client();
     const perform = this.#byLibrary();
     for (const [key, service] of this.#keys) {
-      await this.#perform(reader, perform, this.libraryFailures, { service, key, f: "read" });
+      const read: Move = { service, key, f: "read" };
+      if (service === "inbox") await this.#readSettled(reader, perform, key);
+      else await this.#perform(reader, perform, this.libraryFailures, read);
     }
     this.#agent.destroy();
     this.#file.close();
@@ -118,6 +129,7 @@ export class Workload {
     client.invoke(move.f, move.key, move.value);
     try {
       client.ok(await perform(move));
+      if (move.f === "send") this.#noteAcknowledged((move.value as { readonly to: string }).to);
     } catch (thrown) {
       if (!(thrown instanceof SynodError)) throw thrown;
       failures?.push(`${move.f} of ${move.key}: ${thrown.code} (${thrown.outcome}): ${thrown.message}`);
@@ -125,10 +137,33 @@ export class Workload {
     }
   }
 
+  #noteAcknowledged(receiver: string): void {
+    this.#acknowledged.set(receiver, (this.#acknowledged.get(receiver) ?? 0) + 1);
+  }
+
+  /** What a receiver got, once all that was acknowledged has come; or what there is when that takes too long. */
+  async #readSettled(reader: HistoryClient, perform: Perform, key: string): Promise<void> {
+    const end = performance.now() + deliveryMs;
+    const read: Move = { service: "inbox", key, f: "received" };
+    while (performance.now() < end) {
+      const messages = (await perform(read)) as readonly unknown[];
+      if (messages.length >= (this.#acknowledged.get(key) ?? 0)) break;
+      await new Promise((next) => setTimeout(next, lookMs));
+    }
+    await this.#perform(reader, perform, this.libraryFailures, { ...read, value: settled });
+  }
+
   #nextMove(service: Service, prng: Prng): Move {
     const made = this.#made.get(service) ?? 0;
     this.#made.set(service, made + 1);
-    const key = `${service}-${Math.floor(made / generationLength)}-${prng.below(keysPerGeneration)}`;
+    const generation = Math.floor(made / generationLength);
+    const key = `${service}-${generation}-${prng.below(keysPerGeneration)}`;
+    if (service === "mailer") {
+      const to = `inbox-${generation}-${prng.below(receiversLength)}`;
+      this.#keys.set(to, "inbox");
+      if (prng.below(4) === 0) return { service: "inbox", key: to, f: "received" };
+      return { service, key, f: "send", value: { to, id: String(++this.#messages) } };
+    }
     this.#keys.set(key, service);
     if (prng.below(3) === 0) return { service, key, f: "read" };
     if (service === "counter") return { service, key, f: "add", value: 1 + prng.below(valuesMax) };
@@ -142,7 +177,7 @@ export class Workload {
   #byLibrary(): Perform {
     const client = connect(this.#options.url, { timeout: timeoutMs });
     return async ({ service, key, f, value }) => {
-      const callee = { register: Register, counter: Counter, list: List }[service];
+      const callee = { register: Register, counter: Counter, list: List, mailer: Mailer, inbox: Inbox }[service];
       const operations = client.to(callee, key) as unknown as Record<string, (input?: unknown) => Promise<unknown>>;
       return await operations[f]!(inputOf(f, value));
     };
@@ -164,6 +199,8 @@ export class Workload {
 }
 
 function inputOf(f: string, value: unknown): unknown {
+  // What a history says of a read is not asked for.
+  if (f === "received") return undefined;
   if (f !== "cas") return value;
   const [expected, next] = value as readonly number[];
   return { expected, next };
@@ -177,5 +214,6 @@ function judge(operations: readonly Operation[]): readonly Verdict[] {
     checkLinearizability(of("counter"), counterModel()),
     checkCounterBounds(of("counter")),
     checkAppendList(of("list")),
+    checkSends([...of("mailer"), ...of("inbox")]),
   ];
 }

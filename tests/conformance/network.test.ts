@@ -1,14 +1,36 @@
 /** The network conformance suite on every adapter, and what only TCP has. */
 import assert from "node:assert/strict";
-import test from "node:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
 import { memoryNetwork } from "../../src/adapters/memory/network.ts";
+import { TlsIdentity } from "../../src/adapters/tcp/identity.ts";
 import { tcpNetwork } from "../../src/adapters/tcp/network.ts";
+import { tlsNetwork } from "../../src/adapters/tcp/tls-network.ts";
 import { networkConformance } from "../../src/conformance/network.ts";
 import { SynodError } from "../../src/errors.ts";
+import { makeCertificates } from "../../src/host/certificates.ts";
+import type { Log } from "../../src/ports/log.ts";
 
 networkConformance({ name: "memory", address: "127.0.0.1:0", open: () => memoryNetwork() });
 networkConformance({ name: "tcp", address: "127.0.0.1:0", open: tcpNetwork });
 networkConformance({ name: "tcp over IPv6", address: "[::1]:0", open: tcpNetwork });
+
+const quietLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const folder = mkdtempSync(join(tmpdir(), "synod-tls-"));
+const { ca, nodes } = await makeCertificates({ folder, system: "test", nodes: ["node-1"], days: 1 });
+const identity = new TlsIdentity({ ca, ...nodes[0]! }, "node-1", quietLog);
+after(() => {
+  identity[Symbol.dispose]();
+  rmSync(folder, { recursive: true });
+});
+networkConformance({
+  name: "tls",
+  address: "127.0.0.1:0",
+  open: () => tlsNetwork(identity),
+  cutLooksLikeEnd: "a socket under a TLS session cannot be reset",
+});
 
 const refuses = (code: string) => (error: unknown) => error instanceof SynodError && error.code === code;
 

@@ -163,9 +163,11 @@ test("`--help` of every command has examples, and the program's has the exit cod
     "drain",
     "restart",
     "node",
+    "certs",
     "openapi",
     "check",
     "sim",
+    "capacity",
   ]);
   const groups = [["inbox"], ["outbox", "list"], ["dead", "show"], ["dead", "retry"]];
   for (const words of [...commands.map((command) => [command]), ...groups]) {

@@ -11,9 +11,10 @@ class RunningNode implements AsyncDisposable {
   readonly ended: Promise<Finished>;
   #stdout = "";
 
-  constructor(folder: string, id: string, words: readonly string[] = []) {
+  constructor(folder: string, id: string, words: readonly string[] = [], environment: Record<string, string> = {}) {
     this.#child = spawn(process.execPath, [bin, ...nodeWords(id), ...words], {
       cwd: folder,
+      env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child.stdout!.on("data", (chunk) => (this.#stdout += chunk));
@@ -42,6 +43,30 @@ class RunningNode implements AsyncDisposable {
     clearTimeout(kill);
   }
 }
+
+test("nodes with certificates find each other, with settings from flags or from the environment", async () => {
+  using folder = temporaryFolder();
+  assert.equal((await synod(folder.path, ["certs", "certs", "--nodes", "node-a,node-b"])).code, 0);
+  const tls = ["--tls-cert", "certs/node-a.pem", "--tls-key", "certs/node-a-key.pem", "--tls-ca", "certs/ca.pem"];
+  const environment = {
+    SYNOD_TLS_CERT: "certs/node-b.pem",
+    SYNOD_TLS_KEY: "certs/node-b-key.pem",
+    SYNOD_TLS_CA: "certs/ca.pem",
+  };
+  await using a = new RunningNode(folder.path, "node-a", tls);
+  const url = await a.url();
+  await using b = new RunningNode(folder.path, "node-b", [], environment);
+  await b.url();
+  await until("both own shards", async () => Object.keys(await shardsOf(folder.path)).length === 2);
+  for (let number = 0; number < 8; number++) {
+    const reply = await post(url, `/account/holder-${number}/deposit`, { amount: 5 });
+    assert.deepEqual(reply, { status: 200, body: { balance: 5 } });
+  }
+  const impostor = await synod(folder.path, [...nodeWords("node-c"), ...tls]);
+  assert.match(impostor.stderr, /certificate certs\/node-a\.pem is for node-a, and this is node-c/);
+  const bare = await synod(folder.path, [...nodeWords("node-c"), "--listen", "0.0.0.0:0"]);
+  assert.match(bare.stderr, /beyond this machine, where links must be TLS.*--tls-cert/);
+});
 
 function nodeWords(id: string): string[] {
   return ["node", bank, "--store", "sqlite:bank.db", "--listen", "127.0.0.1:0", "--port", "0", "--json", "--id", id];

@@ -23,7 +23,7 @@ test("the same seeds in two processes, in another order, give the same traces (G
 });
 
 test("a run with its trace kept is, line by line, the run without", async () => {
-  const scenario = defineScenario({ system: workshop, durationMs: 5_000 });
+  const scenario = defineScenario({ system: workshop, duration: "5s" });
   const [kept, again, bare] = [
     await simulate({ scenario, seed: 7, keepTrace: true }),
     await simulate({ scenario, seed: 7, keepTrace: true }),

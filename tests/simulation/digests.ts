@@ -4,7 +4,7 @@ import { workshop } from "./workshop-system.ts";
 
 const reading = await loadScenario(new URL("surroundings/system.ts", import.meta.url));
 const scenarios = {
-  shared: defineScenario({ system: workshop, durationMs: 8_000 }),
+  shared: defineScenario({ system: workshop, duration: "8s" }),
   // Each process with modules of its own, and handlers that read time and chance from everywhere.
   own: { ...reading, durationMs: 4_000 },
 };

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import bank from "../../examples/bank/system.ts";
 import { defineScenario, simulate } from "../../src/simulation/index.ts";
 
-const scenario = defineScenario({ system: bank, nodes: 3, clients: 5, durationMs: 2_000 });
+const scenario = defineScenario({ system: bank, nodes: 3, clients: 5, duration: "2s" });
 
 test("a run by its own list of faults and operations is that run, byte for byte", async () => {
   for (const seed of [3, 5]) {

@@ -37,11 +37,11 @@ async function nothingFound(scenario: Scenario, first: number): Promise<void> {
 }
 
 test("the bank keeps every promise under faults", async () => {
-  await nothingFound(defineScenario({ system: bank, durationMs }), 1);
+  await nothingFound(defineScenario({ system: bank, duration: durationMs }), 1);
 });
 
 test("handlers that wait, call others, write blindly and clear their state keep every promise under faults", async () => {
-  await nothingFound(defineScenario({ system: workshop, durationMs }), 1_001);
+  await nothingFound(defineScenario({ system: workshop, duration: durationMs }), 1_001);
 });
 
 test("transfers under faults lose no money, make none, and are each applied once", async () => {

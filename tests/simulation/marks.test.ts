@@ -12,7 +12,7 @@ const scenario = defineScenario({
   system: workshop,
   nodes: 3,
   clients: 12,
-  durationMs: 5_000,
+  duration: "5s",
   workload: (prng) => ({
     service: "list",
     key: keys[prng.below(keys.length)]!,

@@ -9,7 +9,7 @@ export function onlyErrands(durationMs: number): Scenario {
   return defineScenario({
     system: errands,
     clients: 20,
-    durationMs,
+    duration: durationMs,
     workload: (prng) => ({
       service: "errand",
       key: `e${prng.below(errandsLength)}`,

@@ -48,7 +48,7 @@ const neverOverbooked = {
 
 test("a bug of the business logic is found by an invariant of three lines, and replayed by its seed", async () => {
   const system = defineSystem({ name: "flights", services: [seats((free) => free < 1)] });
-  const scenario = defineScenario({ system, durationMs: 5_000, invariants: [neverOverbooked] });
+  const scenario = defineScenario({ system, duration: "5s", invariants: [neverOverbooked] });
   const failure = await firstFailure(scenario, 5);
   assert.equal(failure?.violations[0]?.promise, "invariant");
   assert.equal(failure.violations[0].text, "no flight is overbooked");
@@ -59,7 +59,7 @@ test("a bug of the business logic is found by an invariant of three lines, and r
 
 test("the same system without the bug passes", async () => {
   const system = defineSystem({ name: "flights", services: [seats((free, wanted) => free < wanted)] });
-  const scenario = defineScenario({ system, durationMs: 5_000, invariants: [neverOverbooked] });
+  const scenario = defineScenario({ system, duration: "5s", invariants: [neverOverbooked] });
   assert.equal(await firstFailure(scenario, 5), undefined);
 });
 

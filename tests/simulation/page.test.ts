@@ -13,7 +13,7 @@ let run: RunResult;
 let html: string;
 
 before(async () => {
-  const scenario = defineScenario({ system: bank, nodes: 3, clients: 4, durationMs: 5_000 });
+  const scenario = defineScenario({ system: bank, nodes: 3, clients: 4, duration: "5s" });
   const mutation = mutations.find(({ name }) => name === "reply-before-durable")!;
   run = await simulate({ scenario, seed: 1, mutation, keepTrace: true });
   assert.ok(run.violations.length > 0);

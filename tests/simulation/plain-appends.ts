@@ -9,7 +9,7 @@ export function plainAppends(durationMs: number): Scenario {
     system: workshop,
     nodes: 3,
     clients: 20,
-    durationMs,
+    duration: durationMs,
     workload: (prng) => ({
       service: "list",
       key: keys[prng.below(keys.length)]!,

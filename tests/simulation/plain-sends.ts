@@ -9,7 +9,7 @@ export function plainSends(durationMs: number): Scenario {
     system: errands,
     nodes: 3,
     clients: 20,
-    durationMs,
+    duration: durationMs,
     workload: (prng) => ({
       service: "post",
       key: keys[prng.below(keys.length)]!,

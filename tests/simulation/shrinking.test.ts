@@ -12,7 +12,7 @@ import { project } from "../host/project.ts";
 import { root } from "../host/running-system.ts";
 import { workshop } from "./workshop-system.ts";
 
-const scenario = defineScenario({ system: workshop, durationMs: 10_000 });
+const scenario = defineScenario({ system: workshop, duration: "10s" });
 
 async function shrunk(name: string, timeMaxMs: number): Promise<ShrinkProgress> {
   const mutation = mutations.find((one) => one.name === name)!;
@@ -79,7 +79,7 @@ const seats = implement(Seats, {
 export default defineScenario({
   system: defineSystem({ name: "flights", services: [seats] }),
   nodes: 3,
-  durationMs: 3_000,
+  duration: "3s",
   invariants: [
     { name: "no overbooking", holds: (state) => [...state.all(Seats).values()].every((one: any) => one.free >= 0) },
   ],

@@ -23,7 +23,7 @@ const scenario = defineScenario({
   system,
   nodes,
   clients: 16,
-  durationMs: 20_000,
+  duration: "20s",
   workload: (prng) => {
     const key = accounts[prng.below(accounts.length)]!;
     if (prng.below(3) === 0) return { service: "account", key, operation: "balance" };

@@ -17,6 +17,7 @@ import {
 } from "fastify";
 import { SynodError } from "../../errors.ts";
 import type { AdapterEnvironment, Gateway, GatewayCall, GatewayReply } from "../../ports/gateway.ts";
+import { Gone, type GoneSignal } from "../../values/gone.ts";
 import { type Authenticator, anonymous, authenticatorOf } from "./authenticate.ts";
 import { allowHeader, type CallHead, callOf, decodeBody, readHead, remainingMs } from "./call.ts";
 import { callerOf, doorTo } from "./door.ts";
@@ -195,11 +196,11 @@ function authenticateWith(authenticator: Authenticator): (request: FastifyReques
 }
 
 /** Fires when the caller has gone before the answer. */
-function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
+function goneSignal(response: ServerResponse): GoneSignal {
+  const gone = new Gone();
   if (response.closed) gone.abort();
   else response.once("close", () => response.writableFinished || gone.abort());
-  return gone.signal;
+  return gone;
 }
 
 function sendJson(reply: FastifyReply, text: string): FastifyReply {

@@ -7,6 +7,7 @@ import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { GatewayCall, OperationDescription } from "../../ports/gateway.ts";
+import type { GoneSignal } from "../../values/gone.ts";
 import type { Priority } from "../../values/priority.ts";
 import {
   announcesBody,
@@ -71,7 +72,7 @@ export function callOf(
   head: CallHead,
   body: string | undefined,
   who: Pick<GatewayCall, "principal" | "caller">,
-  signal: AbortSignal,
+  signal: GoneSignal,
 ): GatewayCall {
   const { service, key, operation, timeoutMs, receivedAt, idempotencyKey, traceparent, priority } = head;
   const input = head.queryInput ?? body;

@@ -145,7 +145,7 @@ describe("a call over HTTP", () => {
 
   test("tells the gateway when the caller has gone", async () => {
     await using server = await startHttp({}, async ({ signal }) => {
-      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+      await new Promise((resolve) => signal?.addEventListener("abort", () => resolve(undefined)));
       return output("null");
     });
     const client = await connectRaw(server, "GET /account/a/balance HTTP/1.1\r\nHost: a\r\n\r\n");

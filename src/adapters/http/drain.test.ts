@@ -127,7 +127,7 @@ test("readiness follows the gateway, and health does not", async () => {
 
 test("a close cuts what is left, tells the gateway, and frees the port", async () => {
   await using server = await startHttp({}, async ({ signal }) => {
-    await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    await new Promise((resolve) => signal?.addEventListener("abort", () => resolve(undefined)));
     return output("null");
   });
   using client = await connectRaw(server, get);

@@ -11,8 +11,8 @@ export interface TcpAddress {
   readonly port: number;
 }
 
-/** The address, if it is well formed and on loopback. */
-export function loopbackAddress(address: string): TcpAddress {
+/** The address, if it is well formed. A host's name is left to the resolver: over TLS it proves nothing. */
+export function parseAddress(address: string): TcpAddress {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
@@ -22,14 +22,17 @@ export function loopbackAddress(address: string): TcpAddress {
     );
   }
   const host = match[1] ?? match[2]!;
-  const literal = host === "localhost" ? "127.0.0.1" : host;
-  if (!isLoopback(literal)) {
-    throw new SynodError(
-      "failed_precondition",
-      `${address} is beyond loopback, where links must be TLS, which is not there yet`,
-    );
-  }
-  return { host: literal, port };
+  return { host: host === "localhost" ? "127.0.0.1" : host, port };
+}
+
+/** The address, if it is well formed and on loopback. */
+export function loopbackAddress(address: string): TcpAddress {
+  const parsed = parseAddress(address);
+  if (isLoopback(parsed.host)) return parsed;
+  throw new SynodError(
+    "failed_precondition",
+    `${address} is beyond this machine, where links must be TLS: give the node a certificate (--tls-cert, --tls-key, --tls-ca; \`synod certs\` makes one)`,
+  );
 }
 
 export function formatAddress(host: string, port: number): string {

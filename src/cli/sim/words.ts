@@ -70,7 +70,8 @@ function bounded(lines: readonly string[]): readonly string[] {
 export function wordsOfReport(report: CampaignReport, ms: number, unasked: readonly string[]): string {
   const { operations, faults } = report;
   const injected = Object.entries(faults).sort(([, a], [, b]) => b - a);
-  const never = faultKinds.filter((kind) => faults[kind] === undefined);
+  // An upgrade happens where the scenario has one.
+  const never = faultKinds.filter((kind) => kind !== "upgrade" && faults[kind] === undefined);
   return [
     `  simulated   ${duration(report.simulatedMs)} in ${duration(ms)}, ${(report.runs / (ms / 1_000)).toFixed(1)} runs/s`,
     `  operations  ${operations.ok} answered, ${operations.fail} did not happen, ${operations.info} unknown`,

@@ -27,7 +27,7 @@ export function takeUnproven<T extends LinkTypes>(session: LinkSession<T>, frame
 
 function takeHello<T extends LinkTypes>(session: LinkSession<T>, peer: Hello, now: number): void {
   const { config } = session;
-  const refusal = refusalOf(config, peer);
+  const refusal = refusalOf(config, peer) ?? unprovenRefusal(session.provenNodes, peer);
   if (refusal !== undefined) {
     close(session, refusal[0], refusal[1], now);
     return;
@@ -61,6 +61,13 @@ function refusalOf(config: LinkConfig, peer: Hello): Refusal | undefined {
     return ["wrong-node", `${wanted} was dialled, and ${peer.node} (incarnation ${peer.incarnation}) answered`];
   }
   return undefined;
+}
+
+/** A certificate of the system makes nobody any other node of it than the one that it is for. */
+function unprovenRefusal(provenNodes: readonly string[] | undefined, { node }: Hello): Refusal | undefined {
+  if (provenNodes === undefined || provenNodes.includes(node)) return undefined;
+  const names = provenNodes.length === 0 ? "no node" : provenNodes.join(" and ");
+  return ["wrong-node", `${node} came with a certificate for ${names}`];
 }
 
 function range({ versionMin, versionMax }: Hello): string {

@@ -15,7 +15,7 @@ export type LinkCause =
   | "wrong-secret"
   | "wrong-system"
   | "wrong-version"
-  /** Another node than the one that was dialled, or another incarnation of it. */
+  /** Another node than the one that was dialled, another incarnation of it, or one that its certificate is not for. */
   | "wrong-node"
   /** Both sides claim the same node id. */
   | "same-node"
@@ -127,8 +127,8 @@ export interface CallFailure {
 }
 
 export type LinkInput<T extends LinkTypes> =
-  /** The connection stands; only a dialler waits for it. */
-  | { readonly kind: "connected" }
+  /** The connection stands, to one of these nodes where the network can prove it; only a dialler waits for it. */
+  | { readonly kind: "connected"; readonly provenNodes?: readonly string[] | undefined }
   /** Bytes arrived: somebody is there. */
   | { readonly kind: "heard" }
   | { readonly kind: "frame"; readonly frame: ReceivedFrame<T> }

@@ -44,6 +44,7 @@ export function wakeAt<T extends LinkTypes>(session: LinkSession<T>): number {
 function apply<T extends LinkTypes>(session: LinkSession<T>, input: LinkInput<T>, now: number): void {
   switch (input.kind) {
     case "connected":
+      session.provenNodes = input.provenNodes;
       if (session.phase === "connecting") sayHello(session);
       return;
     case "heard":

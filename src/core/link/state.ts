@@ -52,6 +52,8 @@ export interface LinkSession<T extends LinkTypes> {
   /** Effects of the input that is being processed. */
   effects: LinkEffect<T>[];
   peer: Hello | undefined;
+  /** Whom the network has proved the peer to be one of; undefined where it proves nothing. */
+  provenNodes: readonly string[] | undefined;
   version: number;
   /** Why it is closing, once it is. */
   cause: LinkCause | undefined;
@@ -96,6 +98,7 @@ export function createLinkSession<T extends LinkTypes>(config: LinkConfig, now: 
     phase: config.role === "dialler" ? "connecting" : "hello",
     effects: [],
     peer: undefined,
+    provenNodes: undefined,
     version: 0,
     cause: undefined,
     phaseDeadline: now + config.limits.helloMs,

@@ -1,6 +1,7 @@
 /** Calls as the runtime makes and gets them over links. */
 import type { CallFailure, OutboundCall } from "../../core/link/messages.ts";
 import { SynodError } from "../../errors.ts";
+import { Gone, type GoneSignal } from "../../values/gone.ts";
 import { utf8Bytes } from "../../wire/bytes.ts";
 import { checkCall } from "../../wire/calls.ts";
 import type { CallBody, CallFrame, ReplyBody } from "../../wire/frames.ts";
@@ -13,7 +14,7 @@ export interface LinkRequest {
   /** 0 goes first, 4 last. */
   readonly priority: number;
   /** Fires when nobody waits any more. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: GoneSignal | undefined;
 }
 
 /** Who is at the other end of a link. */
@@ -44,8 +45,8 @@ export class PendingCall implements OutboundCall {
   }
 
   /** Calls `cancel` when the signal fires while the call is not settled. */
-  watch(signal: AbortSignal, cancel: () => void): void {
-    signal.addEventListener("abort", cancel, { once: true });
+  watch(signal: GoneSignal, cancel: () => void): void {
+    signal.addEventListener("abort", cancel);
     this.#release = () => signal.removeEventListener("abort", cancel);
   }
 
@@ -74,8 +75,7 @@ export class InboundCall {
   readonly priority: number;
   /** Instant of this node's monotonic clock after which nobody waits. */
   readonly deadline: number;
-  #abort: AbortController | undefined;
-  #withdrawn = false;
+  readonly #gone: Gone = new Gone();
 
   constructor(from: LinkPeerIdentity, frame: CallFrame, deadline: number) {
     this.from = from;
@@ -85,17 +85,12 @@ export class InboundCall {
     this.deadline = deadline;
   }
 
-  /** Fires when the caller gave up or its link closed. Made when it is first asked for. */
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#withdrawn) this.#abort.abort();
-    }
-    return this.#abort.signal;
+  /** Fires when the caller gave up or its link closed. */
+  get signal(): GoneSignal {
+    return this.#gone;
   }
 
   withdraw(): void {
-    this.#withdrawn = true;
-    this.#abort?.abort();
+    this.#gone.abort();
   }
 }

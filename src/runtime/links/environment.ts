@@ -22,7 +22,7 @@ export interface LinkEnvironment {
   readonly prover: Prover;
   /** Oldest and newest protocol version. */
   readonly versions: { readonly min: number; readonly max: number };
-  readonly onCall: (call: InboundCall) => Promise<ReplyBody>;
+  readonly onCall: (call: InboundCall) => ReplyBody | Promise<ReplyBody>;
   /** Calls that this node has under way or waiting. */
   readonly load: () => number;
   /** What crossed links that are closed. */

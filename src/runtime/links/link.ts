@@ -33,7 +33,7 @@ export interface LinkTypes {
 export interface LinkOwner {
   /** The peer has proved who it is. */
   onOpened(link: Link, peer: LinkPeerIdentity & { readonly dial: number }): void;
-  onCall(call: InboundCall): Promise<ReplyBody>;
+  onCall(call: InboundCall): ReplyBody | Promise<ReplyBody>;
   /** Calls that this node has under way or waiting. */
   load(): number;
   /** The link takes no new calls. */
@@ -91,7 +91,7 @@ export class Link {
       onEnd: () => this.step({ kind: "ended" }),
       onClose: ({ message }) => this.step({ kind: "gone", message }),
     });
-    this.step({ kind: "connected" });
+    this.step({ kind: "connected", provenNodes: connection.provenNodes });
   }
 
   /** Applies an input and performs what follows from it. */
@@ -161,16 +161,20 @@ export class Link {
     const { node, incarnation } = this.session.peer!;
     const call = new InboundCall({ node, incarnation }, frame, deadline);
     this.#inbound.set(frame.number, call);
-    const answer = (body: ReplyBody): void => {
-      this.#inbound.delete(frame.number);
-      this.step({ kind: "reply", number: frame.number, body });
-    };
-    const fail = (thrown: unknown): void => answer(replyOfFault(toSynodError(thrown)));
+    const fail = (thrown: unknown): void => this.#answer(frame.number, replyOfFault(toSynodError(thrown)));
+    let answer: ReplyBody | Promise<ReplyBody>;
     try {
-      this.#owner.onCall(call).then(answer, fail);
+      answer = this.#owner.onCall(call);
     } catch (thrown) {
-      fail(thrown);
+      return fail(thrown);
     }
+    if (answer instanceof Promise) answer.then((body) => this.#answer(frame.number, body), fail);
+    else this.#answer(frame.number, answer);
+  }
+
+  #answer(number: number, body: ReplyBody): void {
+    this.#inbound.delete(number);
+    this.step({ kind: "reply", number, body });
   }
 
   #send(frame: SentFrame<LinkTypes>): void {

@@ -45,7 +45,7 @@ export interface LinksOptions {
   readonly limits?: Partial<LinkLimits>;
   /** The protocol versions to speak, if not all that this code knows. */
   readonly versions?: { readonly min: number; readonly max: number };
-  readonly onCall: (call: InboundCall) => Promise<ReplyBody>;
+  readonly onCall: (call: InboundCall) => ReplyBody | Promise<ReplyBody>;
   /** Calls that this node has under way or waiting, which other nodes are told. Default: none. */
   readonly load?: () => number;
 }
@@ -109,14 +109,21 @@ export class Links {
   }
 
   /** Calls the node of this incarnation. */
-  async call(incarnation: number, request: LinkRequest): Promise<ReplyBody> {
+  call(incarnation: number, request: LinkRequest): Promise<ReplyBody> {
     const peer = this.#peers.get(incarnation);
     if (peer === undefined) {
-      throw new SynodError("unavailable", `no node with incarnation ${incarnation} is known here`);
+      return Promise.reject(new SynodError("unavailable", `no node with incarnation ${incarnation} is known here`));
     }
-    const call = new PendingCall(request);
+    let call: PendingCall;
+    try {
+      call = new PendingCall(request);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { signal } = request;
-    if (signal?.aborted) throw new SynodError("cancelled", "the caller gave up before the call was sent");
+    if (signal?.aborted) {
+      return Promise.reject(new SynodError("cancelled", "the caller gave up before the call was sent"));
+    }
     if (signal !== undefined) call.watch(signal, () => peer.cancel(call));
     peer.call(call);
     return call.reply;

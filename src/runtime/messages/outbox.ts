@@ -10,6 +10,7 @@ import { SynodError, toSynodError } from "../../errors.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { GatewayReply } from "../../ports/gateway.ts";
 import type { OutboxMessage, Page, ShardProgress } from "../../ports/work.ts";
+import { Gone } from "../../values/gone.ts";
 import type { Committer } from "../committer.ts";
 import type { Environment } from "../environment.ts";
 import type { Invocation } from "../invocation.ts";
@@ -46,7 +47,7 @@ export class ShardOutbox {
   #armedFor: number | null = null;
   /** Operators who wait for a message to be gone. */
   readonly #drops = new Map<number, { readonly resolve: () => void; readonly reject: (error: SynodError) => void }>();
-  readonly #abort = new AbortController();
+  readonly #gone = new Gone();
 
   constructor(options: ShardOutboxOptions) {
     this.#options = options;
@@ -122,7 +123,7 @@ export class ShardOutbox {
 
   /** Nothing is delivered any more: the shard is being handed over, or is lost. */
   stop(): void {
-    this.#abort.abort();
+    this.#gone.abort();
     this.#timer?.cancel();
     this.#texts.clear();
     for (const { reject } of this.#drops.values()) reject(lostMeanwhile());
@@ -130,7 +131,7 @@ export class ShardOutbox {
   }
 
   get #stopped(): boolean {
-    return this.#abort.signal.aborted;
+    return this.#gone.aborted;
   }
 
   async #readAll(): Promise<void> {
@@ -252,7 +253,7 @@ export class ShardOutbox {
       throw new SynodError("unimplemented", `${service} has no operation ${operation} any more`);
     }
     const numbers = { name: shard.sessionName, numbers: session };
-    return dispatch({ ...deliveryOf(environment, message, target, numbers, prompt), signal: this.#abort.signal });
+    return dispatch({ ...deliveryOf(environment, message, target, numbers, prompt), signal: this.#gone });
   }
 
   async #readOne(number: number): Promise<OutboxMessage | null> {

@@ -7,6 +7,7 @@ import { SynodError } from "../../errors.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { GatewayReply } from "../../ports/gateway.ts";
 import type { OutboxMessage, Page, TimerPlace, TimerRow } from "../../ports/work.ts";
+import { Gone } from "../../values/gone.ts";
 import { hashParts } from "../../values/hash.ts";
 import { ranks } from "../../values/priority.ts";
 import type { Committer } from "../committer.ts";
@@ -36,7 +37,7 @@ export class ShardTimers {
   readonly #epoch: number;
   readonly #core: Timers;
   readonly #inputs: TimersInput[] = [];
-  readonly #abort = new AbortController();
+  readonly #gone = new Gone();
 
   constructor(options: ShardTimersOptions) {
     this.#options = options;
@@ -78,12 +79,12 @@ export class ShardTimers {
   }
 
   stop(): void {
-    this.#abort.abort();
+    this.#gone.abort();
     this.#options.changed(this);
   }
 
   get stopped(): boolean {
-    return this.#abort.signal.aborted;
+    return this.#gone.aborted;
   }
 
   #step(input: TimersInput): void {
@@ -153,7 +154,7 @@ export class ShardTimers {
       // A durable command is known by an id. That its timer goes when it is accepted keeps it from being run again.
       id: target.operation.durable ? this.#idOf(row) : null,
       deadline: environment.clock.monotonic() + environment.limits.deliveryTimeoutMs,
-      signal: this.#abort.signal,
+      signal: this.#gone,
       traceparent: row.traceparent ?? undefined,
       waitFor: "acceptance",
       timer: { name, generation },

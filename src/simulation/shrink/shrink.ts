@@ -10,6 +10,7 @@ import type { PlannedOperation } from "../asking.ts";
 import type { Case } from "../case.ts";
 import type { Fault } from "../faults.ts";
 import type { Violation } from "../judge.ts";
+import { nameOfEntity } from "../operation.ts";
 import type { RunResult } from "../simulate.ts";
 import { ddmin } from "./ddmin.ts";
 
@@ -59,6 +60,11 @@ export async function shrink(options: ShrinkOptions): Promise<ShrinkProgress> {
   return shrinking.progress;
 }
 
+/** As a violation names it. */
+function entityOf({ request: { service, key } }: PlannedOperation): string {
+  return nameOfEntity(service, key ?? null);
+}
+
 /** What a case is measured by: smaller is what has less to be understood. */
 function sizeOf({ plan, operations }: Case): number {
   return plan.length + operations.length;
@@ -95,7 +101,9 @@ class Shrinking {
 
   async #round(): Promise<void> {
     await this.#first([{ ...this.#case, fairWeather: true }]);
+    await this.#end();
     await this.#onlyLately();
+    await this.#entities();
     await this.#clients();
     await this.#kinds();
     await this.#faults();
@@ -125,6 +133,21 @@ class Shrinking {
       ];
     });
     await this.#first(candidates.filter((one) => sizeOf(one) < sizeOf(this.#case)));
+  }
+
+  /** What was asked of others than the entities that the violation names is the next likeliest. */
+  async #entities(): Promise<void> {
+    const { text } = this.#smallest.violation;
+    const entities = [...new Set(this.#case.operations.map(entityOf))];
+    const named = entities.filter((entity) => text.includes(entity));
+    const only = (left: readonly string[], { operations, ...rest }: Case): Case => {
+      return { ...rest, operations: operations.filter((operation) => left.includes(entityOf(operation))) };
+    };
+    if (named.length > 0 && named.length < entities.length) {
+      const services = entities.filter((entity) => !entity.includes("/"));
+      await this.#first([only(named, this.#case), only([...named, ...services], this.#case)]);
+    }
+    await this.#reduce([...new Set(this.#case.operations.map(entityOf))], only);
   }
 
   async #clients(): Promise<void> {

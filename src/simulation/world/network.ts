@@ -79,7 +79,7 @@ export class SimulatedNetwork {
     const name = `${from}→${to}`;
     let way = this.#ways.get(name);
     if (way === undefined) {
-      way = { prng: this.world.prng(`network/${name}`), isLocal: from === to, blocks: 0 };
+      way = { prng: this.world.momentaryPrng(`network/${name}`), isLocal: from === to, blocks: 0 };
       this.#ways.set(name, way);
     }
     return way;

@@ -141,8 +141,8 @@ export class Process {
   }
 }
 
-/** The random port, from a seed. */
-export function seededRandom(prng: Prng): Random {
+/** The random port, from a seed; `numbers`: where its numbers come from, if from somewhere else than its bytes. */
+export function seededRandom(prng: Prng, numbers: Prng = prng): Random {
   return {
     bytes: (length) => {
       const bytes = new Uint8Array(length);
@@ -152,6 +152,6 @@ export function seededRandom(prng: Prng): Random {
       }
       return bytes;
     },
-    number: () => prng.number(),
+    number: () => numbers.number(),
   };
 }

@@ -243,7 +243,7 @@ export class SimulatedStore {
     const purpose = `store/${name}/${generation}/${method}`;
     let prng = this.#prngs.get(purpose);
     if (prng === undefined) {
-      prng = this.world.prng(purpose);
+      prng = this.world.momentaryPrng(purpose);
       this.#prngs.set(purpose, prng);
     }
     return prng;

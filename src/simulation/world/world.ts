@@ -8,7 +8,7 @@
  * order of the queue. They are set by the hundred, because a turn of the event loop costs more than an event.
  */
 import { hash32 } from "../../values/hash32.ts";
-import { createPrng, type Prng } from "../../values/prng.ts";
+import { createPrng, type Prng, prngOf } from "../../values/prng.ts";
 import { EventQueue, type ScheduledEvent } from "./event-queue.ts";
 import { Trace } from "./trace.ts";
 
@@ -76,6 +76,20 @@ export class World {
     return createPrng(hash32(`${this.seed}/${timing}${purpose}`));
   }
 
+  /**
+   * A stream of chance that begins anew at every instant: what is drawn depends on the purpose, on when it is drawn and
+   * on how often in that microsecond, and not on what was drawn before. So something more or less earlier in a run
+   * leaves what has nothing to do with it as it was. MurmurHash3 (32 bit) of these three.
+   */
+  momentaryPrng(purpose: string): Prng {
+    const seed = this.prng(purpose).uint32();
+    let [atUs, count] = [0, 0];
+    return prngOf(() => {
+      if (atUs !== this.#nowUs) [atUs, count] = [this.#nowUs, 0];
+      return finished(mixed(mixed(seed, atUs), count++));
+    });
+  }
+
   /** Calls `run` after `delayMs`, and never inside the event that is happening now. */
   after(delayMs: number, run: () => void): ScheduledEvent {
     return this.at(this.#nowUs + Math.max(0, Math.ceil(delayMs * 1_000)), run);
@@ -98,10 +112,7 @@ export class World {
       this.#tieUs = this.#nowUs;
       this.#tiesHere = 0;
     }
-    let tie = mixed(mixed(mixed(this.#tieSeed, this.#nowUs), atUs), this.#tiesHere++);
-    tie = Math.imul(tie ^ (tie >>> 16), 0x85ebca6b);
-    tie = Math.imul(tie ^ (tie >>> 13), 0xc2b2ae35);
-    return (tie ^ (tie >>> 16)) >>> 0;
+    return finished(mixed(mixed(mixed(this.#tieSeed, this.#nowUs), atUs), this.#tiesHere++));
   }
 
   cancel(event: ScheduledEvent): void {
@@ -168,6 +179,12 @@ export class World {
 function mixed(state: number, part: number): number {
   const next = state ^ Math.imul(rotated(Math.imul(part, 0xcc9e2d51), 15), 0x1b873593);
   return (Math.imul(rotated(next, 13), 5) + 0xe6546b64) | 0;
+}
+
+function finished(state: number): number {
+  let bits = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
 
 function rotated(value: number, count: number): number {

@@ -20,7 +20,7 @@ const voucher = implement(Voucher, {
 
 const scenario: Scenario = defineScenario({
   system: defineSystem({ name: "vouchers", services: [voucher] }),
-  durationMs: 10_000,
+  duration: "10s",
   invariants: [
     {
       name: "a voucher is good for one purchase",

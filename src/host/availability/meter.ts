@@ -1,0 +1,202 @@
+/**
+ * The availability meter of a running system: puts together what the probers see, what the nodes' meters count and what
+ * keys experience; keeps it in the system's own store; and raises the alarm when an error budget burns too fast.
+ *
+ * It runs in the supervisor, outside the nodes, with a second prober in a process of its own. When the supervisor is gone,
+ * nobody observes, and the time is unknown.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { NodeMeters } from "../../admin/target.ts";
+import { type AlertChange, Alerts } from "../../availability/alerts.ts";
+import { askOver, availabilityService, Prober } from "../../availability/prober.ts";
+import type { ProberSettings } from "../../availability/prober-process.ts";
+import { type AvailabilityReport, keys, probes, reportOf } from "../../availability/report.ts";
+import { RollUps } from "../../availability/rollups.ts";
+import { type SliceSeen, Slices, type Surroundings } from "../../availability/slices.ts";
+import type { GatewayCall, GatewayReply } from "../../ports/gateway.ts";
+import type { Log } from "../../ports/log.ts";
+import type { AvailabilityTargets } from "../../service/availability.ts";
+import { RequestCounts } from "./requests.ts";
+import { type KeptSeries, meterPrincipal } from "./service.ts";
+
+export interface MeterOptions {
+  readonly system: string;
+  /** Where the HTTP adapter answers. */
+  readonly url: URL;
+  readonly targets: AvailabilityTargets;
+  /** The user's services. */
+  readonly services: readonly string[];
+  readonly log: Log;
+  readonly meters: () => Promise<readonly NodeMeters[]>;
+  readonly call: (call: GatewayCall) => Promise<GatewayReply>;
+  readonly surroundings: () => Surroundings;
+}
+
+const lookMs = 2_000;
+/** How often figures are written to the store, in looks. */
+const looksPerKeep = 15;
+const webhookMaxMs = 5_000;
+const restartProberMs = 1_000;
+const callMaxMs = 5_000;
+
+const fromSource = import.meta.url.endsWith(".ts");
+
+export class AvailabilityMeter {
+  readonly #options: MeterOptions;
+  readonly #rollUps = new RollUps();
+  readonly #slices = new Slices();
+  readonly #alerts = new Alerts();
+  readonly #requests = new RequestCounts();
+  readonly #prober: Prober;
+  #second: ChildProcess | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #restored = false;
+  #looks = 0;
+  #stopped = false;
+
+  constructor(options: MeterOptions) {
+    this.#options = options;
+    const { url, targets } = options;
+    const tell = (seen: SliceSeen): void => this.#slices.seen(seen, options.surroundings());
+    this.#prober = new Prober({ ask: askOver(url, targets.headers), number: 0, tell });
+    this.#startSecond();
+    this.#schedule();
+  }
+
+  report(): AvailabilityReport {
+    this.#settle();
+    return reportOf({
+      system: this.#options.system,
+      now: Date.now(),
+      rollUps: this.#rollUps,
+      outages: this.#slices.outages,
+      firing: this.#alerts.firing,
+      objectiveOf: (series) => this.#objectiveOf(series),
+    });
+  }
+
+  /** Keeps what was counted, while there are still nodes to keep it. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#prober.stop();
+    this.#second?.kill();
+    this.#settle();
+    await this.#keep();
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      this.#look()
+        .catch((error: unknown) =>
+          this.#options.log.warn("the availability could not be read", { error: String(error) }),
+        )
+        .finally(() => {
+          if (!this.#stopped) this.#schedule();
+        });
+    }, lookMs);
+  }
+
+  #startSecond(): void {
+    const program = new URL(`../../availability/prober-process.${fromSource ? "ts" : "js"}`, import.meta.url);
+    const settings: ProberSettings = { url: this.#options.url.href, headers: this.#options.targets.headers, number: 1 };
+    const child = fork(fileURLToPath(program), [JSON.stringify(settings)], {
+      execArgv: fromSource ? ["--conditions=synod-source"] : [],
+    });
+    this.#second = child;
+    child.on("message", (seen: SliceSeen) => this.#slices.seen(seen, this.#options.surroundings()));
+    child.on("error", () => {});
+    child.on("exit", () => {
+      if (!this.#stopped) setTimeout(() => this.#stopped || this.#startSecond(), restartProberMs);
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (!this.#restored) await this.#restore();
+    this.#settle();
+    const now = Date.now();
+    const { services, keyTimes } = this.#requests.since(await this.#options.meters(), this.#options.services);
+    for (const [service, counts] of services) this.#rollUps.add(`requests/${service}`, now, counts);
+    if (keyTimes.good + keyTimes.bad > 0) this.#rollUps.add(keys, now, keyTimes);
+    for (const name of this.#rollUps.names) this.#alarm(name, now);
+    if (++this.#looks % looksPerKeep === 0) await this.#keep();
+  }
+
+  #settle(): void {
+    for (const { slice, up } of this.#slices.settled(Date.now())) {
+      this.#rollUps.add(probes, slice * 1_000, up ? { good: 1, bad: 0 } : { good: 0, bad: 1 });
+    }
+  }
+
+  #objectiveOf(series: string): number | undefined {
+    const { objective, services } = this.#options.targets;
+    return series === probes ? objective : services[series.replace("requests/", "")];
+  }
+
+  #alarm(series: string, now: number): void {
+    const objective = this.#objectiveOf(series);
+    if (objective === undefined) return;
+    for (const change of this.#alerts.look(
+      series,
+      (windowMs) => this.#rollUps.window(series, now, windowMs),
+      objective,
+    )) {
+      const fields = { series, burnRate: Number(change.burnRate.toFixed(1)) };
+      const { words } = change.rule;
+      if (change.kind === "firing") this.#options.log.error(`the error budget burns too fast (${words})`, fields);
+      else this.#options.log.info(`the error budget does not burn too fast any more (${words})`, fields);
+      void this.#tellWebhook(change);
+    }
+  }
+
+  async #tellWebhook({ series, kind, rule, burnRate }: AlertChange): Promise<void> {
+    const { system, targets, log } = this.#options;
+    if (targets.webhook === undefined) return;
+    const body = JSON.stringify({ system, series, kind, rule: rule.words, burnRate, at: new Date().toISOString() });
+    const headers = { "content-type": "application/json" };
+    const signal = AbortSignal.timeout(webhookMaxMs);
+    try {
+      const { ok, status } = await fetch(targets.webhook, { method: "POST", headers, body, signal });
+      if (!ok) log.warn(`the webhook answered an alert with ${status}`);
+    } catch (error) {
+      log.warn("the webhook did not take an alert", { error: String(error) });
+    }
+  }
+
+  async #restore(): Promise<void> {
+    const names = [probes, keys, ...this.#options.services.map((service) => `requests/${service}`)];
+    for (const name of names) {
+      const reply = await this.#call(name, "kept", undefined);
+      if (!reply.ok) return;
+      const series = JSON.parse(reply.output ?? "null") as KeptSeries;
+      if (series.tiers.length > 0) this.#rollUps.restore(name, series.tiers);
+      if (name === probes) this.#slices.restore(series.outages);
+    }
+    this.#restored = true;
+  }
+
+  /** What was not restored yet would be lost by keeping what there is. */
+  async #keep(): Promise<void> {
+    if (!this.#restored) return;
+    for (const name of this.#rollUps.names) {
+      const outages = name === probes ? this.#slices.outages : [];
+      const series: KeptSeries = { tiers: this.#rollUps.tiersOf(name), outages };
+      const reply = await this.#call(name, "keep", JSON.stringify(series)).catch(() => undefined);
+      if (reply?.ok !== true) return;
+    }
+  }
+
+  #call(series: string, operation: string, input: string | undefined): Promise<GatewayReply> {
+    const key = `series/${series}`;
+    return this.#options.call({
+      service: availabilityService,
+      key,
+      operation,
+      input,
+      principal: meterPrincipal,
+      timeoutMs: callMaxMs,
+    });
+  }
+}
