@@ -9,6 +9,7 @@ import { callThrough } from "../../src/host/caller.ts";
 import { startNode } from "../../src/runtime/node.ts";
 import type { Run } from "../bench.ts";
 import { Counter, counter } from "../counter.ts";
+import { PatientCalls } from "../linked-node.ts";
 import { type CounterCommands, measureCommands } from "./load.ts";
 
 const system = defineSystem({ name: "bench", services: [counter] });
@@ -18,8 +19,11 @@ export const run: Run = async (options) => {
   const log = createLog({ format: "text", level: "warn", name: system.name });
   const node = await startNode({ node: "node-1", system, store, clock: systemClock, random: systemRandom, log });
   try {
+    const calls = new PatientCalls();
     const add = (key: string, id: string | undefined): Promise<{ count: number }> =>
-      callThrough(node.gateway, "local", Counter, [key, id === undefined ? {} : { id }]).add({ by: 1 });
+      calls.call(() =>
+        callThrough(node.gateway, "local", Counter, [key, id === undefined ? {} : { id }]).add({ by: 1 }),
+      );
     const side: CounterCommands = {
       create: (keys) => Promise.all(keys.map((key) => add(key, undefined))),
       add,
