@@ -168,6 +168,7 @@ test("`--help` of every command has examples, and the program's has the exit cod
     "check",
     "sim",
     "capacity",
+    "availability",
   ]);
   const groups = [["inbox"], ["outbox", "list"], ["dead", "show"], ["dead", "retry"]];
   for (const words of [...commands.map((command) => [command]), ...groups]) {

@@ -4,7 +4,10 @@ import type { CloseReason, Connection, ConnectionEvents } from "../../ports/netw
 import { formatAddress } from "./address.ts";
 
 /** What a socket is made with. The high water mark is what it holds before `send` says to stop. */
-export const socketOptions = { allowHalfOpen: true, highWaterMark: 64 * 1024 } as const;
+export const socketOptions: { readonly allowHalfOpen: true; readonly highWaterMark: number } = {
+  allowHalfOpen: true,
+  highWaterMark: 64 * 1024,
+};
 
 export class SocketConnection implements Connection {
   readonly remote: string;

@@ -15,7 +15,7 @@ export interface ReadAnswer {
 
 const codeForm = /"code"\s*:\s*"([^"]{1,64})"/;
 /** An answer of a load's is small; one that is larger than this is refused, characters. */
-export const answerLengthMax = 4 * 1024 * 1024;
+export const answerLengthMax: number = 4 * 1024 * 1024;
 
 /** The first answer in what was received; undefined while a part of it is missing. */
 export function readAnswer(received: string): ReadAnswer | undefined {
