@@ -88,7 +88,7 @@ export class Activation implements Passivable {
   }
 
   get idle(): boolean {
-    return this.#mailbox.idle && this.#queries === 0 && this.#callers.length === 0;
+    return this.#isLoaded && this.#mailbox.idle && this.#queries === 0 && this.#callers.length === 0;
   }
 
   get queued(): number {
@@ -250,9 +250,10 @@ export class Activation implements Passivable {
       shard.noteVersion(this.#durable.version);
       this.#isLoaded = true;
       this.#loaded.resolve();
-      environment.memory.touch(this);
       this.#inbox.found(items);
       this.#drive({ kind: "loaded" });
+      // Not before it is known what it has to do: an entity that seems idle is the first to go when memory is full.
+      if (this.#dropped === null) environment.memory.touch(this);
     } catch (error) {
       this.drop(notLoaded(this.options.environment.log, this.name, error), 0);
     }

@@ -294,7 +294,9 @@ class Run {
     if (/ is parked: | is blocked by its durable command /.test(message)) return true;
     const service = this.#options.scenario.system.services.find((one) => one.interface.name === request.service);
     const operation = service?.interface.operations[request.operation];
-    return code === "deadline_exceeded" && operation?.kind === "command" && operation.durable;
+    if (operation?.kind !== "command" || !operation.durable) return false;
+    // Its caller may have repeated it for longer than its key is remembered.
+    return code === "deadline_exceeded" || / is older than what .* remembers: /.test(message);
   }
 
   #unanswered(operation: ClientOperation): void {

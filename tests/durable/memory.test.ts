@@ -46,3 +46,25 @@ test("durable commands that wait for durable commands are finished too, and leav
   const asked = keys.map((key) => insist(world, node, "run", { service: "parent", key, input: "ask", id: key }));
   for (const answer of await Promise.all(asked)) assert.match(answer, /^1/);
 });
+
+test("what an earlier owner accepted is taken up and finished, however little memory there is", async () => {
+  let broken = true;
+  const take = async (ctx: Running): Promise<string> => {
+    if (broken) throw new Error("not yet");
+    await ctx.to(Stock, ctx.key).take(1);
+    return "done";
+  };
+  const system = sagaSystem({ run: { take } });
+  await using world = World.create();
+  const first = await world.start({ system, limits: { timeoutDefaultMs: 60_000 } });
+  const keys = Array.from({ length }, (_, number) => `s${number}`);
+  for (const key of keys) void first.ask("run", { service: "saga", key, input: "take", id: key });
+  await world.advance(20);
+  first.kill();
+  await (await world.connect()).endLease({ node: first.name, incarnation: first.running.incarnation });
+  broken = false;
+  // Every entity is one too many: it has to go as soon as it is idle, and not before.
+  const next = await world.start({ system, limits: { entityMemoryBytesMax: 1, chainMemoryBytesMax: 3_500 } });
+  await world.advance(10_000);
+  for (const key of keys) assert.equal(await insist(world, next, "taken", { service: "stock", key }), "[1]", key);
+});

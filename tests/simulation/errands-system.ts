@@ -168,8 +168,8 @@ const post = implement(Post, {
   },
 });
 
-/** How likely an attempt of a spoilt errand fails. */
-const spoiltShare = 0.6;
+/** How likely an attempt of a spoilt errand fails: that all of its attempts do is to be next to impossible. */
+const spoiltShare = 0.4;
 
 const errand = implement(Errand, {
   calls: [Shelf, Scale, Crowd],

@@ -10,6 +10,7 @@ export interface MutationSeed {
 
 const bank = "examples/bank/system.ts";
 const workshop = "tests/simulation/workshop.scenario.ts";
+const errands = "tests/simulation/errands.scenario.ts";
 const plainAppends = "tests/simulation/plain-appends.scenario.ts";
 
 /** By name of the mutation. */
@@ -28,4 +29,13 @@ export const mutationSeeds: Readonly<Record<string, MutationSeed>> = {
   // Only calls between nodes without a key of their client can show it.
   "floor-ignored": { file: plainAppends, seed: 1 },
   "watermark-ignored": { file: bank, seed: 1 },
+  "outbox-before-commit": { file: errands, seed: 1 },
+  "no-inbox-deduplication": { file: errands, seed: 1 },
+  "timer-lost-at-failover": { file: errands, seed: 7 },
+  // Only a saga that is repeated with its calls in another order can show it.
+  "ids-by-position": { file: "tests/simulation/only-errands.scenario.ts", seed: 5 },
+  "unrecorded-outcome-shown": { file: errands, seed: 1 },
+  "parked-saga-gives-up-turn": { file: errands, seed: 3 },
+  // As above, of messages.
+  "floor-ignored-for-messages": { file: "tests/simulation/plain-sends.scenario.ts", seed: 3 },
 };
