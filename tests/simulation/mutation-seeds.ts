@@ -35,7 +35,7 @@ export const mutationSeeds: Readonly<Record<string, MutationSeed>> = {
   // Only a saga that is repeated with its calls in another order can show it.
   "ids-by-position": { file: "tests/simulation/only-errands.scenario.ts", seed: 5 },
   "unrecorded-outcome-shown": { file: errands, seed: 1 },
-  "parked-saga-gives-up-turn": { file: errands, seed: 3 },
+  "parked-saga-gives-up-turn": { file: errands, seed: 4 },
   // As above, of messages.
   "floor-ignored-for-messages": { file: "tests/simulation/plain-sends.scenario.ts", seed: 3 },
 };
