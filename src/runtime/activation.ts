@@ -220,9 +220,13 @@ export class Activation implements Passivable {
     return this.#inbox;
   }
 
-  /** Resolves when the state is in memory, or never will be. */
   get loaded(): Promise<void> {
     return this.#loaded.promise;
+  }
+
+  /** Whether the store did not give the state this time, and may another time. */
+  get wasMissed(): boolean {
+    return !this.#isLoaded && this.#dropped?.code === "unavailable";
   }
 
   /** Ends this activation. Positions up to `unknownThrough` were in a commit of unknown outcome. */
