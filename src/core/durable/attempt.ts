@@ -145,11 +145,17 @@ export class DurableAttempt {
     this.#deliverSoon();
   }
 
-  /** Also what was answered and waits to be recorded; nothing when there is nothing. */
+  /**
+   * Also what was answered and waits to be recorded; nothing when there is nothing. It carries what is under way once
+   * more: should that fail and this succeed, no call may be known without the outcomes from which its input was made.
+   */
   #write(entries: readonly JournalEntry[]): void {
-    // An id that was issued in this write has no outcome yet, so that each id stands in it once.
-    const all = [...this.#unrecorded.splice(0), ...entries];
-    if (all.length === 0) return;
+    const added = [...this.#unrecorded.splice(0), ...entries];
+    if (added.length === 0) return;
+    const byId = new Map<string, JournalEntry>();
+    for (const before of this.#underWay.values()) for (const entry of before) byId.set(entry.id, entry);
+    for (const entry of added) byId.set(entry.id, entry);
+    const all = [...byId.values()];
     this.#lastWrite += 1;
     this.#underWay.set(this.#lastWrite, all);
     this.#effects.push({ kind: "write", write: this.#lastWrite, entries: all });
@@ -159,7 +165,8 @@ export class DurableAttempt {
     invariant(write <= this.#lastWrite, "only what was written becomes durable");
     this.#durableWrite = Math.max(this.#durableWrite, write);
     for (const entry of this.#underWay.get(write) ?? []) this.#durable.set(entry.id, entry);
-    this.#underWay.delete(write);
+    // What earlier writes brought is in this one.
+    for (const earlier of this.#underWay.keys()) if (earlier <= write) this.#underWay.delete(earlier);
     this.#release();
   }
 
