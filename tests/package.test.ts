@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { finished, post, root, temporaryFolder, until } from "./host/running-system.ts";
 
 /** Scripts that npm runs have to find the Node that runs this test. */
-const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
+const env: NodeJS.ProcessEnv = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
 
 async function npm(cwd: string, ...words: string[]): Promise<string> {
   const child = spawn("npm", words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -43,7 +43,7 @@ test("the packed package runs the bank from JavaScript, in a project of its own"
 async function startAnew(folder: string): Promise<void> {
   await npm(folder, "exec", "--", "synod", "init", "shop");
   const { NODE_TEST_CONTEXT: _, ...outside } = env;
-  const shop = { cwd: join(folder, "shop"), env: outside, stdio: ["ignore", "pipe", "pipe"] } as const;
+  const shop = { cwd: join(folder, "shop"), env: outside };
   const { code, stdout } = await finished(spawn(process.execPath, ["--test"], shop), 30_000);
   assert.equal(code, 0, stdout);
 }
