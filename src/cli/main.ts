@@ -14,7 +14,7 @@ import {
   addWork,
 } from "./program/operating.ts";
 import { addCapacity, addCheck, addOpenapi, addSim } from "./program/proving.ts";
-import { addCerts, addNode, addUp } from "./program/running.ts";
+import { addCerts, addInit, addNode, addUp } from "./program/running.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -36,6 +36,7 @@ function program(): Command {
     .showHelpAfterError("(add --help for more)")
     .addHelpText("after", exitHelp)
     .exitOverride();
+  addInit(synod);
   addUp(synod);
   addStatus(synod);
   addTop(synod);
