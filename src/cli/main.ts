@@ -1,15 +1,30 @@
 /** The command line: what commands there are, how they are written, and how they end. */
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { type AvailabilityOptions, availability } from "./availability.ts";
 import { call } from "./call.ts";
 import { type CapacityCommandOptions, capacity } from "./capacity/capacity.ts";
 import { type CertsOptions, certs } from "./certs.ts";
 import { type CheckOptions, check } from "./check.ts";
+import { type DrillCommandOptions, drill } from "./drill/drill.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { inspect, status } from "./look.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "./node.ts";
 import { openapi } from "./openapi.ts";
+import {
+  readCount,
+  readDays,
+  readInterval,
+  readKeys,
+  readMinutes,
+  readPort,
+  readRange,
+  readRate,
+  readSeconds,
+  readSeed,
+  readTimes,
+  readTrace,
+} from "./option-values.ts";
 import { drain, restart } from "./planned-work.ts";
 import { type SimOptions, sim } from "./sim/sim.ts";
 import { type TopOptions, top } from "./top.ts";
@@ -65,6 +80,7 @@ function program(): Command {
   addSim(synod);
   addCapacity(synod);
   addAvailability(synod);
+  addDrill(synod);
   return synod;
 }
 
@@ -76,6 +92,7 @@ function addUp(synod: Command): void {
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
+    .option("--drills", "allow `synod drill` to inject faults into the nodes", false)
     .option("--json", "print the ready line as JSON, and log JSON", false)
     .addOption(
       new Option("--log-format <format>", "how to log, on standard error")
@@ -266,6 +283,46 @@ function addAvailability(synod: Command): void {
     .action(ending((options: AvailabilityOptions) => availability(options)));
 }
 
+function addDrill(synod: Command): void {
+  command(
+    synod,
+    "drill",
+    "inject faults into a system's nodes while callers use it; say what they felt and what was lost",
+  )
+    .argument("<target>", "the file that declares the system, which is started for it; or the URL of one that runs")
+    .option("--faults <kinds>", "which, in turn: kill, pause, cut, slow-store", "kill,pause,cut,slow-store")
+    .option("--minutes <minutes>", "how long calls are made", readMinutes, 5)
+    .option("--every <duration>", "how much time there is between faults", "20s")
+    .option("--lasts <duration>", "how long a pause lasts, and the slowness of a store", "5s")
+    .option("--rate <rate>", "calls per second", readRate, 100)
+    .option("--timeout <duration>", "how long a caller waits for his answer, with all repeats", "10s")
+    .option("--scenario <file>", "a scenario whose workload is asked for (default: made from the interfaces)")
+    .option(
+      "--ledger-only",
+      "ask only the ledger that belongs to the drill, nothing of the system's own services",
+      false,
+    )
+    .option("--keys <count>", "entities of each keyed service that are asked", readKeys, 1_000)
+    .option("--header <line>", "a header of every request, such as authorization; several are possible", collect, [])
+    .option("--nodes <count>", "how many nodes to start (default: 3)", readCount)
+    .option("--store <url>", "where the state of a system that is started lies (default: removed at the end)")
+    .option("--seed <seed>", "what chance begins with: who is struck, and what is asked for", readSeed, 1)
+    .option("--history <file>", "where everything that was asked and heard is written (default: in .synod)")
+    .option("--html <file>", "write a page with pictures")
+    .option("--pictures <folder>", "write the pictures, as SVG files")
+    .option("--json", "print the report as JSON", false)
+    .addHelpText(
+      "after",
+      examples(
+        "synod drill system.ts --faults kill --minutes 10 --every 20s",
+        "synod up system.ts --drills   # and in another terminal, in the same folder:",
+        "synod drill http://127.0.0.1:8080 --faults kill,pause --minutes 5 --html drill.html",
+      ),
+    )
+    .addHelpText("after", "\nExit code 1: something was lost, or took effect twice.")
+    .action(ending((target: string, options: DrillCommandOptions) => drill(target, options)));
+}
+
 function addNode(synod: Command): void {
   withEnvironment(synod, "node", "run one node in the foreground, beside others on the same store")
     .argument("<system>", "the file that declares the system, such as system.ts")
@@ -305,12 +362,6 @@ function addCerts(synod: Command): void {
     .option("--json", "print the files as JSON", false)
     .addHelpText("after", examples("synod certs certs --nodes node-a,node-b,node-c"))
     .action(ending((folder: string, options: CertsOptions) => certs(folder, options)));
-}
-
-function readDays(text: string): number {
-  const days = Number(text);
-  if (!(days > 0 && days <= 3_650)) throw new InvalidArgumentError("Give days, from 1 to 3650.");
-  return days;
 }
 
 function addOpenapi(synod: Command): void {
@@ -371,75 +422,6 @@ function talking(synod: Command, name: string, description: string): Command {
 
 function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
-}
-
-function readPort(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
-  return port;
-}
-
-function readCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > 64)
-    throw new InvalidArgumentError("Give a number from 1 to 64.");
-  return count;
-}
-
-function readRange(text: string): readonly number[] {
-  const match = /^(\d+)(?:\.\.(\d+))?$/.exec(text);
-  const [from, to] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
-  if (!(from >= 1 && to >= from && to <= 64)) throw new InvalidArgumentError("Give a number from 1 to 64, or 1..3.");
-  return Array.from({ length: to - from + 1 }, (_, at) => from + at);
-}
-
-function readRate(text: string): number {
-  const rate = Number(text);
-  if (!(rate >= 1 && rate <= 200_000)) throw new InvalidArgumentError("Give calls per second, from 1 to 200000.");
-  return rate;
-}
-
-function readKeys(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > 9_999)
-    throw new InvalidArgumentError("Give a number from 1 to 9999.");
-  return count;
-}
-
-function readSeed(text: string): number {
-  const seed = Number(text);
-  if (!Number.isInteger(seed) || seed < 1 || seed > 2 ** 31)
-    throw new InvalidArgumentError("Give a whole number from 1.");
-  return seed;
-}
-
-function readTrace(text: string): string {
-  if (!["part", "full", "lines"].includes(text)) throw new InvalidArgumentError("Give full or lines, or nothing.");
-  return text;
-}
-
-function readMinutes(text: string): number {
-  const minutes = Number(text);
-  if (!(minutes > 0 && minutes <= 10_000)) throw new InvalidArgumentError("Give minutes, more than 0.");
-  return minutes;
-}
-
-function readInterval(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds >= 0.1 && seconds <= 3_600)) throw new InvalidArgumentError("Give seconds, from 0.1 to 3600.");
-  return seconds;
-}
-
-function readTimes(text: string): number {
-  const times = Number(text);
-  if (!Number.isInteger(times) || times < 1) throw new InvalidArgumentError("Give a whole number from 1.");
-  return times;
-}
-
-function readSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds >= 0 && seconds <= 3_600)) throw new InvalidArgumentError("Give seconds, from 0 to 3600.");
-  return seconds;
 }
 
 try {
