@@ -151,7 +151,7 @@ function adminTarget(
       store: place.store,
       http: httpUrl(place.system, urls),
       supervisorPid: process.pid,
-      services: place.system.services,
+      services: supervisor.services,
       nodes: await supervisor.report(),
     }),
     meters: () => supervisor.meters(),
