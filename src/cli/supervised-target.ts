@@ -80,7 +80,7 @@ export function adminTarget(
       http: httpUrl(place.system, urls),
       supervisorPid: process.pid,
       drills,
-      services: place.system.services,
+      services: supervisor.services,
       nodes: await supervisor.report(),
     }),
     meters: () => supervisor.meters(),

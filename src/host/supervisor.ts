@@ -8,6 +8,7 @@
  *     const { urls } = await supervisor.start();  // it serves
  *     await supervisor.stop(10_000);
  */
+import { isDeepStrictEqual } from "node:util";
 import { type FileLock, lockFile } from "../adapters/lock/file-lock.ts";
 import type { LogOptions } from "../adapters/log/pino.ts";
 import type { NodeMeters } from "../admin/target.ts";
@@ -19,7 +20,7 @@ import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
 import { Strikes } from "./drills/strikes.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
-import type { Question, Questions, SystemFacts } from "./messages.ts";
+import type { Question, Questions, ServiceFacts, SystemFacts } from "./messages.ts";
 import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
 import { PlannedWork } from "./planned-work.ts";
@@ -100,6 +101,7 @@ export class Supervisor {
   #lock: FileLock | undefined;
   #store: Store | undefined;
   #place: (SupervisedPlace & { readonly location: StoreLocation }) | undefined;
+  #services: readonly ServiceFacts[] = [];
   #started = false;
   /** Whether all nodes have served at the same time. */
   #isReady = false;
@@ -130,6 +132,7 @@ export class Supervisor {
       const location = parseStoreUrl(this.#options.store ?? system.store, system.name);
       const beside = besideStore(location, system.name);
       this.#place = { system, store: storeName(location), beside, location };
+      this.#services = system.services;
       if (location.kind === "memory") {
         this.#options.log.warn(
           "the store is in memory: one node runs, and everything is lost when it ends, crashes included",
@@ -153,6 +156,11 @@ export class Supervisor {
     // One that is still loading, because it died in between, is started when it has loaded.
     for (const node of this.#nodes) if (node.state === "loaded") this.#startNode(node);
     return await this.#ready.promise;
+  }
+
+  /** As the code has them that was loaded last. */
+  get services(): readonly ServiceFacts[] {
+    return this.#services;
   }
 
   get nodes(): readonly NodeFacts[] {
@@ -241,12 +249,23 @@ export class Supervisor {
       log,
       silenceMaxMs,
       isStoreLocked: () => this.#isStoreLocked(),
-      onLoaded: (node, system) => (this.#started ? this.#startNode(node) : this.#loaded.resolve(system)),
+      onLoaded: (node, system) => (this.#started ? this.#startAgain(node, system) : this.#loaded.resolve(system)),
       onReady: (node, urls) => this.#served(node, urls),
       onConnection: (adapter, connection) => this.#connections.pass(adapter, connection),
       endLease: (node, incarnation) => this.#endLease(node, incarnation),
       onGivenUp: (node, error) => this.#gaveUp(node, error),
     });
+  }
+
+  /** Each process loads the system file anew, so this is where a new release comes in. */
+  #startAgain(node: SupervisedNode, system: SystemFacts): void {
+    const { adapters } = this.#place!.system;
+    if (!isDeepStrictEqual(system.adapters, adapters)) {
+      const advice = "stop the system and start it again for that";
+      this.#options.log.warn(`${node.id} has adapters other than those that the system was started with: ${advice}`);
+    }
+    this.#services = system.services;
+    this.#startNode(node);
   }
 
   #startNode(node: SupervisedNode): void {

@@ -1,4 +1,4 @@
-/** The values of options, as Commander hands them over: read, or refused with what to give instead. */
+/** What stands behind a flag, read; a wrong one is told in a sentence. */
 import { InvalidArgumentError } from "commander";
 
 export function readDays(text: string): number {
@@ -74,4 +74,8 @@ export function readSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds >= 0 && seconds <= 3_600)) throw new InvalidArgumentError("Give seconds, from 0 to 3600.");
   return seconds;
+}
+
+export function collect(name: string, names: readonly string[]): readonly string[] {
+  return [...names, name];
 }
