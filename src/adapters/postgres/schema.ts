@@ -80,14 +80,19 @@ async function lookUp(connection: Connection, schema: string): Promise<Meta | un
 }
 
 function identityOf(meta: Meta, { system }: StoreCreation, place: string): StoreIdentity {
+  refuseForeign(meta, system, place);
+  const { cluster, shardsPerService } = meta;
+  return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
+}
+
+/** Raises when the store is not one of the system, or of a form that this code does not know. */
+export function refuseForeign(meta: Pick<Meta, "schema" | "system">, system: string, place: string): void {
   if (meta.schema > schemaVersion) {
     throw refusal(`${place} has form ${meta.schema}, and this Synod knows ${schemaVersion}: use a newer Synod`);
   }
   if (meta.system !== system) {
     throw refusal(`${place} is the store of the system "${meta.system}", not of "${system}": choose another schema`);
   }
-  const { cluster, shardsPerService } = meta;
-  return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
 }
 
 /** One transaction, as one text: all of it, or nothing. */

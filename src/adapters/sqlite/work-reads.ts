@@ -9,14 +9,15 @@ import {
   type StoredTimer,
 } from "../../ports/stored-work.ts";
 
-const itemColumns = `number, key, operation, input, id, input_hash AS inputHash, key_time AS keyTime,
+/** Columns under the names that rows have in stored-work.ts. */
+export const itemColumns = `number, key, operation, input, id, input_hash AS inputHash, key_time AS keyTime,
   call_session AS callSession, call_number AS callNumber, principal, request, traceparent, accepted_at AS acceptedAt,
   checksum, attempts, parked, holds_turn AS holdsTurn, progress_checksum AS progressChecksum`;
 
-const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
+export const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
   request, traceparent, sent_at AS sentAt, checksum, attempts, parked, progress_checksum AS progressChecksum`;
 
-const timerColumns = `key, name, generation, due_at AS dueAt, target_service AS service, target_key AS target,
+export const timerColumns = `key, name, generation, due_at AS dueAt, target_service AS service, target_key AS target,
   operation, input, principal, request, traceparent, checksum`;
 
 /** Prepares the reading of pages; raises what SQLite cannot read at all. */
