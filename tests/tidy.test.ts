@@ -27,11 +27,13 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   availability: ["pictures", "values", "errors.ts"],
   host: ["availability", "runtime", "adapters", "admin", "service", "ports", "values", "errors.ts"],
   admin: ["availability", "ports", "runtime", "values", "errors.ts"],
+  backup: ["ports", "values", "errors.ts"],
   conformance: ["ports", "values", "errors.ts"],
   simulation: ["runtime", "core", "wire", "ports", "adapters/memory", "service", "values", "errors.ts"],
   cli: [
     "index.ts",
     "availability",
+    "backup",
     "capacity",
     "simulation",
     "upgrade",

@@ -103,9 +103,15 @@ export class Check {
     const numbers = this.#services.get(service) ?? new Set();
     this.#services.set(service, numbers);
     if (numbers.has(number)) this.fault(`${service}/${number} is there twice`);
-    if (!(number >= 0 && number < this.#facts.shardsPerService)) this.fault(`there can be no shard ${service}/${number}`);
+    if (!(number >= 0 && number < this.#facts.shardsPerService))
+      this.fault(`there can be no shard ${service}/${number}`);
     numbers.add(number);
-    const sets = { floors: new Map(), recordIds: new Set<string>(), numbers: new Set<number>(), items: new Set<number>() };
+    const sets = {
+      floors: new Map(),
+      recordIds: new Set<string>(),
+      numbers: new Set<number>(),
+      items: new Set<number>(),
+    };
     this.#open = { shard, ...sets, timedRecords: 0, rows: 0 };
   }
 

@@ -12,8 +12,7 @@
  * secret, so that only its owner may read it.
  */
 import { createHash, type Hash } from "node:crypto";
-import { once } from "node:events";
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SynodError } from "../errors.ts";
@@ -65,16 +64,12 @@ async function writeLines(
   rows: AsyncIterable<readonly SnapshotRow[]>,
 ): Promise<WrittenBackup> {
   const file = await open(path, "wx", 0o600);
-  const stream = createWriteStream(path, { fd: file.fd, autoClose: false });
-  let failure: unknown;
-  stream.on("error", (error) => (failure = error));
   const hash = createHash("sha256");
   const counts = noRows();
   let bytes = 0;
   const write = async (text: string): Promise<void> => {
-    if (failure !== undefined) throw failure;
     bytes += Buffer.byteLength(text);
-    if (!stream.write(text)) await once(stream, "drain");
+    await file.writeFile(text);
   };
   try {
     const begin = `${JSON.stringify({ synod: "backup", format: formatVersion, takenAt, facts })}\n`;
@@ -91,12 +86,9 @@ async function writeLines(
     }
     const sha256 = hash.digest("hex");
     await write(`${JSON.stringify({ end: { rows: counts, sha256 } })}\n`);
-    stream.end();
-    await once(stream, "finish");
     await file.sync();
     return { bytes, sha256 };
   } finally {
-    stream.destroy();
     await file.close();
   }
 }

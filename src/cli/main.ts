@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { ended } from "./program/command.ts";
+import { addBackup, addRestore, addVerify } from "./program/keeping.ts";
 import {
   addAvailability,
   addCall,
@@ -14,7 +15,7 @@ import {
   addWork,
 } from "./program/operating.ts";
 import { addCapacity, addCheck, addOpenapi, addSim } from "./program/proving.ts";
-import { addCerts, addNode, addUp } from "./program/running.ts";
+import { addCerts, addInit, addNode, addUp } from "./program/running.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -36,6 +37,7 @@ function program(): Command {
     .showHelpAfterError("(add --help for more)")
     .addHelpText("after", exitHelp)
     .exitOverride();
+  addInit(synod);
   addUp(synod);
   addStatus(synod);
   addTop(synod);
@@ -48,6 +50,9 @@ function program(): Command {
   addRestart(synod);
   addNode(synod);
   addCerts(synod);
+  addBackup(synod);
+  addRestore(synod);
+  addVerify(synod);
   addOpenapi(synod);
   addCheck(synod);
   addSim(synod);

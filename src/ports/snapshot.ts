@@ -58,7 +58,9 @@ export interface SnapshotRows {
 
 export type SnapshotKind = keyof SnapshotRows;
 /** A row under its kind. */
-export type SnapshotRow = { [Kind in SnapshotKind]: { readonly kind: Kind; readonly row: SnapshotRows[Kind] } }[SnapshotKind];
+export type SnapshotRow = {
+  [Kind in SnapshotKind]: { readonly kind: Kind; readonly row: SnapshotRows[Kind] };
+}[SnapshotKind];
 /** Kinds of rows in their order within a shard. */
 export const snapshotKinds: readonly SnapshotKind[] = [
   "shard",

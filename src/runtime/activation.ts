@@ -121,8 +121,8 @@ export class Activation implements Passivable {
       const recordId = recordIdOf(invocation);
       const record = environment.records.get(shard.nameOfRecord(recordId));
       if (record !== undefined) return this.#replay([token], record);
-      // Of what is known to be here nothing has to be looked up, nor opened.
-      const lookup = existing === undefined;
+      // Of what is known to be here nothing has to be looked up, nor opened; nor of what cannot have been here.
+      const lookup = existing === undefined && invocation.unsent !== true;
       this.#drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
     });
   }

@@ -204,6 +204,7 @@ export class Router {
       // The node may have joined again meanwhile, which ends the session that the id belongs to.
       if (!this.#isHarmless(progress) || this.#isOver(progress.invocation)) return this.#final(reply, progress);
       this.#forgetEndedId(progress);
+      if (progress.invocation.unsent) progress.invocation = { ...progress.invocation, unsent: false };
     }
   }
 

@@ -1,5 +1,6 @@
 /** Three real processes behind one port, and everything that a test may do to them. */
 import assert from "node:assert/strict";
+import { globSync } from "node:fs";
 import { join } from "node:path";
 import { readAdminFile } from "../../src/admin/admin-file.ts";
 import { adminClient } from "../../src/admin/client.ts";
@@ -32,12 +33,13 @@ export class Cluster implements AsyncDisposable {
     return this.#up.stderr;
   }
 
-  /** Three nodes of the workload system, in a folder that goes with them; killed after `lifeMaxMs`. */
-  static async start(lifeMaxMs?: number): Promise<Cluster> {
+  /** Three nodes of the workload system, on a store in a folder that goes with them or on that one; killed after `lifeMaxMs`. */
+  static async start(lifeMaxMs?: number, store?: string): Promise<Cluster> {
     const folder = temporaryFolder();
     try {
-      const up = await startUp(folder.path, words, lifeMaxMs);
-      const file = await readAdminFile(join(folder.path, ".synod/workload.admin.json"));
+      const up = await startUp(folder.path, store === undefined ? words : [...words, "--store", store], lifeMaxMs);
+      const [name] = globSync(".synod/*.admin.json", { cwd: folder.path });
+      const file = await readAdminFile(join(folder.path, name!));
       const cluster = new Cluster(folder, up, adminClient(file!));
       await cluster.whole();
       return cluster;

@@ -1,11 +1,17 @@
 /** Which servers and schemas a store is opened on, and what it says of the others. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { commit, own, put } from "../../src/conformance/store/fixture.ts";
 import { SynodError } from "../../src/errors.ts";
+import { crowding } from "../host/running-system.ts";
 import { createDatabase, type TestDatabase } from "./databases.ts";
 import { system } from "./server.ts";
+
+/** A host may take this long to answer; the next one is asked long before. */
+const hostSilenceMaxMs = 2_000;
 
 /** The URL of a user for whom a setting is another one. */
 async function userWith(database: TestDatabase, setting: string): Promise<string> {
@@ -73,6 +79,23 @@ test("a server that cannot be reached, and a password that is wrong, are told wi
     assert.ok(!JSON.stringify([error.message, String(error.cause)]).includes("geheim"));
     return true;
   });
+});
+
+test("a host that takes connections and says nothing costs a moment, not the time that it is given", async () => {
+  await using database = await createDatabase();
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as { port: number };
+  const held = new Set<Socket>();
+  silent.on("connection", (socket) => held.add(socket.on("error", () => {})));
+  const started = performance.now();
+  const store = await openPostgresStore({ url: database.url.replace("@", `@127.0.0.1:${port},`), system });
+  const tookMs = performance.now() - started;
+  await store.close();
+  for (const socket of held) socket.destroy();
+  silent.close();
+  assert.ok(held.size > 0, "it was asked");
+  assert.ok(tookMs < hostSilenceMaxMs * Math.max(1, crowding()), `it took ${tookMs} ms`);
 });
 
 test("nodes that open a new store at the same moment all find one store", async () => {

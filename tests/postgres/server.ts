@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, chmodSync, chownSync, constants, cpSync, globSync, writeFileSync } from "node:fs";
+import { accessSync, appendFileSync, chmodSync, chownSync, constants, cpSync, globSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -23,6 +23,9 @@ const pollMs = 20;
 /** User and group `nobody` of Linux. */
 const nobody = 65_534;
 
+/** After a crash a server syncs all of its files before it starts: in one call, where there is one for that. */
+const quickStart = process.platform === "linux" ? ["recovery_init_sync_method=syncfs"] : [];
+
 export interface PostgresServer extends AsyncDisposable {
   /** Without a database; for the superuser. */
   readonly url: string;
@@ -31,8 +34,8 @@ export interface PostgresServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again on its folder. */
   start(): Promise<void>;
-  /** Makes another server of what this one holds, which follows it and can be promoted. This one is away for a moment. */
-  follow(): Promise<PostgresServer>;
+  /** Makes that many servers of what this one holds, which follow it and can be promoted. This one is away for a moment. */
+  follow(count: number): Promise<readonly PostgresServer[]>;
 }
 
 interface Owner {
@@ -79,7 +82,13 @@ async function startIn(place: Place): Promise<PostgresServer> {
   const { folder, programs, owner, settings } = place;
   const port = await freePort();
   const url = `postgres://synod@127.0.0.1:${port}`;
-  const lines = ["listen_addresses=127.0.0.1", "shared_buffers=32MB", "max_connections=200", ...settings];
+  const lines = [
+    "listen_addresses=127.0.0.1",
+    "shared_buffers=32MB",
+    "max_connections=200",
+    ...quickStart,
+    ...settings,
+  ];
   const options = ["-D", join(folder, "data"), "-p", `${port}`, "-k", folder, ...lines.flatMap((line) => ["-c", line])];
   let child: ChildProcess | undefined;
 
@@ -98,14 +107,20 @@ async function startIn(place: Place): Promise<PostgresServer> {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => said.push(text));
     await ready(url, child, said);
   };
-  const follow = async (): Promise<PostgresServer> => {
-    const other = await ownFolder(owner);
+  const follow = async (count: number): Promise<readonly PostgresServer[]> => {
     await end("SIGINT");
-    await promisify(execFile)("cp", ["-a", join(folder, "data"), other]);
-    writeFileSync(join(other, "data", "standby.signal"), "");
+    const folders: string[] = [];
+    while (folders.length < count) {
+      const other = await ownFolder(owner);
+      folders.push(other);
+      await promisify(execFile)("cp", ["-a", join(folder, "data"), other]);
+      writeFileSync(join(other, "data", "standby.signal"), "");
+      // Here and not among the options, so that it can be told to follow another one later.
+      const source = `primary_conninfo = '${following(port, folders.length)}'\n`;
+      appendFileSync(join(other, "data", "postgresql.auto.conf"), source);
+    }
     await start();
-    const source = `primary_conninfo=host=127.0.0.1 port=${port} user=synod application_name=follower`;
-    return await startIn({ folder: other, programs, owner, settings: [...settings, source] });
+    return await Promise.all(folders.map((other) => startIn({ ...place, folder: other })));
   };
   const stop = async (): Promise<void> => {
     await end("SIGQUIT");
@@ -118,6 +133,11 @@ async function startIn(place: Place): Promise<PostgresServer> {
     throw error;
   }
   return { url, port, kill: () => end("SIGKILL"), start, follow, [Symbol.asyncDispose]: stop };
+}
+
+/** How a standby finds the server that it follows, and the name under which it is known there. */
+export function following(port: number, number: number): string {
+  return `host=127.0.0.1 port=${port} user=synod application_name=standby_${number}`;
 }
 
 /** The folder of PostgreSQL's programs. */

@@ -10,6 +10,7 @@ import type {
 } from "../../ports/snapshot.ts";
 import { Connection } from "./connection.ts";
 import type { PostgresLocation } from "./location.ts";
+import { Primary } from "./primary.ts";
 import { prepareSchema } from "./schema.ts";
 import { beginSession, type Session } from "./session.ts";
 
@@ -20,7 +21,11 @@ export async function restorePostgres(
   rows: AsyncIterable<readonly SnapshotRow[]>,
   options: RestoreOptions,
 ): Promise<RestoredFacts> {
-  const connection = new Connection(location, "restore", undefined);
+  const connection = new Connection(new Primary(location, undefined), {
+    role: "restore",
+    name: location.name,
+    log: undefined,
+  });
   try {
     await prepareSchema(connection, location, facts);
   } finally {
@@ -60,20 +65,24 @@ async function begin(
     throw new SynodError("failed_precondition", `${where} holds a store with ${now.entities} states: ${advice}`);
   }
   await session.ask(
-    "TRUNCATE members, shards, entities, records, floors, inbox, journal, outbox, timers RESTART IDENTITY",
+    "TRUNCATE members, witnesses, shards, entities, records, floors, inbox, journal, outbox, timers RESTART IDENTITY",
   );
   const cluster = Math.max(now.cluster, facts.cluster) + 1;
   const incarnations = Math.max(now.incarnations, facts.incarnations) + jump;
   const revision = Math.max(now.revision, facts.revision) + jump;
   await session.ask(
-    `UPDATE meta SET cluster = $1, shards_per_service = $2, secret = decode($3, 'hex'), incarnations = $4, revision = $5`,
+    `UPDATE meta SET cluster = $1, shards_per_service = $2, secret = decode($3, 'hex'), incarnations = $4,
+       accepted_through = $4, revision = $5, lost = NULL`,
     [cluster, facts.shardsPerService, facts.secret, incarnations, revision],
   );
   return { cluster, epoch: Math.max(now.epochMax, facts.epochMax) + jump };
 }
 
 /** How rows of a kind, given as JSON in $1, go into a table under the shard $2. */
-function insertion(table: string, columns: readonly (readonly [column: string, member: string, type: string])[]): string {
+function insertion(
+  table: string,
+  columns: readonly (readonly [column: string, member: string, type: string])[],
+): string {
   const names = columns.map(([column]) => column).join(", ");
   const members = columns.map(([, member]) => `"${member}"`).join(", ");
   const types = columns.map(([, member, type]) => `"${member}" ${type}`).join(", ");

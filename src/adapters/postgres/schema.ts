@@ -5,20 +5,23 @@ import { SynodError } from "../../errors.ts";
 import type { StoreIdentity } from "../../ports/store.ts";
 import { commitFunctions, settingsOfWrites } from "./commit-sql.ts";
 import type { Connection } from "./connection.ts";
+import { lossError } from "./failures.ts";
 import { leaseFunctions } from "./leases-sql.ts";
 import type { PostgresLocation } from "./location.ts";
+import { lossFunctions } from "./losses-sql.ts";
 import { firstTables } from "./tables.ts";
 import { upkeepFunctions } from "./upkeep-sql.ts";
 import { workFunctions } from "./work-sql.ts";
 
 /** Those that the store calls; the rest are called by these, under their settings. */
 const writing = ["join_member", "renew", "end_lease", "claim", "release", "commit_batch", "trim_shard"] as const;
+const forOperators = ["accept_loss"] as const;
 const reading = ["view_json", "read_rows"] as const;
 export type StoreFunction = (typeof writing)[number] | (typeof reading)[number];
 
 /** What makes each form out of the one before: the n-th makes form n + 1. */
 const migrations: readonly string[] = [
-  [firstTables, leaseFunctions, workFunctions, commitFunctions, upkeepFunctions].join(""),
+  [firstTables, leaseFunctions, lossFunctions, workFunctions, commitFunctions, upkeepFunctions].join(""),
 ];
 /** The form of the tables and functions that this code knows. */
 const schemaVersion = migrations.length;
@@ -42,6 +45,8 @@ interface Meta {
   readonly cluster: number;
   readonly shardsPerService: number;
   readonly secret: string;
+  /** What is known to be missing that was acknowledged. */
+  readonly lost: string | null;
 }
 
 /** Creates the schema when it is new, and says whose store it is; refuses one that is not ours. */
@@ -50,10 +55,10 @@ export async function prepareSchema(
   location: PostgresLocation,
   creation: StoreCreation,
 ): Promise<StoreIdentity> {
-  const { schema, name } = location;
+  const { schema } = location;
   for (let attempt = 1; ; attempt++) {
     const meta = await lookUp(connection, schema);
-    if (meta !== undefined) return identityOf(meta, creation, `schema ${schema} of ${name}`);
+    if (meta !== undefined) return identityOf(meta, creation, location);
     try {
       await connection.ask({ text: creationText(schema, creation), answerMaxMs: prepareMaxMs });
     } catch (error) {
@@ -73,14 +78,15 @@ async function lookUp(connection: Connection, schema: string): Promise<Meta | un
   if (found[0]?.there !== true) return undefined;
   const rows = await connection.ask({
     text: `SELECT json_build_object('schema', schema, 'system', system, 'cluster', cluster, 'shardsPerService',
-      shards_per_service, 'secret', encode(secret, 'hex')) AS meta FROM ${quoted(schema)}.meta`,
+      shards_per_service, 'secret', encode(secret, 'hex'), 'lost', lost) AS meta FROM ${quoted(schema)}.meta`,
     answerMaxMs: prepareMaxMs,
   });
   return rows[0]?.meta as Meta | undefined;
 }
 
-function identityOf(meta: Meta, { system }: StoreCreation, place: string): StoreIdentity {
-  refuseForeign(meta, system, place);
+function identityOf(meta: Meta, { system }: StoreCreation, { schema, name }: PostgresLocation): StoreIdentity {
+  refuseForeign(meta, system, `schema ${schema} of ${name}`);
+  if (meta.lost !== null) throw lossError(name, meta.lost);
   const { cluster, shardsPerService } = meta;
   return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
 }
@@ -106,7 +112,7 @@ function creationText(schema: string, { system, shardsPerService }: StoreCreatio
     `DO $$ BEGIN IF to_regnamespace(${literal(quoted(schema))}) IS NULL THEN CREATE SCHEMA ${quoted(schema)}; END IF; END $$;`,
     `SET LOCAL ${path};`,
     ...migrations,
-    ...writing.map((name) => settings(name, [path, ...settingsOfWrites])),
+    ...[...writing, ...forOperators].map((name) => settings(name, [path, ...settingsOfWrites])),
     ...reading.map((name) => settings(name, [path, "enable_seqscan = off", "jit = off"])),
     `INSERT INTO meta (schema, system, cluster, shards_per_service, secret, timeline, incarnations, revision)
      VALUES (${schemaVersion}, ${literal(system)}, 1, ${Math.trunc(shardsPerService)}, '\\x${secret}',

@@ -1,15 +1,11 @@
 /**
  * A session with the primary for one long transaction: a backup that reads everything at one moment, a restore that writes
- * all or nothing. Unlike a {@link Connection} it is never made again, because what was lost with it cannot be.
+ * all or nothing. Unlike a `Connection` it is never made again, because what was lost with it cannot be.
  */
-import { Client } from "pg";
-import { SynodError } from "../../errors.ts";
-import { messageOf, storeError } from "./failures.ts";
+import { storeError } from "./failures.ts";
 import type { PostgresLocation } from "./location.ts";
+import { Primary } from "./primary.ts";
 import { quoted } from "./schema.ts";
-import { serverFault } from "./server.ts";
-
-const connectMaxMs = 2_000;
 
 export interface Session {
   /** Of several statements, the rows of the last one. Rejects with {@link SynodError}. */
@@ -19,7 +15,7 @@ export interface Session {
 
 /** Begins a transaction in the store's schema. */
 export async function beginSession(location: PostgresLocation, begin: string): Promise<Session> {
-  const client = await connect(location);
+  const client = await new Primary(location, undefined).connect("snapshot");
   let lost: Error | undefined;
   client.on("error", (error) => (lost = error));
   const ask: Session["ask"] = async (text, values) => {
@@ -39,27 +35,4 @@ export async function beginSession(location: PostgresLocation, begin: string): P
     await session.close();
     throw error;
   }
-}
-
-/** The first of the hosts that is the primary. */
-async function connect(location: PostgresLocation): Promise<Client> {
-  const reasons: string[] = [];
-  for (const server of location.servers) {
-    const client = new Client({
-      connectionString: server,
-      connectionTimeoutMillis: connectMaxMs,
-      application_name: "synod snapshot",
-    });
-    client.on("error", () => {});
-    try {
-      await client.connect();
-      const fault = await serverFault(client, location);
-      if (fault === undefined) return client;
-      reasons.push(fault.reason);
-    } catch (error) {
-      reasons.push(messageOf(error));
-    }
-    await client.end().catch(() => undefined);
-  }
-  throw new SynodError("unavailable", `${location.name} cannot be reached: ${[...new Set(reasons)].join("; ")}`);
 }

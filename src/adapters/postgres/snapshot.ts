@@ -96,10 +96,7 @@ const contents: readonly Content[] = [
   ],
 ];
 
-async function* rowsOf(
-  session: Session,
-  shards: readonly NumberedShard[],
-): AsyncGenerator<readonly SnapshotRow[]> {
+async function* rowsOf(session: Session, shards: readonly NumberedShard[]): AsyncGenerator<readonly SnapshotRow[]> {
   const filled = new Map<string, ReadonlySet<unknown>>();
   for (const [, table] of contents) {
     const rows = await session.ask(`SELECT DISTINCT shard FROM ${table}`);
@@ -141,7 +138,7 @@ async function strayFaults(session: Session): Promise<readonly string[]> {
 
 async function leaseFaults(session: Session): Promise<readonly string[]> {
   const [found] = await session.ask(
-    "SELECT count(*)::integer AS owned FROM shards WHERE owner NOT IN (SELECT incarnation FROM members)",
+    "SELECT count(*)::integer AS owned FROM shards WHERE owner IS NOT NULL AND owner NOT IN (SELECT incarnation FROM members)",
   );
   return found!.owned === 0 ? [] : [`${found!.owned} shards have an owner who is no member`];
 }

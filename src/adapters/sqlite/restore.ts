@@ -141,7 +141,20 @@ function valuesOf(given: Exclude<SnapshotRow, { readonly kind: "shard" }>): SQLI
     case "timer": {
       const { key, name, generation, dueAt, service, target, operation, input } = given.row;
       const { principal, request, traceparent, checksum } = given.row;
-      return [key, name, generation, dueAt, service, target, operation, input, principal, request, traceparent, checksum];
+      return [
+        key,
+        name,
+        generation,
+        dueAt,
+        service,
+        target,
+        operation,
+        input,
+        principal,
+        request,
+        traceparent,
+        checksum,
+      ];
     }
   }
 }

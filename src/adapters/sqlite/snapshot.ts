@@ -92,7 +92,9 @@ function snapshotOf(database: DatabaseSync, path: string, close: () => Promise<v
 function unreadable(path: string, error: unknown): unknown {
   const code = sqliteCode(error);
   const isOutOfRange = error instanceof RangeError;
-  return code === sqliteCodes.corrupt || code === sqliteCodes.notADatabase || isOutOfRange ? damaged(path, error) : error;
+  return code === sqliteCodes.corrupt || code === sqliteCodes.notADatabase || isOutOfRange
+    ? damaged(path, error)
+    : error;
 }
 
 function* batchesOf(rows: Iterable<SnapshotRow>): Generator<readonly SnapshotRow[]> {
@@ -139,11 +141,11 @@ function* rowsOf(database: DatabaseSync): Generator<SnapshotRow> {
   );
   const queries = contents.map(([kind, , query]) => [kind, database.prepare(query)] as const);
   for (const shard of shards.all() as unknown as SnapshotShard[]) {
-    yield { kind: "shard", row: shard };
+    yield { kind: "shard", row: { ...shard } };
     for (const [kind, query] of queries) {
       for (const row of query.iterate(shard.service, shard.number)) {
         if (kind === "floor") row.open = JSON.parse(String(row.open));
-        yield { kind, row } as unknown as SnapshotRow;
+        yield { kind, row: { ...row } } as unknown as SnapshotRow;
       }
     }
   }
@@ -165,7 +167,9 @@ function strayFaults(database: DatabaseSync): readonly string[] {
 
 function leaseFaults(database: DatabaseSync): readonly string[] {
   const { owned } = database
-    .prepare("SELECT count(*) AS owned FROM shards WHERE owner NOT IN (SELECT incarnation FROM members)")
+    .prepare(
+      "SELECT count(*) AS owned FROM shards WHERE owner IS NOT NULL AND owner NOT IN (SELECT incarnation FROM members)",
+    )
     .get() as { owned: number };
   return owned === 0 ? [] : [`${owned} shards have an owner who is no member`];
 }

@@ -1,10 +1,19 @@
-/** Commands that run nodes, and what they need. */
+/** Commands that make a project, run its nodes, and make what these need. */
 import { type Command, Option } from "commander";
 import { type CertsOptions, certs } from "../certs.ts";
+import { type InitOptions, init } from "../init.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "../node.ts";
 import { type UpOptions, up } from "../up.ts";
 import { readCount, readDays, readPort, readSeconds } from "./arguments.ts";
 import { command, ending, examples, withEnvironment } from "./command.ts";
+
+export function addInit(synod: Command): void {
+  command(synod, "init", "make a new project that works: a keyed service, its test, and its simulation")
+    .argument("<folder>", "where it goes: a new folder, or an empty one; the system is called like it")
+    .option("--json", "print what was made as JSON", false)
+    .addHelpText("after", examples("synod init shop"))
+    .action(ending((folder: string, options: InitOptions) => init(folder, options)));
+}
 
 export function addUp(synod: Command): void {
   withEnvironment(synod, "up", "run a system on this machine, restart its nodes when they crash, until Ctrl-C")

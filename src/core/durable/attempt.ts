@@ -47,8 +47,11 @@ export type AttemptInput =
 export type AttemptEffect =
   /** Commit these to the item's journal, then say `written`. */
   | { kind: "write"; write: number; entries: readonly JournalEntry[] }
-  /** Let the call go, or do the step: its id and all that its handler has seen are durable. */
-  | { kind: "leave"; call: number }
+  /**
+   * Let the call go, or do the step: its id and all that its handler has seen are durable. `first`: no attempt before
+   * had issued it, so that nothing under its id has ever left.
+   */
+  | { kind: "leave"; call: number; first: boolean }
   /** Hand this outcome to the handler. */
   | { kind: "deliver"; call: number; outcome: string }
   /** Say `turned` in a later turn of the event loop. */
@@ -65,6 +68,8 @@ interface Call {
   outcome: string | null;
   /** The write that must be durable before it leaves. */
   readonly after: number;
+  /** No earlier attempt has issued it. */
+  readonly first: boolean;
   left: boolean;
 }
 
@@ -133,7 +138,8 @@ export class DurableAttempt {
     // A recorded outcome needs no call; everything else leaves when what is known so far is durable.
     if (outcome === null) this.#write(known === undefined ? [entry] : []);
     const issue = { call, id, name, inputHash, remembered };
-    const issued: Call = { issue, outcome, after: this.#lastWrite, left: outcome !== null };
+    const first = known === undefined;
+    const issued: Call = { issue, outcome, after: this.#lastWrite, first, left: outcome !== null };
     this.#open.push(issued);
     this.#release();
     this.#deliverSoon();
@@ -169,7 +175,7 @@ export class DurableAttempt {
     for (const call of this.#open) {
       if (call.left || call.after > this.#durableWrite) continue;
       call.left = true;
-      this.#effects.push({ kind: "leave", call: call.issue.call });
+      this.#effects.push({ kind: "leave", call: call.issue.call, first: call.first });
     }
   }
 

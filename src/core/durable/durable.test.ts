@@ -13,7 +13,7 @@ function inWords(effects: readonly AttemptEffect[]): string[] {
       case "write":
         return `write ${effect.write}: ${effect.entries.map(({ id, outcome }) => (outcome === null ? id : `${id}=${outcome}`)).join(" ")}`;
       case "leave":
-        return `leave ${effect.call}`;
+        return `leave ${effect.call}${effect.first ? "" : " again"}`;
       case "deliver":
         return `deliver ${effect.call} ${effect.outcome}`;
       case "stray":
@@ -88,7 +88,7 @@ test("a repeat gets what is recorded without asking, and asks the callee that re
     { id: "command", name: "command", inputHash: "i", outcome: null },
   ]);
   assert.deepEqual(inWords(attempt.step(issue(1, "query", "soon"))), ["turn"]);
-  assert.deepEqual(inWords(attempt.step(issue(2, "command"))), ["leave 2"]);
+  assert.deepEqual(inWords(attempt.step(issue(2, "command"))), ["leave 2 again"]);
   assert.deepEqual(inWords(attempt.step({ kind: "turned" })), ["deliver 1 5"]);
 });
 

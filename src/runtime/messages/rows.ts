@@ -129,6 +129,8 @@ export function deliveryOf(
     requestId: request,
     principal,
     rank: prompt ? ranks.chain : rankOf(target.operation.priority),
+    // The first try of its sender's owner: nobody has ever tried before.
+    unsent: prompt,
     caller: principal,
     id: {
       hash: sessionRecordId(session.name, number),
