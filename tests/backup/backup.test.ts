@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openBackup } from "../../src/backup/file.ts";
 import { own } from "../../src/conformance/store/fixture.ts";
-import { restoreStore } from "../../src/host/snapshots.ts";
+import { openSnapshot, restoreStore } from "../../src/host/snapshots.ts";
 import type { SnapshotRow } from "../../src/ports/snapshot.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { synod, temporaryFolder } from "../host/running-system.ts";
@@ -111,6 +111,21 @@ for (const kind of kinds) {
       assert.ok(incarnation > 2 ** 32, "it joins again as somebody else");
       const [record] = await store.read([{ kind: "record", shard: owner.shard, id: "later" }]);
       assert.deepEqual(record, { kind: "record", record: null }, "what came after the backup is gone");
+    });
+  });
+}
+
+for (const kind of kinds) {
+  test(`a snapshot is of one moment: what is committed while it is read is not in it (${kind})`, async () => {
+    await using place = await createPlace(kind);
+    await within(place, async (store) => {
+      const owner = await fill(store);
+      await using snapshot = await openSnapshot(place.location, system);
+      assert.equal((await store.commit(aliceAgain(owner))).status, "committed");
+      const ids: string[] = [];
+      for await (const batch of snapshot.rows())
+        for (const { kind, row } of batch) if (kind === "record") ids.push(row.id);
+      assert.deepEqual(ids.toSorted(), ["opaque", "session-1#00000000007", "timed"]);
     });
   });
 }
