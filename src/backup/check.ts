@@ -21,6 +21,7 @@ import {
   messageProgressChecksum,
   recordChecksum,
   timerChecksum,
+  timerCountChecksum,
 } from "../ports/checksums.ts";
 import type { SnapshotFacts, SnapshotKind, SnapshotRow, SnapshotRows, SnapshotShard } from "../ports/snapshot.ts";
 import { snapshotKinds } from "../ports/snapshot.ts";
@@ -204,7 +205,8 @@ export class Check {
 
   #addTimer({ shard }: OpenShard, row: SnapshotRows["timer"]): void {
     const name = `timer ${JSON.stringify([row.key, row.name])} of ${nameOf(shard)}`;
-    this.#checkSum(name, timerChecksum(shard, row) === row.checksum);
+    const isCounted = row.countChecksum === null || timerCountChecksum(shard, row) === row.countChecksum;
+    this.#checkSum(name, isCounted && timerChecksum(shard, row) === row.checksum);
     this.#checkKey(shard, row.key, name);
     if (row.generation >= shard.sessionNext) this.fault(`${name} has a generation that was never given out`);
   }

@@ -30,7 +30,7 @@ export interface InboxItem {
   readonly acceptedAt: number;
   /** Counted durably before each starts; acceptance is the first. */
   readonly attempts: number;
-  /** Why it is parked, as JSON text `{ code, message, at }`; null when it is not. */
+  /** Why it is parked, as JSON text `{ code, message, at, thrown? }`; null when it is not. */
   readonly parked: string | null;
   /** Whether it is parked after it may have made a call, and so keeps its entity's turn. */
   readonly holdsTurn: boolean;

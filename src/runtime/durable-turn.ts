@@ -319,7 +319,8 @@ export class DurableTurn {
 
   #failure(reply: GatewayReply): AttemptEnd {
     invariant(!reply.ok, "only failures have a status");
-    return { kind: "failed", code: reply.error.code, message: reply.error.message };
+    const { thrown } = this.#run;
+    return { kind: "failed", code: reply.error.code, message: reply.error.message, ...(thrown && { thrown }) };
   }
 
   #end(end: AttemptEnd): void {

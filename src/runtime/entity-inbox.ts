@@ -5,7 +5,7 @@
  * What it does to rows: an acceptance and a finish are changes of the entity (the activation commits them); attempts,
  * journals and parking are progress of the shard.
  */
-import { type AttemptEnd, afterAttempt, mayStart } from "../core/durable/schedule.ts";
+import { type AttemptEnd, afterAttempt, mayStart, type Next } from "../core/durable/schedule.ts";
 import type { MailboxInput } from "../core/mailbox/messages.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
@@ -400,14 +400,11 @@ export class EntityInbox {
     });
   }
 
-  async #park(
-    entry: InboxEntry,
-    { attempts, code, message }: { readonly attempts: number; readonly code: string; readonly message: string },
-  ): Promise<void> {
+  async #park(entry: InboxEntry, { attempts, code, message, thrown }: Extract<Next, { kind: "park" }>): Promise<void> {
     const { environment, drive } = this.#options;
     await entry.lastWrite;
     if (this.#isGone(entry)) return;
-    const parked = JSON.stringify({ code, message, at: Math.floor(environment.clock.wall()) });
+    const parked = JSON.stringify({ code, message, at: Math.floor(environment.clock.wall()), thrown });
     // Whatever was issued may have left, whether or not its outcome came back.
     const holdsTurn = (entry.turn?.journal ?? entry.journal).length > 0;
     const { outcome } = await this.#write(entry, { attempts, parked, holdsTurn });

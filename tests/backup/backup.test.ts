@@ -186,6 +186,17 @@ test("a row that turns bad between the look at a file and its end undoes the who
   }
 });
 
+test("there is no table that a backup passes over", async () => {
+  const rows = ["entities", "floors", "inbox", "journal", "outbox", "records", "shards", "timer_counts", "timers"];
+  // Facts are in the first line; members and what they are remembered by mean nothing after the moment.
+  const others = { sqlite: ["members", "meta"], postgres: ["members", "meta", "witnesses"] };
+  for (const kind of kinds) {
+    await using place = await createPlace(kind);
+    await filled(place);
+    assert.deepEqual(await place.tables(), [...rows, ...others[kind]].toSorted());
+  }
+});
+
 test("a place without a store is not made one by a backup", async () => {
   using folder = temporaryFolder();
   await using database = await createPlace("postgres");

@@ -23,6 +23,7 @@ export interface Place extends AsyncDisposable {
   open(): Promise<Store>;
   /** As an administrator would, behind Synod's back. */
   sql(text: string): Promise<void>;
+  tables(): Promise<readonly string[]>;
 }
 
 /** Another store like one on SQLite that nobody has open. */
@@ -44,17 +45,27 @@ export async function createPlace(kind: Kind): Promise<Place> {
       database.exec(text);
       database.close();
     };
-    return placeAt(`sqlite:${path}`, sql, async () => await folder[Symbol.asyncDispose]());
+    const tables = async (): Promise<readonly string[]> => {
+      const database = new DatabaseSync(path);
+      const rows = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
+      database.close();
+      return rows.map(({ name }) => String(name));
+    };
+    return placeAt(`sqlite:${path}`, { sql, tables }, async () => await folder[Symbol.asyncDispose]());
   }
   const database = await createDatabase();
   const sql = async (text: string): Promise<void> => void (await database.query(text));
-  return placeAt(database.url, sql, async () => await database[Symbol.asyncDispose]());
+  const tables = async (): Promise<readonly string[]> => {
+    const rows = await database.query("SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1");
+    return rows.map(({ name }) => String(name));
+  };
+  return placeAt(database.url, { sql, tables }, async () => await database[Symbol.asyncDispose]());
 }
 
-function placeAt(url: string, sql: Place["sql"], remove: () => Promise<void>): Place {
+function placeAt(url: string, behind: Pick<Place, "sql" | "tables">, remove: () => Promise<void>): Place {
   const location = parseStoreUrl(url, system);
   const open = () => openStore(location, system);
-  return { url, location, open, sql, [Symbol.asyncDispose]: remove };
+  return { url, location, open, ...behind, [Symbol.asyncDispose]: remove };
 }
 
 const shards = 64;
@@ -94,7 +105,8 @@ export async function fill(store: Store): Promise<Owner> {
   });
   const journal = [entry("z-first"), entry("a-second", '{"ok":true}')];
   const item1 = { number: 1, attempts: 2, parked: '{"code":"internal"}', holdsTurn: true, journal };
-  await commit(store, owner, { progress: progressOf({ items: [item1] }) });
+  const tried = { key: neighbour, name: "delayed", generation: 6, attempts: 2 };
+  await commit(store, owner, { progress: progressOf({ items: [item1], timersCounted: [tried] }) });
   return owner;
 }
 

@@ -36,6 +36,7 @@ const damages: readonly (readonly [sql: string, fault: string | RegExp])[] = [
     "UPDATE timers SET due_at = 1 WHERE generation = 5",
     /^timer \["neighbour-\d+","hold"\] of account\/\d+ does not match its checksum$/,
   ],
+  ["UPDATE timer_counts SET attempts = 0", /^timer \["neighbour-\d+","delayed"\] of .* does not match its checksum$/],
   ["DELETE FROM inbox WHERE number = 1", `entry "z-first" of item 1 of ${at} has lost its item`],
   ["DELETE FROM records WHERE id = 'timed'", `${at} counts 1 timed records, and has 0`],
   ["UPDATE shards SET session_next = 6 WHERE epoch > 0", /^timer .* has a generation that was never given out$/],

@@ -22,9 +22,13 @@ async function inboxOf(node: TestNode): Promise<readonly JournaledItem[]> {
   return result.page.rows;
 }
 
-function parkedOf(item: InboxItem | undefined): { readonly code: string; readonly message: string } {
+function parkedOf(item: InboxItem | undefined): {
+  readonly code: string;
+  readonly message: string;
+  readonly thrown?: string;
+} {
   assert.ok(item?.parked, "it is parked");
-  return JSON.parse(item.parked) as { code: string; message: string };
+  return JSON.parse(item.parked) as { code: string; message: string; thrown?: string };
 }
 
 /** Three calls, of which the middle one compensates the first when it is declined. */
@@ -122,6 +126,7 @@ test("a handler that always throws is parked with its reason after its attempts,
   assert.equal(item?.holdsTurn, false);
   assert.equal(parkedOf(item).code, "internal");
   assert.match(parkedOf(item).message, /^3 attempts failed, the last one: saga\/one\.run failed/);
+  assert.match(parkedOf(item).thrown!, /^Error: .*, at .*attempts\.test\.ts:\d+/, "for operators");
   assert.equal(await node.answer("touch", stateOf), "1");
   assert.equal(
     await node.answer("run", run("poison", { id: "k" })),

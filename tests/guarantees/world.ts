@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
 import { createMemoryDatabase, openMemoryStore } from "../../src/adapters/memory/store.ts";
+import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
 import type { GatewayReply } from "../../src/ports/gateway.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -17,12 +18,13 @@ import { type NodeOptions, type RunningNode, startNode } from "../../src/runtime
 import type { AnySystem } from "../../src/service/model.ts";
 import { hash32 } from "../../src/values/hash32.ts";
 import { createPrng } from "../../src/values/prng.ts";
+import { createDatabase } from "../postgres/databases.ts";
 import { FaultNetwork } from "./fault-network.ts";
 import { FaultStore } from "./fault-store.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-export type StoreKind = "memory" | "sqlite";
-export const storeKinds: readonly StoreKind[] = ["memory", "sqlite"];
+export type StoreKind = "memory" | "sqlite" | "postgres";
+export const storeKinds: readonly StoreKind[] = ["memory", "sqlite", "postgres"];
 
 /** Turns of the event loop without any work after which nothing more comes of itself. */
 const quietTurns = 4;
@@ -72,10 +74,10 @@ export class World implements AsyncDisposable {
   /** What a memory database holds, to be looked at. */
   readonly database: MemoryDatabase | undefined;
   readonly #open: () => Promise<Store>;
-  readonly #cleanUp: () => void;
+  readonly #cleanUp: () => void | Promise<void>;
   readonly #stores: Store[] = [];
 
-  private constructor(open: () => Promise<Store>, cleanUp: () => void, database?: MemoryDatabase) {
+  private constructor(open: () => Promise<Store>, cleanUp: () => void | Promise<void>, database?: MemoryDatabase) {
     this.#open = open;
     this.#cleanUp = cleanUp;
     this.database = database;
@@ -89,6 +91,13 @@ export class World implements AsyncDisposable {
         async () => openMemoryStore(database),
         () => {},
         database,
+      );
+    }
+    if (kind === "postgres") {
+      const database = once(() => createDatabase());
+      return new World(
+        async () => openPostgresStore({ url: (await database()).url, system: "test", shardsPerService }),
+        async () => await (await database())[Symbol.asyncDispose](),
       );
     }
     const folder = mkdtempSync(join(tmpdir(), "synod-guarantees-"));
@@ -162,7 +171,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const node of this.nodes) await node.dispose();
     for (const store of this.#stores) await store.close();
-    this.#cleanUp();
+    await this.#cleanUp();
   }
 }
 
@@ -293,6 +302,14 @@ export class TestNode {
   logged(pattern: RegExp): boolean {
     return this.log.some(({ message }) => pattern.test(message));
   }
+}
+
+function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
+  let made: Promise<Made> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** `5`; `5 (replayed)`; `declined {"left":1} (declared)`; `unavailable (unknown)`. */

@@ -65,7 +65,7 @@ async function begin(
     throw new SynodError("failed_precondition", `${where} holds a store with ${now.entities} states: ${advice}`);
   }
   await session.ask(
-    "TRUNCATE members, witnesses, shards, entities, records, floors, inbox, journal, outbox, timers RESTART IDENTITY",
+    "TRUNCATE members, witnesses, shards, entities, records, floors, inbox, journal, outbox, timers, timer_counts RESTART IDENTITY",
   );
   const cluster = Math.max(now.cluster, facts.cluster) + 1;
   const incarnations = Math.max(now.incarnations, facts.incarnations) + jump;
@@ -170,6 +170,12 @@ const entityInsertion = `INSERT INTO entities (shard, key, version, state_versio
   FROM json_to_recordset($1::json)
     AS given(key text, version bigint, "stateVersion" bigint, state text, checksum bigint, "updatedAt" bigint)`;
 
+const countInsertion = `INSERT INTO timer_counts (shard, key, name, generation, attempts, checksum)
+  SELECT $2, key, name, generation, attempts, "countChecksum"
+  FROM json_to_recordset($1::json)
+    AS given(key text, name text, generation bigint, attempts bigint, "countChecksum" bigint)
+  WHERE "countChecksum" IS NOT NULL`;
+
 class RowWriter {
   readonly #session: Session;
   readonly #epoch: number;
@@ -193,7 +199,9 @@ class RowWriter {
         while (to < batch.length && batch[to]!.kind === kind) to += 1;
         const rows = batch.slice(from, to).map((given) => given.row);
         const text = kind === "entity" ? entityInsertion : insertions[kind];
-        await this.#session.ask(text, [JSON.stringify(rows.map(withTruth)), this.#shard]);
+        const values = [JSON.stringify(rows.map(withTruth)), this.#shard];
+        await this.#session.ask(text, values);
+        if (kind === "timer") await this.#session.ask(countInsertion, values);
       }
       from = to;
     }

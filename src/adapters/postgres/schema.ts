@@ -24,7 +24,7 @@ const migrations: readonly string[] = [
   [firstTables, leaseFunctions, lossFunctions, workFunctions, commitFunctions, upkeepFunctions].join(""),
 ];
 /** The form of the tables and functions that this code knows. */
-const schemaVersion = migrations.length;
+export const schemaVersion: number = migrations.length;
 
 /** How long creating or upgrading may take, and looking. */
 const prepareMaxMs = 30_000;

@@ -5,7 +5,7 @@
 import { SynodError } from "../../errors.ts";
 import type { SnapshotFacts, SnapshotKind, SnapshotRow, SnapshotShard, StoreSnapshot } from "../../ports/snapshot.ts";
 import type { PostgresLocation } from "./location.ts";
-import { refuseForeign } from "./schema.ts";
+import { refuseForeign, schemaVersion } from "./schema.ts";
 import { beginSession, type Session } from "./session.ts";
 
 /** Rows of one page: with states of 256 KiB they are 50 MB. */
@@ -25,6 +25,10 @@ export async function openPostgresSnapshot(location: PostgresLocation, system: s
     );
     const facts = found!.facts as SnapshotFacts;
     refuseForeign({ schema: found!.form as number, system: facts.system }, system, place);
+    if ((found!.form as number) < schemaVersion) {
+      const advice = "start a node with this Synod, which brings it up to date, or take its backup with the older Synod";
+      throw new SynodError("failed_precondition", `${place} is a store of an older Synod: ${advice}`);
+    }
     const shards = await shardsOf(session);
     return {
       facts,
@@ -91,10 +95,12 @@ const contents: readonly Content[] = [
     "timer",
     "timers",
     `key, name, generation, due_at AS "dueAt", target_service AS service, target_key AS target, operation, input, principal,
-     request, traceparent, checksum`,
+     request, traceparent, t.checksum, coalesce(c.attempts, 0) AS attempts, c.checksum AS "countChecksum"`,
     "key, name",
   ],
 ];
+
+const countedTimers = "timers t LEFT JOIN timer_counts c USING (shard, key, name, generation)";
 
 async function* rowsOf(session: Session, shards: readonly NumberedShard[]): AsyncGenerator<readonly SnapshotRow[]> {
   const filled = new Map<string, ReadonlySet<unknown>>();
@@ -116,7 +122,7 @@ async function* contentOf(
 ): AsyncGenerator<readonly SnapshotRow[]> {
   // As JSON, in which numbers are numbers: the driver gives those of 64 bits as text.
   await session.ask(`DECLARE page NO SCROLL CURSOR FOR SELECT row_to_json(found) AS row
-    FROM (SELECT ${columns} FROM ${table} WHERE shard = ${Math.trunc(shard)} ORDER BY ${order}) found`);
+    FROM (SELECT ${columns} FROM ${table === "timers" ? countedTimers : table} WHERE shard = ${Math.trunc(shard)} ORDER BY ${order}) found`);
   for (;;) {
     const rows = await session.ask(`FETCH ${pageRowsMax} FROM page`);
     if (rows.length > 0) yield rows.map(({ row }) => ({ kind, row }) as SnapshotRow);

@@ -9,7 +9,7 @@ import { openFailure } from "./opening.ts";
 import { prepareStore } from "./schema.ts";
 import { openLockWaitMaxMs, withLock } from "./transaction.ts";
 
-const tables = ["members", "shards", "entities", "records", "floors", "inbox", "journal", "outbox", "timers"];
+const tables = ["members", "shards", "entities", "records", "floors", "inbox", "journal", "outbox", "timers", "timer_counts"];
 
 /** Rejects with one sentence, and leaves the store as it was, when it is not empty or the rows end with an error. */
 export async function restoreSqlite(
@@ -98,13 +98,20 @@ function writerOf(database: DatabaseSync, epoch: number, jump: number): (row: Sn
     message: into("outbox", 16),
     timer: into("timers", 14),
   };
+  const counts = into("timer_counts", 7);
   let shard: SnapshotShard | undefined;
   return (given) => {
     if (given.kind === "shard") {
       shard = given.row;
       const { service, number, stateVersion, watermark, timedRecords, sessionNext } = shard;
       shards.run(service, number, epoch, stateVersion, watermark, timedRecords, sessionNext + jump);
-    } else statements[given.kind].run(shard!.service, shard!.number, ...valuesOf(given));
+      return;
+    }
+    const { service, number } = shard!;
+    statements[given.kind].run(service, number, ...valuesOf(given));
+    if (given.kind !== "timer" || given.row.countChecksum === null) return;
+    const { key, name, generation, attempts, countChecksum } = given.row;
+    counts.run(service, number, key, name, generation, attempts, countChecksum);
   };
 }
 

@@ -14,7 +14,7 @@ import { damaged, sqliteCode, sqliteCodes } from "./failures.ts";
 import { openFailure } from "./opening.ts";
 import { prepareStore } from "./schema.ts";
 import { openLockWaitMaxMs, withLock } from "./transaction.ts";
-import { itemColumns, messageColumns, timerColumns } from "./work-reads.ts";
+import { countedTimers, itemColumns, messageColumns, timerColumns } from "./work-reads.ts";
 
 export interface SqliteSnapshotOptions {
   readonly path: string;
@@ -131,7 +131,7 @@ const contents: readonly (readonly [kind: Exclude<SnapshotKind, "shard">, table:
     `SELECT item, id, name, input_hash AS inputHash, outcome, checksum FROM journal ${inShard} ORDER BY item, rowid`,
   ],
   ["message", "outbox", `SELECT ${messageColumns} FROM outbox ${inShard} ORDER BY number`],
-  ["timer", "timers", `SELECT ${timerColumns} FROM timers ${inShard} ORDER BY key, name`],
+  ["timer", "timers", `SELECT ${timerColumns} FROM ${countedTimers} WHERE t.service = ? AND t.shard = ? ORDER BY t.key, t.name`],
 ];
 
 function* rowsOf(database: DatabaseSync): Generator<SnapshotRow> {
