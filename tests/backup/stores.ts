@@ -56,7 +56,9 @@ export async function createPlace(kind: Kind): Promise<Place> {
   const database = await createDatabase();
   const sql = async (text: string): Promise<void> => void (await database.query(text));
   const tables = async (): Promise<readonly string[]> => {
-    const rows = await database.query("SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1");
+    const rows = await database.query(
+      "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1",
+    );
     return rows.map(({ name }) => String(name));
   };
   return placeAt(database.url, { sql, tables }, async () => await database[Symbol.asyncDispose]());

@@ -26,7 +26,8 @@ export async function openPostgresSnapshot(location: PostgresLocation, system: s
     const facts = found!.facts as SnapshotFacts;
     refuseForeign({ schema: found!.form as number, system: facts.system }, system, place);
     if ((found!.form as number) < schemaVersion) {
-      const advice = "start a node with this Synod, which brings it up to date, or take its backup with the older Synod";
+      const advice =
+        "start a node with this Synod, which brings it up to date, or take its backup with the older Synod";
       throw new SynodError("failed_precondition", `${place} is a store of an older Synod: ${advice}`);
     }
     const shards = await shardsOf(session);

@@ -9,7 +9,18 @@ import { openFailure } from "./opening.ts";
 import { prepareStore } from "./schema.ts";
 import { openLockWaitMaxMs, withLock } from "./transaction.ts";
 
-const tables = ["members", "shards", "entities", "records", "floors", "inbox", "journal", "outbox", "timers", "timer_counts"];
+const tables = [
+  "members",
+  "shards",
+  "entities",
+  "records",
+  "floors",
+  "inbox",
+  "journal",
+  "outbox",
+  "timers",
+  "timer_counts",
+];
 
 /** Rejects with one sentence, and leaves the store as it was, when it is not empty or the rows end with an error. */
 export async function restoreSqlite(

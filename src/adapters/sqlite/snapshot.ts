@@ -131,7 +131,11 @@ const contents: readonly (readonly [kind: Exclude<SnapshotKind, "shard">, table:
     `SELECT item, id, name, input_hash AS inputHash, outcome, checksum FROM journal ${inShard} ORDER BY item, rowid`,
   ],
   ["message", "outbox", `SELECT ${messageColumns} FROM outbox ${inShard} ORDER BY number`],
-  ["timer", "timers", `SELECT ${timerColumns} FROM ${countedTimers} WHERE t.service = ? AND t.shard = ? ORDER BY t.key, t.name`],
+  [
+    "timer",
+    "timers",
+    `SELECT ${timerColumns} FROM ${countedTimers} WHERE t.service = ? AND t.shard = ? ORDER BY t.key, t.name`,
+  ],
 ];
 
 function* rowsOf(database: DatabaseSync): Generator<SnapshotRow> {
