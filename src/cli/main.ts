@@ -13,7 +13,7 @@ import {
   addTop,
   addWork,
 } from "./program/operating.ts";
-import { addCapacity, addCheck, addOpenapi, addSim } from "./program/proving.ts";
+import { addCapacity, addCheck, addDrill, addOpenapi, addSim } from "./program/proving.ts";
 import { addCerts, addInit, addNode, addUp } from "./program/running.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -54,6 +54,7 @@ function program(): Command {
   addSim(synod);
   addCapacity(synod);
   addAvailability(synod);
+  addDrill(synod);
   return synod;
 }
 

@@ -169,6 +169,7 @@ test("`--help` of every command has examples, and the program's has the exit cod
     "sim",
     "capacity",
     "availability",
+    "drill",
   ]);
   const groups = [["inbox"], ["outbox", "list"], ["dead", "show"], ["dead", "retry"]];
   for (const words of [...commands.map((command) => [command]), ...groups]) {

@@ -21,7 +21,10 @@ export function addTop(synod: Command): void {
     .option("--count <times>", "how many times to look (default: until Ctrl-C)", readTimes)
     .addHelpText(
       "after",
-      examples("synod top", "synod top --count 1", "synod top --json | jq '.operations[].perSecond'"),
+      examples(
+        ...["synod top", "synod top --count 1", "synod top --json | jq '.operations[].perSecond'"],
+        "synod top --json | jq '.links[] | {from, node, roundTripMs}'",
+      ),
     )
     .action(ending((options: TopOptions) => top(options)));
 }
