@@ -117,6 +117,10 @@ export class NodeGateway implements Gateway {
     this.keyUptime.answered(service.interface.name, key, good, now);
   }
 
+  get hasLease(): boolean {
+    return this.#environment.lease.valid;
+  }
+
   get busy(): boolean {
     return this.#environment.load.control.queued > 0;
   }
