@@ -71,7 +71,7 @@ export async function startServer(
   settings: readonly string[] = [],
   host: ServerHost = thisHost,
 ): Promise<PostgresServer> {
-  const owner = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+  const owner = unprivileged();
   const folder = await ownFolder(owner);
   const programs = await reachable(binaries(), folder, owner);
   const initialize = [
@@ -89,6 +89,11 @@ export async function startServer(
   await promisify(execFile)(join(programs, "initdb"), initialize, { ...owner, cwd: folder });
   if (host !== thisHost) appendFileSync(join(folder, "data", "pg_hba.conf"), anybody);
   return await startIn({ folder, programs, owner, settings, host });
+}
+
+/** Whose a program becomes that does not run as root. */
+export function unprivileged(): Owner {
+  return process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
 }
 
 async function ownFolder({ uid, gid }: Owner): Promise<string> {
@@ -221,7 +226,7 @@ async function reachable(programs: string, folder: string, owner: Owner): Promis
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address() as { port: number };
