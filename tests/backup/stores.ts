@@ -73,7 +73,7 @@ function placeAt(url: string, behind: Pick<Place, "sql" | "tables">, remove: () 
 const shards = 64;
 export const home: number = shardOf("account", "alice", shards);
 /** Another key in alice's shard. */
-export const neighbour: string = keyBeside();
+const neighbour: string = keyBeside();
 
 function keyBeside(): string {
   for (let number = 0; ; number++) {
