@@ -16,8 +16,12 @@ const itemColumns = `number, key, operation, input, id, input_hash AS inputHash,
 const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
   request, traceparent, sent_at AS sentAt, checksum, attempts, parked, progress_checksum AS progressChecksum`;
 
-const timerColumns = `key, name, generation, due_at AS dueAt, target_service AS service, target_key AS target,
-  operation, input, principal, request, traceparent, checksum`;
+const timerColumns = `t.key, t.name, t.generation, t.due_at AS dueAt, t.target_service AS service,
+  t.target_key AS target, t.operation, t.input, t.principal, t.request, t.traceparent, t.checksum,
+  coalesce(c.attempts, 0) AS attempts, c.checksum AS countChecksum`;
+
+const countedTimers = `timers t LEFT JOIN timer_counts c ON c.service = t.service AND c.shard = t.shard AND c.key = t.key
+  AND c.name = t.name AND c.generation = t.generation`;
 
 /** Prepares the reading of pages; raises what SQLite cannot read at all. */
 export function pagesOf(database: DatabaseSync, path: string): (read: PageRead) => ReadResult {
@@ -64,11 +68,10 @@ function itemReader(database: DatabaseSync): (read: PageRead) => StoredItem[] {
 }
 
 function timerReader(database: DatabaseSync): (read: PageRead) => StoredTimer[] {
-  const order = "ORDER BY due_at, key, name LIMIT ?";
-  const first = database.prepare(`SELECT ${timerColumns} FROM timers WHERE service = ? AND shard = ? ${order}`);
-  const after = database.prepare(
-    `SELECT ${timerColumns} FROM timers WHERE service = ? AND shard = ? AND (due_at, key, name) > (?, ?, ?) ${order}`,
-  );
+  const shown = `SELECT ${timerColumns} FROM ${countedTimers} WHERE t.service = ? AND t.shard = ?`;
+  const order = "ORDER BY t.due_at, t.key, t.name LIMIT ?";
+  const first = database.prepare(`${shown} ${order}`);
+  const after = database.prepare(`${shown} AND (t.due_at, t.key, t.name) > (?, ?, ?) ${order}`);
   return ({ shard: { service, number }, after: last, limit }) => {
     const rows =
       last === null || typeof last === "number"
