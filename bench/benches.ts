@@ -1,5 +1,6 @@
 /** Every bench there is. */
 import type { Bench } from "./bench.ts";
+import { capacity } from "./capacity/bench.ts";
 import { commands } from "./commands/bench.ts";
 import { durable } from "./durable/bench.ts";
 import { growth } from "./growth/bench.ts";
@@ -28,4 +29,5 @@ export const benches: readonly Bench[] = [
   timers,
   memory,
   growth,
+  capacity,
 ];

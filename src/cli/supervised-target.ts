@@ -1,11 +1,11 @@
 /** What the admin API tells and does where a supervisor runs the system: `synod up`, and drills that start one. */
-import { createLog, type LogOptions } from "../adapters/log/pino.ts";
 import type { AdminTarget } from "../admin/target.ts";
 import { ledgerService } from "../drill/ledger.interface.ts";
 import { SynodError } from "../errors.ts";
 import { AvailabilityMeter } from "../host/availability/meter.ts";
 import type { SupervisedPlace, Supervisor } from "../host/supervisor.ts";
 import { within } from "../host/within.ts";
+import type { Log } from "../ports/log.ts";
 import type { AvailabilityTargets } from "../service/availability.ts";
 
 /** How much longer than a call its answer may take on its way back from the node. */
@@ -34,7 +34,7 @@ export function httpUrl({ adapters }: SupervisedPlace["system"], urls: readonly 
 }
 
 export interface MeterConduct {
-  readonly logFormat: LogOptions["format"];
+  readonly log: Log;
   /** Whether drills are allowed: then it is measured even if its file promises nothing. */
   readonly drills: boolean;
 }
@@ -44,7 +44,7 @@ export function meterFor(
   supervisor: Supervisor,
   { system }: SupervisedPlace,
   urls: readonly string[],
-  { logFormat: format, drills }: MeterConduct,
+  { log, drills }: MeterConduct,
 ): AvailabilityMeter | undefined {
   const http = httpUrl(system, urls);
   const targets = system.availability ?? (drills ? drillTargets : undefined);
@@ -54,7 +54,7 @@ export function meterFor(
     url: new URL(http),
     targets,
     services: [...system.services.map(({ name }) => name), ...(drills ? [ledgerService] : [])],
-    log: createLog({ format, level: "info", name: "availability" }),
+    log,
     meters: () => supervisor.meters(),
     call: (call) => supervisor.ask("call", call, callDefaultMs),
     surroundings: () => supervisor.serving,

@@ -59,8 +59,9 @@ async function run(supervisor: Supervisor, options: UpOptions, measured: Measure
   try {
     await writeAdminFile(path, { system: place.system.name, url: admin.url, token, pid: process.pid });
     urls.push(...(await supervisor.start()));
-    const logFormat = options.logFormat ?? (options.json ? "json" : "text");
-    measured.meter = meterFor(supervisor, place, urls, { logFormat, drills: options.drills });
+    const format = options.logFormat ?? (options.json ? "json" : "text");
+    const log = createLog({ format, level: "info", name: "availability" });
+    measured.meter = meterFor(supervisor, place, urls, { log, drills: options.drills });
     printReady(supervisor, place, admin, urls, options.json);
     const reason = await supervisor.ended;
     await stopMeasured(measured);

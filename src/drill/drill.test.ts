@@ -1,11 +1,22 @@
 /** What a drill concludes, from figures made by hand: a lie of any kind in them is found. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { reportOf } from "../availability/report.ts";
+import { RollUps } from "../availability/rollups.ts";
 import { readFaultOrder } from "./fault.ts";
 import { LedgerBook, type LedgerVerdict } from "./ledger.ts";
 import type { OverCall } from "./load.ts";
 import { pageOf, picturesOf } from "./page.ts";
-import { comparison, type DrillReport, faultsOf, isBroken, ratioOf, requestsOf, secondsOf } from "./report.ts";
+import {
+  comparison,
+  comparisonsOf,
+  type DrillReport,
+  faultsOf,
+  isBroken,
+  ratioOf,
+  requestsOf,
+  secondsOf,
+} from "./report.ts";
 import { headlineOf, sentencesOf } from "./words.ts";
 
 /** Three acknowledged entries, one unknown and one that certainly was not appended; read back as `change` leaves them. */
@@ -88,6 +99,22 @@ test("drill and meter agree when what both saw can be the same availability, and
   assert.equal(comparison("", { good: 10_000, bad: 10 }, { good: 600, bad: 0 }).agree, true);
   assert.equal(comparison("", { good: 10_000, bad: 400 }, { good: 600, bad: 0 }).agree, false);
   assert.equal(comparison("", { good: 10_000, bad: 0 }, { good: 0, bad: 0 }).agree, undefined);
+});
+
+test("the drill's own seconds are judged as a prober would: a slow or failed write or read makes one down, too few calls unknown", () => {
+  const second = (at: number, waitMs: number): OverCall[] =>
+    ["append", "read", "append", "read"].map((name) => ({ ...call(at, at + waitMs), name }));
+  const nothing = reportOf({
+    system: "s",
+    now: 0,
+    rollUps: new RollUps(),
+    outages: [],
+    firing: [],
+    objectiveOf: () => 0.9,
+  });
+  const calls = [...second(0, 10), ...second(1_000, 600), ...second(2_000, 400), call(3_000, 3_010)];
+  const [, probed] = comparisonsOf({ calls, answers: { good: 0, bad: 0 } }, nothing, nothing);
+  assert.deepEqual([probed!.drill!.good, probed!.drill!.bad], [2, 1]);
 });
 
 test("an order from the network is read, or refused with what it has to be", () => {

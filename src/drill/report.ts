@@ -76,6 +76,8 @@ export interface Second {
   readonly longestWaitMs: number;
 }
 
+/** As many as the meter has. */
+const probersMax = 2;
 /** What the meter's probers allow for a write and a read of it, ms: what is later is down. */
 const soonMs = 1_000;
 
@@ -146,16 +148,34 @@ export interface OwnCount {
 }
 
 /**
+ * The drill's callers as probers, which are two in every second, each with a write and a read of it within a second: of each
+ * second the first writes to the ledger with the first reads of it. A second without them is unknown.
+ */
+function slicesOf(calls: readonly OverCall[]): Counts {
+  let [good, bad] = [0, 0];
+  for (const own of Map.groupBy(calls, ({ due }) => Math.floor(due / 1_000)).values()) {
+    const [writes, reads] = ["append", "read"].map((kind) => own.filter(({ name }) => name === kind));
+    const pairs = writes!.slice(0, probersMax).flatMap((write, at) => (reads![at] ? [[write, reads![at]!]] : []));
+    if (pairs.length < probersMax) continue;
+    if (pairs.every(isUp)) good += 1;
+    else bad += 1;
+  }
+  return { good, bad };
+}
+
+function isUp(pair: readonly OverCall[]): boolean {
+  return pair.every(({ outcome }) => outcome === "ok") && sum(pair, ({ due, ended }) => ended - due) <= soonMs;
+}
+
+/**
  * What the meter counted between two reports of it, beside the drill's own count of the same: HTTP answers as nodes gave them,
- * and writes and reads of small entities, which is what probers do.
+ * and seconds in which small entities could be written and read.
  */
 export function comparisonsOf(
   { calls, answers }: OwnCount,
   before: AvailabilityReport,
   after: AvailabilityReport,
 ): readonly Comparison[] {
-  const alike = calls.filter(({ name }) => name === "append" || name === "read");
-  const soon = alike.filter(({ outcome, due, ended }) => outcome === "ok" && ended - due <= soonMs).length;
   const requests = after.series.filter(({ name }) => name.startsWith("requests/")).map(({ name }) => name);
   const counted = requests.map((name) => since(name, before, after));
   return [
@@ -163,11 +183,7 @@ export function comparisonsOf(
       good: sum(counted, ({ good }) => good),
       bad: sum(counted, ({ bad }) => bad),
     }),
-    comparison(
-      "up, as probers see it (the drill: calls of the ledger answered well within a second; the meter: seconds)",
-      { good: soon, bad: alike.length - soon },
-      since(probes, before, after),
-    ),
+    comparison("seconds that were up, as probers see it", slicesOf(calls), since(probes, before, after)),
   ];
 }
 

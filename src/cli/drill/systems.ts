@@ -8,6 +8,7 @@ import type { AdminTarget } from "../../admin/target.ts";
 import type { DrilledSystem } from "../../drill/drill.ts";
 import { defaultFolder } from "../../host/store-location.ts";
 import { Supervisor } from "../../host/supervisor.ts";
+import type { Log } from "../../ports/log.ts";
 import { NothingRunsError, UsageError } from "../exit.ts";
 import { adminTarget, httpUrl, type Measured, meterFor, stopMeasured } from "../supervised-target.ts";
 
@@ -16,6 +17,7 @@ export interface OpenedSystem extends AsyncDisposable {
 }
 
 const drainMs = 5_000;
+const unheard: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** Starts the system, with drills allowed, on a store that is removed at the end, unless another one is given. */
 export async function startedFor(systemFile: string, nodes: number, store: string | undefined): Promise<OpenedSystem> {
@@ -42,7 +44,13 @@ export async function startedFor(systemFile: string, nodes: number, store: strin
   try {
     const place = await supervisor.prepare();
     const urls = await supervisor.start();
-    measured.meter = meterFor(supervisor, place, urls, { logFormat: "text", drills: true });
+    const { availability } = place.system;
+    // Nobody is to be woken by a drill of a system that was started for it.
+    const unwatched = {
+      ...place.system,
+      ...(availability && { availability: { ...availability, webhook: undefined } }),
+    };
+    measured.meter = meterFor(supervisor, { ...place, system: unwatched }, urls, { log: unheard, drills: true });
     const target = adminTarget(supervisor, place, urls, measured, true);
     const system = drilled(target, place.system.name, httpUrl(place.system, urls));
     return { system, [Symbol.asyncDispose]: end };
