@@ -13,6 +13,7 @@ import { postgres } from "./postgres/bench.ts";
 import { rpc } from "./rpc/bench.ts";
 import { saga } from "./saga/bench.ts";
 import { simulation } from "./simulation/bench.ts";
+import { timers } from "./timers/bench.ts";
 
 export const benches: readonly Bench[] = [
   commands,
@@ -25,6 +26,7 @@ export const benches: readonly Bench[] = [
   durable,
   messages,
   saga,
+  timers,
   memory,
   growth,
   capacity,

@@ -51,6 +51,7 @@ describe("npm run bench", { concurrency: 3 }, () => {
     postgres: ["spread-256"],
     messages: ["spread-256"],
     saga: ["trips-64"],
+    timers: ["pending"],
     memory: ["active"],
     growth: ["keys-1000", "nodes-2"],
   };

@@ -25,6 +25,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   runtime: ["core", "wire", "ports", "service", "values", "errors.ts"],
   "adapters/*": ["ports", "service", "values", "errors.ts"],
   availability: ["pictures", "values", "errors.ts"],
+  backup: ["ports", "values", "errors.ts"],
   drill: ["availability", "capacity", "client", "pictures", "simulation", "service", "values", "errors.ts"],
   host: ["availability", "drill", "runtime", "adapters", "admin", "service", "ports", "values", "errors.ts"],
   admin: ["availability", "drill", "ports", "runtime", "values", "errors.ts"],
@@ -33,6 +34,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   cli: [
     "index.ts",
     "availability",
+    "backup",
     "capacity",
     "drill",
     "simulation",

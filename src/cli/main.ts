@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { ended } from "./program/command.ts";
+import { addBackup, addRestore, addVerify } from "./program/keeping.ts";
 import {
   addAvailability,
   addCall,
@@ -49,6 +50,9 @@ function program(): Command {
   addRestart(synod);
   addNode(synod);
   addCerts(synod);
+  addBackup(synod);
+  addRestore(synod);
+  addVerify(synod);
   addOpenapi(synod);
   addCheck(synod);
   addSim(synod);

@@ -25,7 +25,7 @@ const migrations: readonly string[] = [
   [timerCounts, countedTimers, countedPages].join(""),
 ];
 /** The form of the tables and functions that this code knows. */
-const schemaVersion = migrations.length;
+export const schemaVersion: number = migrations.length;
 
 /** How long creating or upgrading may take, and looking. */
 const prepareMaxMs = 30_000;
@@ -88,16 +88,20 @@ async function lookUp(connection: Connection, schema: string): Promise<Meta | un
 }
 
 function identityOf(meta: Meta, { system }: StoreCreation, { schema, name }: PostgresLocation): StoreIdentity {
-  const place = `schema ${schema} of ${name}`;
+  refuseForeign(meta, system, `schema ${schema} of ${name}`);
+  if (meta.lost !== null) throw lossError(name, meta.lost);
+  const { cluster, shardsPerService } = meta;
+  return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
+}
+
+/** Raises when the store is not one of the system, or of a form that this code does not know. */
+export function refuseForeign(meta: Pick<Meta, "schema" | "system">, system: string, place: string): void {
   if (meta.schema > schemaVersion) {
     throw refusal(`${place} has form ${meta.schema}, and this Synod knows ${schemaVersion}: use a newer Synod`);
   }
   if (meta.system !== system) {
     throw refusal(`${place} is the store of the system "${meta.system}", not of "${system}": choose another schema`);
   }
-  if (meta.lost !== null) throw lossError(name, meta.lost);
-  const { cluster, shardsPerService } = meta;
-  return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
 }
 
 /** One transaction, as one text: all of it, or nothing. */

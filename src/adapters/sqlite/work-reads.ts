@@ -9,18 +9,19 @@ import {
   type StoredTimer,
 } from "../../ports/stored-work.ts";
 
-const itemColumns = `number, key, operation, input, id, input_hash AS inputHash, key_time AS keyTime,
+/** Columns under the names that rows have in stored-work.ts. */
+export const itemColumns = `number, key, operation, input, id, input_hash AS inputHash, key_time AS keyTime,
   call_session AS callSession, call_number AS callNumber, principal, request, traceparent, accepted_at AS acceptedAt,
   checksum, attempts, parked, holds_turn AS holdsTurn, progress_checksum AS progressChecksum`;
 
-const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
+export const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
   request, traceparent, sent_at AS sentAt, checksum, attempts, parked, progress_checksum AS progressChecksum`;
 
-const timerColumns = `t.key, t.name, t.generation, t.due_at AS dueAt, t.target_service AS service,
+export const timerColumns = `t.key, t.name, t.generation, t.due_at AS dueAt, t.target_service AS service,
   t.target_key AS target, t.operation, t.input, t.principal, t.request, t.traceparent, t.checksum,
   coalesce(c.attempts, 0) AS attempts, c.checksum AS countChecksum`;
 
-const countedTimers = `timers t LEFT JOIN timer_counts c ON c.service = t.service AND c.shard = t.shard AND c.key = t.key
+export const countedTimers = `timers t LEFT JOIN timer_counts c ON c.service = t.service AND c.shard = t.shard AND c.key = t.key
   AND c.name = t.name AND c.generation = t.generation`;
 
 /** Prepares the reading of pages; raises what SQLite cannot read at all. */
