@@ -30,7 +30,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   host: ["availability", "drill", "runtime", "adapters", "admin", "service", "ports", "values", "errors.ts"],
   admin: ["availability", "drill", "ports", "runtime", "values", "errors.ts"],
   conformance: ["ports", "values", "errors.ts"],
-  simulation: ["runtime", "core", "wire", "ports", "adapters/memory", "service", "values", "errors.ts"],
+  simulation: ["runtime", "core", "wire", "ports", "adapters/memory", "pictures", "service", "values", "errors.ts"],
   cli: [
     "index.ts",
     "availability",
