@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { finished, post, root, temporaryFolder, until } from "./host/running-system.ts";
 
 /** Scripts that npm runs have to find the Node that runs this test. */
-const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
+const env: NodeJS.ProcessEnv = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
 
 async function npm(cwd: string, ...words: string[]): Promise<string> {
   const child = spawn("npm", words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -36,7 +36,17 @@ test("the packed package runs the bank from JavaScript, in a project of its own"
   );
   cpSync(join(root, "examples/bank"), join(folder.path, "bank"), { recursive: true });
   await runBank(folder.path);
+  await startAnew(folder.path);
 });
+
+/** A project that the installed package makes passes its own tests with it. */
+async function startAnew(folder: string): Promise<void> {
+  await npm(folder, "exec", "--", "synod", "init", "shop");
+  const { NODE_TEST_CONTEXT: _, ...outside } = env;
+  const shop = { cwd: join(folder, "shop"), env: outside };
+  const { code, stdout } = await finished(spawn(process.execPath, ["--test"], shop), 30_000);
+  assert.equal(code, 0, stdout);
+}
 
 /** A program of the project that uses the client library and the bank's own interface. */
 async function payWithClient(folder: string, url: string): Promise<string> {

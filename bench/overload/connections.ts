@@ -2,37 +2,47 @@
  * HTTP connections of the load, as cheap as they can be, so that one processor can make a multiple of what another one
  * can answer: opened before anything is measured, one request at a time on each, bytes out, and of the answer the
  * status. One that is given up is closed, as a caller who has gone closes his, and another one takes its place.
+ *
+ * The kernel calls a connection open before the server has seen it, and drops some while more than 511 wait to be seen;
+ * whoever asks on one of those gets no answer for a second or more, whatever the server does. So there are never more
+ * than a few of which the server has not answered anything yet.
  */
 import { connect, type Socket } from "node:net";
 
 /** Told once: the status of the answer, or null if there will be none. */
 export type OnAnswer = (status: number | null) => void;
 
-/** Connections that are opened at a time. */
-const openingMax = 128;
+/** Connections on which the server has not answered anything yet. */
+const unseenMax = 128;
 const reconnectMs = 10;
 /** All connections read into this; whatever is in it is dealt with before the next one reads. */
 const buffer = Buffer.alloc(64 * 1024);
+/** Asked on each before anything is measured. Whatever the answer, the server has seen it. */
+const greeting = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 export class Connections {
   readonly #port: number;
   readonly #wanted: number;
   readonly #idle: Connection[] = [];
   readonly #all: Set<Connection> = new Set();
-  #opening = 0;
+  readonly #unseen: Set<Connection> = new Set();
+  #greeted = 0;
   #closed = false;
-  #onOpen: () => void = () => {};
+  #onGreeted: (() => void) | null = null;
 
   constructor(port: number, wanted: number) {
     this.#port = port;
     this.#wanted = wanted;
   }
 
-  /** Resolves when all are open. */
+  /** Resolves when the server has answered on all of them. */
   open(): Promise<void> {
     return new Promise((resolve) => {
-      this.#onOpen = () => {
-        if (this.#all.size === this.#wanted) resolve();
+      this.#onGreeted = () => {
+        this.#greeted += 1;
+        if (this.#greeted < this.#wanted) return;
+        this.#onGreeted = null;
+        resolve();
       };
       this.#openMore();
     });
@@ -51,24 +61,27 @@ export class Connections {
   }
 
   #openMore(): void {
-    while (!this.#closed && this.#opening < openingMax && this.#all.size + this.#opening < this.#wanted) {
-      this.#opening += 1;
+    while (!this.#closed && this.#unseen.size < unseenMax && this.#all.size < this.#wanted) {
       const connection = new Connection(this.#port, {
         opened: () => {
-          this.#opening -= 1;
-          this.#all.add(connection);
-          this.#idle.push(connection);
-          this.#onOpen();
-          this.#openMore();
+          // Those that the server knows go first.
+          if (this.#onGreeted === null) this.#idle.unshift(connection);
+          else connection.send(greeting, () => this.#onGreeted?.());
         },
-        idle: () => this.#idle.push(connection),
+        idle: () => {
+          this.#idle.push(connection);
+          if (this.#unseen.delete(connection)) this.#openMore();
+        },
         ended: () => this.#ended(connection),
       });
+      this.#all.add(connection);
+      this.#unseen.add(connection);
     }
   }
 
   #ended(connection: Connection): void {
-    if (!this.#all.delete(connection)) this.#opening -= 1;
+    this.#all.delete(connection);
+    this.#unseen.delete(connection);
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     if (!this.#closed) setTimeout(() => this.#openMore(), reconnectMs);

@@ -11,6 +11,10 @@ async function start(folder: string): Promise<OverloadServer> {
   const { transfer, database } = durableTransfers(folder);
   const server = createServer((request, response) => {
     const [, kind, id = ""] = request.url!.split("/");
+    if (kind !== "compute" && kind !== "transfer") {
+      response.writeHead(404, { "content-length": 0 }).end();
+      return;
+    }
     const text = JSON.stringify(kind === "compute" ? compute() : transfer(id));
     response.writeHead(200, { "content-length": text.length }).end(text);
   });

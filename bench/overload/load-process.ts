@@ -8,7 +8,7 @@
 import { platform } from "../../src/client/platform.ts";
 import { RetryBudget } from "../../src/client/retry-budget.ts";
 import { type Connection, Connections } from "./connections.ts";
-import { goFirst } from "./processors.ts";
+import { goFirst, ownBusyMs } from "./processors.ts";
 
 /** What the process is told. */
 export interface OverloadLoad {
@@ -47,13 +47,23 @@ export interface PhaseTally {
 
 export type FromOverloadLoad =
   | { readonly kind: "phase"; readonly index: number }
-  | { readonly kind: "ended"; readonly tallies: readonly PhaseTally[]; readonly closedPerSecond: number }
+  | {
+      readonly kind: "ended";
+      readonly tallies: readonly PhaseTally[];
+      readonly closedPerSecond: number;
+      /** Processor time that the load took. */
+      readonly busyMs: number;
+    }
   | { readonly kind: "failed"; readonly message: string };
 
 /** How long a caller waits. */
 const patienceMs = 1_000;
-/** More than the calls that any side answers in a caller's second, but for the fastest: see docs/load.md. */
+/**
+ * The callers' pools: as many connections as calls are due in the time that a caller waits, and no more than callers keep
+ * to one server. A call for which none is free then is lost, at any side.
+ */
 const connectionsMax = 4_000;
+const connectionsMin = 500;
 /** How often it is looked for calls whose time is over. */
 const lookMs = 5;
 const repeatsMax = 3;
@@ -81,7 +91,7 @@ class Load {
 
   constructor(load: OverloadLoad) {
     this.#load = load;
-    this.#connections = new Connections(load.port, load.closed?.inFlight ?? connectionsMax);
+    this.#connections = new Connections(load.port, load.closed?.inFlight ?? connectionsOf(load));
     this.#request = requestsOf(load.path);
     this.#criticalRequest = requestsOf(load.criticalPath);
   }
@@ -207,6 +217,11 @@ class Load {
   }
 }
 
+function connectionsOf({ phases }: OverloadLoad): number {
+  const waiting = Math.max(...phases.map(({ perSecond }) => (perSecond * patienceMs) / 1_000));
+  return Math.min(connectionsMax, Math.max(connectionsMin, Math.ceil(waiting)));
+}
+
 /** A request for a path, which says how long its caller will wait. */
 function requestsOf(path: string): (leftMs: number) => string {
   let sent = 0;
@@ -250,7 +265,8 @@ process.on("disconnect", () => process.exit());
 async function makeLoad(load: OverloadLoad): Promise<void> {
   const made = new Load(load);
   const closedPerSecond = load.closed === undefined ? 0 : await made.closed(load.closed);
-  tell({ kind: "ended", tallies: load.closed === undefined ? await made.run() : [], closedPerSecond });
+  const tallies = load.closed === undefined ? await made.run() : [];
+  tell({ kind: "ended", tallies, closedPerSecond, busyMs: ownBusyMs() });
 }
 
 process.once("message", (load: OverloadLoad) => {

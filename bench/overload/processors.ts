@@ -3,6 +3,7 @@
  * when it matters, and the more is offered the less is left to answer it. Needs Linux' `taskset`; without it they share.
  */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { availableParallelism, constants, setPriority } from "node:os";
 
 const processors = availableParallelism();
@@ -38,4 +39,25 @@ export function onLastProcessor(execArgv: readonly string[]): { execPath?: strin
     execPath: "taskset",
     execArgv: ["--cpu-list", String(processors - 1), process.execPath, ...execArgv],
   };
+}
+
+/** One tick of the kernel's accounts, ms: `USER_HZ`, which is 100 wherever Node runs on Linux. */
+const tickMs = 10;
+
+/** Processor time that all programs of the machine have taken since it started, ms; undefined where nobody says. */
+export function machineBusyMs(): number | undefined {
+  try {
+    const [, user, nice, system, , , irq, softirq, steal] = readFileSync("/proc/stat", "latin1")
+      .split(/ +/, 9)
+      .map(Number);
+    return tickMs * (user! + nice! + system! + irq! + softirq! + steal!);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Processor time of this process, ms. */
+export function ownBusyMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }

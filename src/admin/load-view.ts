@@ -1,12 +1,19 @@
 /** What a running system did between two looks at its meters: rates and quantiles, of all nodes together. */
 import type { OperationFigures } from "../ports/meters.ts";
 import { type Histogram, histogramSince, mergedHistogram, quantileMs } from "../values/histogram.ts";
-import type { NodeMeters } from "./target.ts";
+import type { LinkStatistics, NodeMeters } from "./target.ts";
 
 export interface LoadView {
   readonly seconds: number;
   readonly nodes: readonly NodeLoadView[];
   readonly operations: readonly OperationLoad[];
+  readonly links: readonly LinkLoad[];
+}
+
+/** A link as it is at the second look; each stands here from both of its ends. Counts are of its whole life. */
+export interface LinkLoad extends LinkStatistics {
+  /** The node whose end this is; `node` is the one at the other end. */
+  readonly from: string;
 }
 
 export interface NodeLoadView {
@@ -61,7 +68,8 @@ export function loadView(before: readonly NodeMeters[], after: readonly NodeMete
   const active = operations.filter(
     ({ perSecond, shedPerSecond, handlerP99Ms }) => perSecond + shedPerSecond > 0 || handlerP99Ms !== undefined,
   );
-  return { seconds, nodes, operations: active };
+  const links = after.flatMap(({ node, status }) => status.links.map((link) => ({ from: node, ...link })));
+  return { seconds, nodes, operations: active, links };
 }
 
 function nodeView(

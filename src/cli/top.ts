@@ -1,7 +1,6 @@
 /** `synod top`: the load of a running system as it changes. Each look shows what happened since the last one. */
 import { setTimeout as pause } from "node:timers/promises";
-import { type LoadView, loadView, type OperationLoad } from "../admin/load-view.ts";
-import type { LinkStatistics, NodeMeters } from "../admin/target.ts";
+import { type LinkLoad, type LoadView, loadView, type OperationLoad } from "../admin/load-view.ts";
 import { exitCodes } from "./exit.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { findRunning, type WhichSystem } from "./running.ts";
@@ -27,16 +26,15 @@ export async function top(options: TopOptions): Promise<void> {
     await pause(intervalMs);
     const meters = await client.meters();
     const now = performance.now();
-    print(loadView(before, meters, (now - at) / 1_000), meters, options.json);
+    print(loadView(before, meters, (now - at) / 1_000), options.json);
     if (looks === options.count) return;
     [before, at] = [meters, now];
   }
 }
 
-function print(view: LoadView, meters: readonly NodeMeters[], json: boolean): void {
+function print(view: LoadView, json: boolean): void {
   if (json) return void process.stdout.write(`${JSON.stringify(view)}\n`);
-  const links = meters.flatMap(({ node, status }) => status.links.map((link) => ({ from: node, link })));
-  const dialled = links.filter(({ link }) => link.direction === "dialled");
+  const dialled = view.links.filter(({ direction }) => direction === "dialled");
   const tables = [table(nodeColumns, view.nodes.map(nodeRow))];
   if (view.operations.length > 0) tables.push(table(operationColumns, view.operations.map(operationRow)));
   if (dialled.length > 0) tables.push(table(linkColumns, dialled.map(linkRow)));
@@ -88,9 +86,9 @@ function operationRow(load: OperationLoad): string[] {
 
 const linkColumns = ["link", "state", "round trip", "in flight", "bytes", "queue wait (mean, max)", "reconnects"];
 
-function linkRow({ from, link }: { readonly from: string; readonly link: LinkStatistics }): string[] {
+function linkRow(link: LinkLoad): string[] {
   return [
-    `${from} to ${link.node}`,
+    `${link.from} to ${link.node}`,
     link.phase,
     optional(link.roundTripMs),
     String(link.callsInFlight),

@@ -159,7 +159,7 @@ function stateOf({ parked, holdsTurn }: WorkReport): string {
   return `parked${holdsTurn ? ", blocks its entity" : ""}: ${parked.code}, ${parked.message}`;
 }
 
-function detailsText(details: WorkDetails): string {
+export function detailsText(details: WorkDetails): string {
   const { id, box, service, key, operation, to, since, attempts, principal, request, input, journal } = details;
   const facts = fieldLines({
     id,
@@ -169,6 +169,7 @@ function detailsText(details: WorkDetails): string {
     since: `${new Date(since).toISOString()} (${age(Date.now() - since)})`,
     attempts: String(attempts),
     state: stateOf(details),
+    ...(details.parked?.thrown !== undefined && { thrown: details.parked.thrown }),
     principal,
     request,
     input: input ?? "-",

@@ -8,16 +8,19 @@
  *     const { urls } = await supervisor.start();  // it serves
  *     await supervisor.stop(10_000);
  */
+import { isDeepStrictEqual } from "node:util";
 import { type FileLock, lockFile } from "../adapters/lock/file-lock.ts";
 import type { LogOptions } from "../adapters/log/pino.ts";
 import type { NodeMeters } from "../admin/target.ts";
+import type { FaultOrder } from "../drill/fault.ts";
 import { SynodError } from "../errors.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+import { Strikes } from "./drills/strikes.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
-import type { Question, Questions, SystemFacts } from "./messages.ts";
+import type { Question, Questions, ServiceFacts, SystemFacts } from "./messages.ts";
 import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
 import { PlannedWork } from "./planned-work.ts";
@@ -44,6 +47,8 @@ export interface SupervisorOptions {
   readonly silenceMaxMs?: number;
   /** How its nodes are run to be measured. */
   readonly measured?: MeasuredConduct;
+  /** Whether faults may be injected into its nodes. Default: no. */
+  readonly drills?: boolean;
 }
 
 /** What a prepared supervisor has taken hold of. */
@@ -83,6 +88,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #nodes: SupervisedNode[] = [];
   readonly #plannedWork: PlannedWork;
+  readonly #strikes: Strikes;
   readonly #connections = new PassedConnections(() => {
     const ready = this.#nodes.filter(({ state }) => state === "ready");
     const answering = ready.filter(({ answers }) => answers);
@@ -95,6 +101,7 @@ export class Supervisor {
   #lock: FileLock | undefined;
   #store: Store | undefined;
   #place: (SupervisedPlace & { readonly location: StoreLocation }) | undefined;
+  #services: readonly ServiceFacts[] = [];
   #started = false;
   /** Whether all nodes have served at the same time. */
   #isReady = false;
@@ -102,7 +109,9 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#plannedWork = new PlannedWork({ nodes: this.#nodes, drainMs: options.drainMs, log: options.log });
+    const { drainMs, log, drills = false } = options;
+    this.#plannedWork = new PlannedWork({ nodes: this.#nodes, drainMs, log });
+    this.#strikes = new Strikes({ nodes: this.#nodes, allowed: drills, log });
     // Each is waited for by one of `prepare` and `start`, and all by `ended`.
     this.#loaded.promise.catch(() => {});
     this.#ready.promise.catch(() => {});
@@ -123,6 +132,7 @@ export class Supervisor {
       const location = parseStoreUrl(this.#options.store ?? system.store, system.name);
       const beside = besideStore(location, system.name);
       this.#place = { system, store: storeName(location), beside, location };
+      this.#services = system.services;
       if (location.kind === "memory") {
         this.#options.log.warn(
           "the store is in memory: one node runs, and everything is lost when it ends, crashes included",
@@ -146,6 +156,11 @@ export class Supervisor {
     // One that is still loading, because it died in between, is started when it has loaded.
     for (const node of this.#nodes) if (node.state === "loaded") this.#startNode(node);
     return await this.#ready.promise;
+  }
+
+  /** As the code has them that was loaded last. */
+  get services(): readonly ServiceFacts[] {
+    return this.#services;
   }
 
   get nodes(): readonly NodeFacts[] {
@@ -204,6 +219,12 @@ export class Supervisor {
     await this.#plannedWork.restart(id);
   }
 
+  /** Injects a fault into its nodes, where that is allowed; resolves when it has begun. */
+  async strike(order: FaultOrder): Promise<void> {
+    this.#refuseWhileStopping();
+    await this.#strikes.strike(order);
+  }
+
   #refuseWhileStopping(): void {
     if (this.#stopping) throw new SynodError("cancelled", "the system is being stopped");
   }
@@ -220,19 +241,31 @@ export class Supervisor {
   }
 
   #supervise(id: string): SupervisedNode {
-    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs, measured } = this.#options;
+    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs } = this.#options;
+    const { measured, drills = false } = this.#options;
     return new SupervisedNode({
-      settings: { node: id, systemFile, drainMs, log: nodeLog, ...(measured && { measured }) },
+      settings: { node: id, systemFile, drainMs, log: nodeLog, drills, ...(measured && { measured }) },
       quietStdout,
       log,
       silenceMaxMs,
       isStoreLocked: () => this.#isStoreLocked(),
-      onLoaded: (node, system) => (this.#started ? this.#startNode(node) : this.#loaded.resolve(system)),
+      onLoaded: (node, system) => (this.#started ? this.#startAgain(node, system) : this.#loaded.resolve(system)),
       onReady: (node, urls) => this.#served(node, urls),
       onConnection: (adapter, connection) => this.#connections.pass(adapter, connection),
       endLease: (node, incarnation) => this.#endLease(node, incarnation),
       onGivenUp: (node, error) => this.#gaveUp(node, error),
     });
+  }
+
+  /** Each process loads the system file anew, so this is where a new release comes in. */
+  #startAgain(node: SupervisedNode, system: SystemFacts): void {
+    const { adapters } = this.#place!.system;
+    if (!isDeepStrictEqual(system.adapters, adapters)) {
+      const advice = "stop the system and start it again for that";
+      this.#options.log.warn(`${node.id} has adapters other than those that the system was started with: ${advice}`);
+    }
+    this.#services = system.services;
+    this.#startNode(node);
   }
 
   #startNode(node: SupervisedNode): void {
@@ -317,6 +350,7 @@ export class Supervisor {
     this.#loaded.reject(stopped);
     this.#ready.reject(stopped);
     this.#connections.close();
+    this.#strikes.end();
     const started = performance.now();
     const leftMs = (): number => Math.max(0, drainMs - (performance.now() - started));
     await this.#closeDoors(Math.max(0, drainMs - killReserveMs) * doorsPart);

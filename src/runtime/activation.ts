@@ -17,6 +17,7 @@ import { Ahead } from "./ahead.ts";
 import { Callers } from "./callers.ts";
 import { CommandTurn, nothing } from "./command-turn.ts";
 import type { Committer } from "./committer.ts";
+import { Departures } from "./departures.ts";
 import { recordIdOf } from "./durable-item.ts";
 import { EntityInbox, type EntityInboxOptions, type InboxEntry, type Pending } from "./entity-inbox.ts";
 import type { Passivable } from "./entity-memory.ts";
@@ -59,12 +60,11 @@ export class Activation implements Passivable {
   readonly #ahead: Ahead;
   #turn: CommandTurn | null = null;
   readonly #inbox: EntityInbox;
-  readonly #departures = new Map<number, () => void>();
-  #lastDeparture = 0;
+  readonly #departures = new Departures();
   #queries = 0;
+  #kept = 0;
   #dropped: SynodError | null = null;
   #rollback: SynodError | null = null;
-  /** Resolves when the state is in memory, or never will be. */
   readonly #loaded: PromiseWithResolvers<void> = Promise.withResolvers();
   #isLoaded = false;
 
@@ -88,7 +88,8 @@ export class Activation implements Passivable {
   }
 
   get idle(): boolean {
-    return this.#isLoaded && this.#mailbox.idle && this.#queries === 0 && this.#callers.length === 0;
+    const unused = this.#queries === 0 && this.#callers.length === 0 && this.#kept === 0;
+    return this.#isLoaded && this.#mailbox.idle && unused;
   }
 
   get queued(): number {
@@ -122,8 +123,8 @@ export class Activation implements Passivable {
       const recordId = recordIdOf(invocation);
       const record = environment.records.get(shard.nameOfRecord(recordId));
       if (record !== undefined) return this.#replay([token], record);
-      // Of what is known to be here nothing has to be looked up, nor opened.
-      const lookup = existing === undefined;
+      // Of what is known to be here nothing has to be looked up, nor opened; nor of what cannot have been here.
+      const lookup = existing === undefined && invocation.unsent !== true;
       this.#drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
     });
   }
@@ -225,6 +226,19 @@ export class Activation implements Passivable {
     return this.#loaded.promise;
   }
 
+  /** Why the state did not come; null when it has come, or may still come. */
+  get missed(): SynodError | null {
+    return this.#isLoaded ? null : this.#dropped;
+  }
+
+  /** Stays in memory until what is returned is called. */
+  keep(): () => void {
+    this.#kept += 1;
+    return () => {
+      this.#kept -= 1;
+    };
+  }
+
   /** Ends this activation. Positions up to `unknownThrough` were in a commit of unknown outcome. */
   drop(reason: SynodError, unknownThrough: number): void {
     if (this.#dropped !== null) return;
@@ -301,9 +315,7 @@ export class Activation implements Passivable {
       case "release":
         return this.#answer(effect.tokens, effect.token, effect.payload.result!.reply);
       case "departed":
-        this.#departures.get(effect.departure)?.();
-        this.#departures.delete(effect.departure);
-        return;
+        return this.#departures.departed(effect.departure);
       case "restore":
         this.#forgetAhead();
         this.#executed = this.#durable;
@@ -345,7 +357,7 @@ export class Activation implements Passivable {
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
-        this.#closeDepartures();
+        this.#departures.close();
         pending.result = result;
         if (result.changed) invocation!.slot?.storeAsked(environment.clock.monotonic());
         this.#drive({ kind: "finished", token, attempt, changed: result.changed });
@@ -370,22 +382,12 @@ export class Activation implements Passivable {
     this.#turn?.abandon();
     this.#turn = null;
     this.#inbox.abandoned();
-    this.#closeDepartures();
-  }
-
-  /** The handler's context is revoked, as everybody finds out who is woken here. */
-  #closeDepartures(): void {
-    for (const wake of this.#departures.values()) wake();
-    this.#departures.clear();
+    this.#departures.close();
   }
 
   /** The exit gate for a call of the running handler: resolves when the call may leave. The router asks the lease. */
   #depart(token: number, attempt: number): Promise<void> {
-    const departure = ++this.#lastDeparture;
-    return new Promise((resolve) => {
-      this.#departures.set(departure, resolve);
-      this.#drive({ kind: "depart", token, attempt, departure });
-    });
+    return this.#departures.wait((departure) => this.#drive({ kind: "depart", token, attempt, departure }));
   }
 
   #commit(position: number, { result, entry: finished, invocation }: Pending): void {
@@ -397,7 +399,7 @@ export class Activation implements Passivable {
       this.#executed = { version, text: state };
     }
     // Calls that its handler did not wait for never leave.
-    if (finished !== null) this.#closeDepartures();
+    if (finished !== null) this.#departures.close();
     const sender = { key, ...(finished === null ? senderOf(invocation!) : senderOfItem(finished)) };
     // The timer that ran a durable command was cleared by its acceptance.
     const sent = shard.messages!.work(sender, left, finished === null ? invocation!.timer?.name : undefined);

@@ -58,7 +58,7 @@ export interface DurableResult {
 interface Open {
   readonly name: string;
   /** Makes it, once. */
-  readonly make: () => Promise<void>;
+  readonly make: (first: boolean) => Promise<void>;
   readonly deliver: (reply: GatewayReply) => void;
   readonly step: boolean;
 }
@@ -159,8 +159,8 @@ export class DurableTurn {
     const timeoutMs =
       options.timeout === undefined ? undefined : parseDuration(options.timeout, "the timeout of a call");
     const commandId = target.operation.kind === "command" ? ([id, inputHash, target] as const) : null;
-    return this.#issue(number, { id, name, inputHash, remembered: rememberedOf(target) }, () =>
-      this.#repeat(number, name, () => {
+    return this.#issue(number, { id, name, inputHash, remembered: rememberedOf(target) }, (first) =>
+      this.#repeat(number, name, (tries) => {
         const { environment } = this.#options;
         const base = this.#invocation();
         const ms = Math.min(timeoutMs ?? environment.limits.timeoutDefaultMs, environment.limits.attemptTimeoutMs);
@@ -170,6 +170,7 @@ export class DurableTurn {
           input,
           requestId: `${base.requestId}.${number}`,
           id: commandId && this.#options.idOf(...commandId),
+          unsent: first && tries === 1,
           deadline: environment.clock.monotonic() + ms,
           signal: this.#run.gone,
         };
@@ -197,7 +198,7 @@ export class DurableTurn {
   #issue(
     call: number,
     issue: { readonly id: string; readonly name: string; readonly inputHash: string; readonly remembered: Remembered },
-    make: () => Promise<void>,
+    make: (first: boolean) => Promise<void>,
   ): Promise<GatewayReply> {
     return new Promise((deliver) => {
       this.#open.set(call, { name: issue.name, make, deliver, step: issue.name.startsWith("step ") });
@@ -216,7 +217,7 @@ export class DurableTurn {
       case "write":
         return void this.#write(effect.write, effect.entries);
       case "leave":
-        return void this.#leave(effect.call);
+        return void this.#leave(effect.call, effect.first);
       case "deliver": {
         const open = this.#open.get(effect.call);
         this.#open.delete(effect.call);
@@ -257,18 +258,18 @@ export class DurableTurn {
     return this.#slot === null ? written : this.#slot.whileAtStore(written);
   }
 
-  async #leave(call: number): Promise<void> {
+  async #leave(call: number, first: boolean): Promise<void> {
     await this.#durable(this.#options.departure());
-    if (!this.#over) await this.#open.get(call)?.make();
+    if (!this.#over) await this.#open.get(call)?.make(first);
   }
 
   /** Sends a call until it is answered with what a handler may see, for a bounded number of times. */
-  async #repeat(call: number, name: string, invocation: () => Invocation): Promise<void> {
+  async #repeat(call: number, name: string, invocation: (tries: number) => Invocation): Promise<void> {
     const { environment, outgoing } = this.#options;
     const { callTriesMax, callBackoffBaseMs, callBackoffMaxMs } = environment.limits;
     const backoff = { backoffBaseMs: callBackoffBaseMs, backoffMaxMs: callBackoffMaxMs };
     for (let tries = 1; !this.#over; tries++) {
-      const reply = await outgoing.dispatch(invocation());
+      const reply = await outgoing.dispatch(invocation(tries));
       if (this.#over) return;
       if (reply.ok || reply.error.declared) {
         return this.#drive({ kind: "answered", call, outcome: encodeRecorded(reply) });
@@ -318,7 +319,8 @@ export class DurableTurn {
 
   #failure(reply: GatewayReply): AttemptEnd {
     invariant(!reply.ok, "only failures have a status");
-    return { kind: "failed", code: reply.error.code, message: reply.error.message };
+    const { thrown } = this.#run;
+    return { kind: "failed", code: reply.error.code, message: reply.error.message, ...(thrown && { thrown }) };
   }
 
   #end(end: AttemptEnd): void {

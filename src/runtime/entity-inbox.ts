@@ -5,7 +5,7 @@
  * What it does to rows: an acceptance and a finish are changes of the entity (the activation commits them); attempts,
  * journals and parking are progress of the shard.
  */
-import { type AttemptEnd, afterAttempt, mayStart } from "../core/durable/schedule.ts";
+import { type AttemptEnd, afterAttempt, mayStart, type Next } from "../core/durable/schedule.ts";
 import type { MailboxInput } from "../core/mailbox/messages.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
@@ -21,7 +21,7 @@ import type { Environment } from "./environment.ts";
 import { decodeInput } from "./handler-run.ts";
 import { type CommandId, type Invocation, nameOfEntity, type Target } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
-import { encodeRecorded, failed, failure } from "./replies.ts";
+import { encodeRecorded, failed, failure, succeeded } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -217,7 +217,7 @@ export class EntityInbox {
   parkedAs(invocation: Invocation): GatewayReply | undefined {
     const { id } = outcomeOf(invocation.id!);
     const known = [...this.#entries.values()].find(({ item }) => item.id === id && item.parked !== null);
-    return known && this.#knownAs(known, invocation.id!);
+    return known && this.#knownAs(known, invocation);
   }
 
   /** What pends, in the order of acceptance. */
@@ -274,7 +274,7 @@ export class EntityInbox {
     }
     const { id } = outcomeOf(invocation.id!);
     const known = [...this.#entries.values()].find((entry) => entry.item.id === id);
-    if (known !== undefined) return refuse(this.#knownAs(known, invocation.id!));
+    if (known !== undefined) return refuse(this.#knownAs(known, invocation));
     let input: unknown;
     try {
       input = decodeInput(invocation);
@@ -290,8 +290,10 @@ export class EntityInbox {
   }
 
   /** A repeat of a command that is parked without the turn, so that the mailbox does not know it. */
-  #knownAs({ item }: InboxEntry, { inputHash }: CommandId): GatewayReply {
-    if (item.inputHash === inputHash) return parkedReply(this.#name, item);
+  #knownAs({ item }: InboxEntry, { id, waitFor }: Invocation): GatewayReply {
+    if (item.inputHash === id!.inputHash) {
+      return waitFor === "acceptance" ? succeeded(undefined) : parkedReply(this.#name, item);
+    }
     return failure("invalid_argument", `this idempotency key was used with another input for ${this.#name}`);
   }
 
@@ -400,14 +402,11 @@ export class EntityInbox {
     });
   }
 
-  async #park(
-    entry: InboxEntry,
-    { attempts, code, message }: { readonly attempts: number; readonly code: string; readonly message: string },
-  ): Promise<void> {
+  async #park(entry: InboxEntry, { attempts, code, message, thrown }: Extract<Next, { kind: "park" }>): Promise<void> {
     const { environment, drive } = this.#options;
     await entry.lastWrite;
     if (this.#isGone(entry)) return;
-    const parked = JSON.stringify({ code, message, at: Math.floor(environment.clock.wall()) });
+    const parked = JSON.stringify({ code, message, at: Math.floor(environment.clock.wall()), thrown });
     // Whatever was issued may have left, whether or not its outcome came back.
     const holdsTurn = (entry.turn?.journal ?? entry.journal).length > 0;
     const { outcome } = await this.#write(entry, { attempts, parked, holdsTurn });

@@ -38,6 +38,11 @@ export interface Invocation {
   readonly waitFor?: "acceptance" | undefined;
   /** Only what became of a durable command of this id is asked: none is ever accepted by it, and there is no input. */
   readonly existing?: true | undefined;
+  /**
+   * Nothing under its id has ever left, by what is durable of the one who calls, who is on this node: there is no record
+   * to look for. Never said to other nodes: a copy that is late on its way could come after another one.
+   */
+  readonly unsent?: boolean | undefined;
   /** What it holds while it is carried out on this node. */
   slot?: Slot;
 }

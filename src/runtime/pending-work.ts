@@ -27,6 +27,15 @@ export interface WorkQuery {
   readonly limit?: number | undefined;
 }
 
+export interface ParkedReport {
+  readonly code: string;
+  readonly message: string;
+  /** Ms since 1970. */
+  readonly at: number;
+  /** What the handler threw in its last attempt, and where; absent when the message says all. No caller is told. */
+  readonly thrown?: string;
+}
+
 /** A durable command or a message that is not finished. */
 export interface WorkReport {
   /** `SERVICE/SHARD/NUMBER`: by which it is shown, tried again and dropped. */
@@ -42,7 +51,7 @@ export interface WorkReport {
   readonly since: number;
   readonly attempts: number;
   /** Why nobody tries it any more; null while somebody does. */
-  readonly parked: { readonly code: string; readonly message: string; readonly at: number } | null;
+  readonly parked: ParkedReport | null;
   /** Whether it is parked and keeps its entity's turn all the same, because it may have made a call. */
   readonly holdsTurn: boolean;
   readonly principal: string;

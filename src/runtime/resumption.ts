@@ -79,10 +79,9 @@ export class Resumption {
   async #bringUp(shard: Shard, epoch: number, key: string): Promise<boolean> {
     while (isOwned(shard, epoch) && shard.admits) {
       const activation = this.#options.activate(shard, key);
-      if (activation !== undefined) {
-        await activation.loaded;
-        return true;
-      }
+      await activation?.loaded;
+      // What is damaged stays so, and must not keep the others waiting.
+      if (activation !== undefined && activation.missed?.code !== "unavailable") return true;
       await this.#pause();
     }
     return false;

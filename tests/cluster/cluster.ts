@@ -1,5 +1,6 @@
 /** Three real processes behind one port, and everything that a test may do to them. */
 import assert from "node:assert/strict";
+import { globSync } from "node:fs";
 import { join } from "node:path";
 import { readAdminFile } from "../../src/admin/admin-file.ts";
 import { adminClient } from "../../src/admin/client.ts";
@@ -17,6 +18,8 @@ export interface ClusterOptions {
   readonly lifeMaxMs?: number;
   readonly folder?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The URL of its store; a file in its folder when absent. */
+  readonly store?: string;
 }
 
 /** How long a start may take whose address is still held by nodes that drain. */
@@ -50,7 +53,7 @@ export class Cluster implements AsyncDisposable {
     return this.#logBefore + this.#up.stderr;
   }
 
-  /** The file of the store. */
+  /** The file of the store, if it is one in the folder. */
   get database(): string {
     return join(this.#folder.path, ".synod/workload.db");
   }
@@ -60,7 +63,7 @@ export class Cluster implements AsyncDisposable {
     const { folder: path, env, lifeMaxMs } = options;
     const folder = path === undefined ? temporaryFolder() : { path, [Symbol.dispose]: () => {} };
     try {
-      const up = await startUp(folder.path, words, lifeMaxMs, env);
+      const up = await startUp(folder.path, wordsFor(options), lifeMaxMs, env);
       const cluster = new Cluster(folder, options, up, await adminOf(folder.path));
       await cluster.whole();
       return cluster;
@@ -143,7 +146,13 @@ export class Cluster implements AsyncDisposable {
     const { lifeMaxMs, env } = this.#options;
     this.#logBefore = this.log;
     const port = new URL(this.url).port;
-    this.#up = await startUp(this.#folder.path, [...words, "--port", port], lifeMaxMs, env, startMaxMs);
+    this.#up = await startUp(
+      this.#folder.path,
+      [...wordsFor(this.#options), "--port", port],
+      lifeMaxMs,
+      env,
+      startMaxMs,
+    );
     this.#admin = await adminOf(this.#folder.path);
   }
 
@@ -155,8 +164,14 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
+function wordsFor({ store }: ClusterOptions): readonly string[] {
+  return store === undefined ? words : [...words, "--store", store];
+}
+
 async function adminOf(folder: string): Promise<AdminTarget> {
-  return adminClient((await readAdminFile(join(folder, ".synod/workload.admin.json")))!);
+  // Its name is that of the store.
+  const [name] = globSync(".synod/*.admin.json", { cwd: folder });
+  return adminClient((await readAdminFile(join(folder, name!)))!);
 }
 
 /** Lets a stopped process go on. One that kept the store locked was killed by its supervisor meanwhile. */

@@ -22,9 +22,13 @@ async function inboxOf(node: TestNode): Promise<readonly JournaledItem[]> {
   return result.page.rows;
 }
 
-function parkedOf(item: InboxItem | undefined): { readonly code: string; readonly message: string } {
+function parkedOf(item: InboxItem | undefined): {
+  readonly code: string;
+  readonly message: string;
+  readonly thrown?: string;
+} {
   assert.ok(item?.parked, "it is parked");
-  return JSON.parse(item.parked) as { code: string; message: string };
+  return JSON.parse(item.parked) as { code: string; message: string; thrown?: string };
 }
 
 /** Three calls, of which the middle one compensates the first when it is declined. */
@@ -122,12 +126,15 @@ test("a handler that always throws is parked with its reason after its attempts,
   assert.equal(item?.holdsTurn, false);
   assert.equal(parkedOf(item).code, "internal");
   assert.match(parkedOf(item).message, /^3 attempts failed, the last one: saga\/one\.run failed/);
+  assert.match(parkedOf(item).thrown!, /^Error: .*, at .*attempts\.test\.ts:\d+/, "for operators");
   assert.equal(await node.answer("touch", stateOf), "1");
   assert.equal(
     await node.answer("run", run("poison", { id: "k" })),
     "failed_precondition (unknown)",
     "a repeat is told",
   );
+  const accepted = { id: "k", waitFor: "acceptance" } as const;
+  assert.equal(await node.answer("run", run("poison", accepted)), "done", "it was accepted, and asked for no more");
   assert.equal(await node.answer("run", run("other", { id: "k" })), "invalid_argument (not-happened)");
   assert.equal(runs, schedule.attemptsMax, "what is parked does not run");
 });
@@ -152,6 +159,9 @@ test("one that was parked after a call keeps its entity's turn until an operator
   assert.equal(await node.answer("touch", stateOf), "unavailable (not-happened)");
   assert.equal(await node.answer("run", run("order", { id: "another" })), "unavailable (not-happened)");
   assert.equal(await node.answer("state", stateOf), '{"touched":0}', "queries go on");
+  assert.equal(await node.answer("run", run("order", { id: "k" })), "failed_precondition (unknown)");
+  const accepted = { id: "k", waitFor: "acceptance" } as const;
+  assert.equal(await node.answer("run", run("order", accepted)), "done", "it was accepted, and asked for no more");
   const { shard } = await node.running.inspect("saga", "one");
   const idOf = ({ number }: InboxItem): string => `saga/${shard}/${number}`;
   broken = false;

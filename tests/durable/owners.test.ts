@@ -1,12 +1,13 @@
 /** Durable commands whose entity changes its owner, or whose calls and operators come from another node. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SynodError } from "../../src/errors.ts";
 import type { JournaledItem } from "../../src/ports/work.ts";
 import { Gate } from "../guarantees/counter-system.ts";
 import { answerLost, requestLost, storeFull } from "../guarantees/fault-store.ts";
 import { type Ask, type TestNode, World } from "../guarantees/world.ts";
 import { join, startNodes, wideWorld } from "../routing/nodes.ts";
-import { Payment, Rates, Saga, type Scripts, Stock, sagaSystem } from "./saga-system.ts";
+import { Payment, Rates, type Running, Saga, type Scripts, Stock, sagaSystem } from "./saga-system.ts";
 
 const schedule = { attemptsMax: 4, ageMaxMs: 600_000, backoffBaseMs: 2_000, backoffMaxMs: 2_000 };
 const limits = { schedule, timeoutDefaultMs: 60_000 };
@@ -59,6 +60,35 @@ test("an owner that dies between two attempts leaves a command that the next one
   await world.advance(100);
   assert.deepEqual(await inboxOf(second, "one"), []);
   assert.equal(await second.answer("run", run("order", { id: "k" })), "1 (replayed)");
+  assert.equal(await second.answer("taken", { service: "stock", key: "s" }), "[1]");
+});
+
+test("a command is taken up however often the store fails to give its entity", async () => {
+  let broken = true;
+  const take = async (ctx: Running): Promise<number> => {
+    if (broken) throw new Error("not yet");
+    return await ctx.to(Stock, "s").take(1);
+  };
+  await using world = World.create();
+  const system = sagaSystem({ run: { take } });
+  const first = await world.start({ system, limits });
+  void first.ask("run", run("take", { id: "k" }));
+  await world.advance(10);
+  await crash(world, first);
+  broken = false;
+  const second = await world.begin({ system, limits });
+  let failures = 0;
+  const mend = second.store.intercept("read", async (asked, forward) => {
+    if (!asked.some((read) => read.kind === "entity" && read.key === "one")) return forward();
+    failures += 1;
+    throw new SynodError("unavailable", "the connection to the store was lost");
+  });
+  await world.until(second.started);
+  await world.advance(5_000);
+  assert.ok(failures > 1, `${failures} reads failed`);
+  mend();
+  await world.advance(1_000);
+  assert.deepEqual(await inboxOf(second, "one"), []);
   assert.equal(await second.answer("taken", { service: "stock", key: "s" }), "[1]");
 });
 

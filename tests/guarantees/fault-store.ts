@@ -159,8 +159,8 @@ export class FaultStore implements Store {
   }
 
   async #forward<Name extends Method>(method: Name, request: Request<Name>): Promise<Answer<Name>> {
-    const ask = this.#store[method] as (request: Request<Name>) => Promise<Answer<Name>>;
-    const asked = ask(request);
+    const ask = this.#store[method] as (this: Store, request: Request<Name>) => Promise<Answer<Name>>;
+    const asked = ask.call(this.#store, request);
     this.#underWay.add(asked);
     try {
       const answer = await asked;

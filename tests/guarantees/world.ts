@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MemoryDatabase } from "../../src/adapters/memory/database.ts";
 import { createMemoryDatabase, openMemoryStore } from "../../src/adapters/memory/store.ts";
+import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
 import type { GatewayReply } from "../../src/ports/gateway.ts";
 import type { Log } from "../../src/ports/log.ts";
@@ -21,13 +22,11 @@ import { FaultNetwork } from "./fault-network.ts";
 import { FaultStore } from "./fault-store.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-export type StoreKind = "memory" | "sqlite";
-export const storeKinds: readonly StoreKind[] = ["memory", "sqlite"];
+export type StoreKind = "memory" | "sqlite" | "postgres";
+export const storeKinds: readonly StoreKind[] = ["memory", "sqlite", "postgres"];
 
 /** Turns of the event loop without any work after which nothing more comes of itself. */
 const quietTurns = 4;
-/** In real time: a world that does not settle is a defect. */
-const settleDeadlineMs = 10_000;
 const anyAddress = "memory:0";
 
 /** One call, as a test says it. */
@@ -69,13 +68,15 @@ export interface StartOptions {
 export class World implements AsyncDisposable {
   readonly nodes: TestNode[] = [];
   readonly network = new FaultNetwork();
+  /** In real time: a world that does not settle is a defect. */
+  settleMaxMs = 10_000;
   /** What a memory database holds, to be looked at. */
   readonly database: MemoryDatabase | undefined;
   readonly #open: () => Promise<Store>;
-  readonly #cleanUp: () => void;
+  readonly #cleanUp: () => void | Promise<void>;
   readonly #stores: Store[] = [];
 
-  private constructor(open: () => Promise<Store>, cleanUp: () => void, database?: MemoryDatabase) {
+  private constructor(open: () => Promise<Store>, cleanUp: () => void | Promise<void>, database?: MemoryDatabase) {
     this.#open = open;
     this.#cleanUp = cleanUp;
     this.database = database;
@@ -89,6 +90,13 @@ export class World implements AsyncDisposable {
         async () => openMemoryStore(database),
         () => {},
         database,
+      );
+    }
+    if (kind === "postgres") {
+      const database = once(async () => await (await import("../postgres/databases.ts")).createDatabase());
+      return new World(
+        async () => openPostgresStore({ url: (await database()).url, system: "test", shardsPerService }),
+        async () => await (await database())[Symbol.asyncDispose](),
       );
     }
     const folder = mkdtempSync(join(tmpdir(), "synod-guarantees-"));
@@ -121,13 +129,13 @@ export class World implements AsyncDisposable {
 
   /** Waits until nothing more happens without time passing. */
   async settle(): Promise<void> {
-    const deadline = performance.now() + settleDeadlineMs;
+    const deadline = performance.now() + this.settleMaxMs;
     for (let quiet = 0; quiet < quietTurns; ) {
       // Another thread may be at work: looking again and again would only take its time.
       for (const { store } of this.nodes) await store.quiet();
       await new Promise((resolve) => setImmediate(resolve));
       quiet = this.network.busy || this.nodes.some(({ busy }) => busy) ? 0 : quiet + 1;
-      if (performance.now() > deadline) throw new Error(`the world did not settle within ${settleDeadlineMs} ms`);
+      if (performance.now() > deadline) throw new Error(`the world did not settle within ${this.settleMaxMs} ms`);
     }
   }
 
@@ -162,7 +170,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const node of this.nodes) await node.dispose();
     for (const store of this.#stores) await store.close();
-    this.#cleanUp();
+    await this.#cleanUp();
   }
 }
 
@@ -293,6 +301,14 @@ export class TestNode {
   logged(pattern: RegExp): boolean {
     return this.log.some(({ message }) => pattern.test(message));
   }
+}
+
+function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
+  let made: Promise<Made> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** `5`; `5 (replayed)`; `declined {"left":1} (declared)`; `unavailable (unknown)`. */

@@ -78,6 +78,12 @@ describe("the meters of a running system", () => {
     const load = view.operations.find(({ operation }) => operation === "deposit")!;
     assert.ok(load.perSecond > 0 && load.perSecond * view.seconds <= made, `${load.perSecond} per second`);
     assert.ok(load.responseP99Ms! >= load.commitWaitP99Ms! / 2 && load.commitWaitP99Ms! > 0);
+    const dialled = view.links.filter(({ direction }) => direction === "dialled");
+    assert.deepEqual(
+      dialled.map(({ from, node }) => `${from} to ${node}`).sort(),
+      [1, 2, 3].flatMap((one) => [1, 2, 3].flatMap((other) => (one === other ? [] : [`node-${one} to node-${other}`]))),
+    );
+    assert.ok(dialled.every(({ calls, roundTripMs }) => calls >= 0 && roundTripMs! > 0));
   });
 
   test("`top` prints a table of nodes, one of operations and one of links", async () => {

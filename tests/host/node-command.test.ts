@@ -1,47 +1,14 @@
 /** `synod node`: nodes in the foreground that find each other through one store. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { openSqliteStore } from "../../src/adapters/sqlite/store.ts";
+import { nodeWords, RunningNode } from "./running-node.ts";
 import { bank, bin, type Finished, finished, lives, post, synod, temporaryFolder, until } from "./running-system.ts";
 
-/** A running `synod node`, on free ports. */
-class RunningNode implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly ended: Promise<Finished>;
-  #stdout = "";
-
-  constructor(folder: string, id: string, words: readonly string[] = [], environment: Record<string, string> = {}) {
-    this.#child = spawn(process.execPath, [bin, ...nodeWords(id), ...words], {
-      cwd: folder,
-      env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.#child.stdout!.on("data", (chunk) => (this.#stdout += chunk));
-    this.ended = finished(this.#child, 60_000);
-  }
-
-  get pid(): number {
-    return this.#child.pid!;
-  }
-
-  /** The URL at which it answers. */
-  async url(): Promise<string> {
-    const ended = this.ended.then(({ stderr }) => Promise.reject(new Error(`the node ended: ${stderr}`)));
-    await Promise.race([until("the ready line", () => this.#stdout.includes("\n"), 20_000), ended]);
-    return (JSON.parse(this.#stdout) as { http: string }).http;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGTERM");
-    const kill = setTimeout(() => this.#child.kill("SIGKILL"), 5_000);
-    await this.ended;
-    clearTimeout(kill);
-  }
+/** One of the bank, on the store of its folder. */
+function running(folder: string, id: string, words: readonly string[] = [], environment: Record<string, string> = {}) {
+  return new RunningNode({ folder, words: [...wordsOf(id), ...words], environment });
 }
 
 test("nodes with certificates find each other, with settings from flags or from the environment", async () => {
@@ -53,23 +20,23 @@ test("nodes with certificates find each other, with settings from flags or from 
     SYNOD_TLS_KEY: "certs/node-b-key.pem",
     SYNOD_TLS_CA: "certs/ca.pem",
   };
-  await using a = new RunningNode(folder.path, "node-a", tls);
+  await using a = running(folder.path, "node-a", tls);
   const url = await a.url();
-  await using b = new RunningNode(folder.path, "node-b", [], environment);
+  await using b = running(folder.path, "node-b", [], environment);
   await b.url();
   await until("both own shards", async () => Object.keys(await shardsOf(folder.path)).length === 2);
   for (let number = 0; number < 8; number++) {
     const reply = await post(url, `/account/holder-${number}/deposit`, { amount: 5 });
     assert.deepEqual(reply, { status: 200, body: { balance: 5 } });
   }
-  const impostor = await synod(folder.path, [...nodeWords("node-c"), ...tls]);
+  const impostor = await synod(folder.path, [...wordsOf("node-c"), ...tls]);
   assert.match(impostor.stderr, /certificate certs\/node-a\.pem is for node-a, and this is node-c/);
-  const bare = await synod(folder.path, [...nodeWords("node-c"), "--listen", "0.0.0.0:0"]);
+  const bare = await synod(folder.path, [...wordsOf("node-c"), "--listen", "0.0.0.0:0"]);
   assert.match(bare.stderr, /beyond this machine, where links must be TLS.*--tls-cert/);
 });
 
-function nodeWords(id: string): string[] {
-  return ["node", bank, "--store", "sqlite:bank.db", "--listen", "127.0.0.1:0", "--port", "0", "--json", "--id", id];
+function wordsOf(id: string): string[] {
+  return nodeWords(bank, id, "sqlite:bank.db");
 }
 
 /** Shards of each member, by its name. */
@@ -97,8 +64,8 @@ async function untilShared(folder: string, nodes: readonly string[]): Promise<Re
 
 test("nodes on one store share its shards, any of them answers for every key, and they join and leave", async () => {
   using folder = temporaryFolder();
-  await using a = new RunningNode(folder.path, "node-a");
-  await using b = new RunningNode(folder.path, "node-b");
+  await using a = running(folder.path, "node-a");
+  await using b = running(folder.path, "node-b");
   const urls = await Promise.all([a.url(), b.url()]);
   await untilShared(folder.path, ["node-a", "node-b"]);
   const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`);
@@ -113,7 +80,7 @@ test("nodes on one store share its shards, any of them answers for every key, an
     return made;
   });
   {
-    await using c = new RunningNode(folder.path, "node-c");
+    await using c = running(folder.path, "node-c");
     const url = await c.url();
     await untilShared(folder.path, ["node-a", "node-b", "node-c"]);
     for (const key of keys) assert.equal((await post(url, `/account/${key}/balance`)).status, 200);
@@ -137,11 +104,11 @@ test("nodes on one store share its shards, any of them answers for every key, an
 
 test("a node under the name of a live one is refused in one sentence, and harms nobody", async () => {
   using folder = temporaryFolder();
-  await using a = new RunningNode(folder.path, "node-a");
-  await using b = new RunningNode(folder.path, "node-b");
+  await using a = running(folder.path, "node-a");
+  await using b = running(folder.path, "node-b");
   const urls = await Promise.all([a.url(), b.url()]);
   const shards = await untilShared(folder.path, ["node-a", "node-b"]);
-  const { code, stdout, stderr } = await synod(folder.path, nodeWords("node-a"));
+  const { code, stdout, stderr } = await synod(folder.path, wordsOf("node-a"));
   assert.deepEqual([code, stdout], [1, ""]);
   assert.equal(
     stderr,
@@ -155,13 +122,13 @@ test("a node under the name of a live one is refused in one sentence, and harms 
 
 test("a node that crashed is taken over when its lease has run out, and comes back under its name", async () => {
   using folder = temporaryFolder();
-  await using a = new RunningNode(folder.path, "node-a");
-  await using b = new RunningNode(folder.path, "node-b");
+  await using a = running(folder.path, "node-a");
+  await using b = running(folder.path, "node-b");
   const [, url] = await Promise.all([a.url(), b.url()]);
   await untilShared(folder.path, ["node-a", "node-b"]);
   a.signal("SIGKILL");
   await a.ended;
-  await using again = new RunningNode(folder.path, "node-a");
+  await using again = running(folder.path, "node-a");
   const next = await again.url();
   await untilShared(folder.path, ["node-a", "node-b"]);
   for (const one of [url, next]) assert.equal((await post(one, "/account/alice/balance")).status, 200);
@@ -169,11 +136,11 @@ test("a node that crashed is taken over when its lease has run out, and comes ba
 
 test("Ctrl-C while a node waits to serve lets it leave in order", async () => {
   using folder = temporaryFolder();
-  await using a = new RunningNode(folder.path, "node-a");
+  await using a = running(folder.path, "node-a");
   await a.url();
   a.signal("SIGKILL");
   await a.ended;
-  await using b = new RunningNode(folder.path, "node-b");
+  await using b = running(folder.path, "node-b");
   await until("the node has joined", async () => "node-b" in (await shardsOf(folder.path)));
   b.signal("SIGINT");
   const { code, stdout, stderr } = await b.ended;
@@ -184,7 +151,7 @@ test("Ctrl-C while a node waits to serve lets it leave in order", async () => {
 
 test("a node that cannot start says why in one sentence", async () => {
   using folder = temporaryFolder();
-  await using a = new RunningNode(folder.path, "node-a");
+  await using a = running(folder.path, "node-a");
   const { port } = new URL(await a.url());
   const refusals: [words: string[], sentence: RegExp][] = [
     [
@@ -198,12 +165,7 @@ test("a node that cannot start says why in one sentence", async () => {
     [["--port", port], new RegExp(`^synod: HTTP cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use`)],
   ];
   for (const [words, sentence] of refusals) {
-    const { code, stdout, stderr } = await synod(folder.path, [
-      ...nodeWords("node-x"),
-      "--log-format",
-      "text",
-      ...words,
-    ]);
+    const { code, stdout, stderr } = await synod(folder.path, [...wordsOf("node-x"), "--log-format", "text", ...words]);
     assert.deepEqual([code, stdout], [1, ""], words.join(" "));
     assert.match(stderr.trimEnd().split("\n").at(-1)!, sentence);
     assert.doesNotMatch(stderr, /\n {4}at /);

@@ -1,11 +1,18 @@
 /** Which servers and schemas a store is opened on, and what it says of the others. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { commit, own, put } from "../../src/conformance/store/fixture.ts";
+import { commitProgress, commitWork, timer, working } from "../../src/conformance/store/pending.ts";
 import { SynodError } from "../../src/errors.ts";
+import { crowding } from "../host/running-system.ts";
 import { createDatabase, type TestDatabase } from "./databases.ts";
 import { system } from "./server.ts";
+
+/** A host may take this long to answer; the next one is asked long before. */
+const hostSilenceMaxMs = 2_000;
 
 /** The URL of a user for whom a setting is another one. */
 async function userWith(database: TestDatabase, setting: string): Promise<string> {
@@ -65,6 +72,32 @@ test("the store of another system, and one of a newer form, are refused and left
   await assert.rejects(openPostgresStore({ url, system }), refused(/has form 99/));
 });
 
+test("a store of form 1 becomes one of the present form, by whoever comes first, and keeps what is in it", async () => {
+  await using database = await createDatabase();
+  const { url } = database;
+  const store = await openPostgresStore({ url, system });
+  const owner = await own(store, "bell");
+  const dueTimer = timer(1, "alice");
+  await commitWork(store, owner, working("alice", 0, { timersSet: [dueTimer] }));
+  await database.query(`
+    DROP TABLE timer_counts; UPDATE meta SET schema = 1;
+    CREATE OR REPLACE FUNCTION write_timers(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS 'BEGIN RETURN; END';
+    CREATE OR REPLACE FUNCTION write_progress(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS 'BEGIN RETURN; END'`);
+  const opened = await Promise.all(Array.from({ length: 4 }, () => openPostgresStore({ url, system })));
+  try {
+    assert.deepEqual(await database.query("SELECT schema FROM meta"), [{ schema: 2 }]);
+    // The node that had it open before goes on.
+    await commitProgress(store, owner, { timersCounted: [{ key: "alice", name: "hold", generation: 1, attempts: 3 }] });
+    const read = { kind: "timers", shard: owner.shard, after: null, limit: 9 } as const;
+    const page = { rows: [{ ...dueTimer, attempts: 3 }], damaged: [], next: null };
+    assert.deepEqual(await opened[3]!.read([read]), [{ kind: "timers", page }]);
+    await commitWork(store, owner, working("alice", 0, { timersCleared: ["hold"] }));
+    assert.deepEqual(await database.query("SELECT * FROM timer_counts"), []);
+  } finally {
+    await Promise.all([store, ...opened].map((each) => each.close()));
+  }
+});
+
 test("a server that cannot be reached, and a password that is wrong, are told without the password", async () => {
   const url = "postgres://synod:geheim@127.0.0.1:1/bank";
   await assert.rejects(openPostgresStore({ url, system }), (error) => {
@@ -73,6 +106,23 @@ test("a server that cannot be reached, and a password that is wrong, are told wi
     assert.ok(!JSON.stringify([error.message, String(error.cause)]).includes("geheim"));
     return true;
   });
+});
+
+test("a host that takes connections and says nothing costs a moment, not the time that it is given", async () => {
+  await using database = await createDatabase();
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as { port: number };
+  const held = new Set<Socket>();
+  silent.on("connection", (socket) => held.add(socket.on("error", () => {})));
+  const started = performance.now();
+  const store = await openPostgresStore({ url: database.url.replace("@", `@127.0.0.1:${port},`), system });
+  const tookMs = performance.now() - started;
+  await store.close();
+  for (const socket of held) socket.destroy();
+  silent.close();
+  assert.ok(held.size > 0, "it was asked");
+  assert.ok(tookMs < hostSilenceMaxMs * Math.max(1, crowding()), `it took ${tookMs} ms`);
 });
 
 test("nodes that open a new store at the same moment all find one store", async () => {

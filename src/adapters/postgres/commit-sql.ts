@@ -192,6 +192,7 @@ DECLARE
   v_found json;
   v_fenced integer[];
   v_risen integer;
+  v_commits bigint;
 BEGIN
   PERFORM attend();
   -- A state version that rises changes the view, whose row comes before those of shards. Only the owner raises it.
@@ -217,7 +218,7 @@ BEGIN
       LEFT JOIN shards s ON s.service = given.service AND s.number = given.number
       WHERE s.owner IS DISTINCT FROM p_incarnation OR s.epoch <> given.epoch;
     IF v_found IS NOT NULL THEN RETURN json_build_object('status', 'fenced', 'shards', v_found); END IF;
-    RETURN '{"status":"committed"}';
+    RETURN '{"status":"committed","commits":null}';
   END IF;
 
   v_found := refusal_of(ids, marks, s_session_next, s_number_last, e_key, r_shard, r_entity, r_id, r_key_time, p_work);
@@ -237,8 +238,9 @@ BEGIN
     RETURN conflicts_of(ids, e_shard, e_key, e_expected, r_shard, r_entity, r_id, p_work);
   END;
   PERFORM write_shards(ids, marks, s_session_next, s_state_version, r_shard, r_key_time);
+  UPDATE witnesses SET commits = commits + 1 WHERE incarnation = p_incarnation RETURNING commits INTO v_commits;
   IF v_risen > 0 THEN UPDATE meta SET revision = revision + v_risen; END IF;
-  RETURN '{"status":"committed"}';
+  RETURN json_build_object('status', 'committed', 'commits', v_commits);
 END $$;
 `;
 

@@ -6,17 +6,13 @@
  * transaction another session may stand between. A connection that is lost is made again for the next statement, with
  * whichever of the hosts is the primary then, and that server is looked at like the first one.
  */
-import { Client as PgClient } from "pg";
 import { SynodError } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
-import { isCertain, isNoPrimary, messageOf } from "./failures.ts";
-import type { PostgresLocation } from "./location.ts";
-import { serverFault } from "./server.ts";
+import { isCertain, isNoPrimary } from "./failures.ts";
+import type { Client, Primary } from "./primary.ts";
 
 /** Statements that may wait for one connection. */
 const requestsWaitingMax = 10_000;
-/** How long one host may take to answer a connection attempt. */
-const connectMaxMs = 2_000;
 
 export interface Statement {
   readonly text: string;
@@ -28,24 +24,29 @@ export interface Statement {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Its types leave out that it can let the process end. */
-type Client = PgClient & { ref?(): void; unref?(): void };
+export interface ConnectionOptions {
+  /** The kind of work, by which the server's own views tell connections apart. */
+  readonly role: string;
+  readonly name: string;
+  readonly log: Log | undefined;
+}
 
 export class Connection {
-  readonly #location: PostgresLocation;
+  readonly #primary: Primary;
   readonly #role: string;
+  /** Of the store, for people. */
+  readonly #name: string;
   readonly #log: Log | undefined;
   #client: Client | undefined;
-  /** The host that was the primary when it was last looked for. */
-  #server = 0;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #closing: Promise<void> | undefined;
   #isLost = false;
 
-  constructor(location: PostgresLocation, role: string, log: Log | undefined) {
-    this.#location = location;
+  constructor(primary: Primary, { role, name, log }: ConnectionOptions) {
+    this.#primary = primary;
     this.#role = role;
+    this.#name = name;
     this.#log = log;
   }
 
@@ -97,53 +98,22 @@ export class Connection {
     }
   }
 
-  /** Looks for the primary, from the host that was it last. */
   async #connect(): Promise<Client> {
-    const { servers, name } = this.#location;
-    const reasons: string[] = [];
-    for (let tried = 0; tried < servers.length; tried++) {
-      const at = (this.#server + tried) % servers.length;
-      const reached = await this.#tryServer(servers[at]!);
-      if (reached instanceof PgClient) {
-        this.#server = at;
-        this.#client = reached;
-        if (this.#isLost) this.#log?.info(`connected to ${name} again, for its ${this.#role}`);
-        this.#isLost = false;
-        return reached;
-      }
-      reasons.push(reached);
-    }
-    const message = `${name} cannot be reached: ${[...new Set(reasons)].join("; ")}`;
-    if (!this.#isLost) this.#log?.warn(message);
-    this.#isLost = true;
-    throw new SynodError("unavailable", message);
-  }
-
-  /** A client, or why there is none. Rejects when the server must not be used. */
-  async #tryServer(server: string): Promise<Client | string> {
-    const client: Client = new PgClient({
-      connectionString: server,
-      connectionTimeoutMillis: connectMaxMs,
-      application_name: `synod ${this.#role}`,
-      keepAlive: true,
-    });
-    client.on("error", () => {
-      if (this.#client === client) this.#client = undefined;
-    });
-    client.on("end", () => {
-      if (this.#client === client) this.#client = undefined;
-    });
     try {
-      await client.connect();
-      const fault = await serverFault(client, this.#location);
-      if (fault === undefined) return client;
-      await client.end();
-      if (fault.isFinal) throw new SynodError("failed_precondition", fault.reason);
-      return fault.reason;
+      const client = await this.#primary.connect(this.#role);
+      const forget = (): void => {
+        if (this.#client === client) this.#client = undefined;
+      };
+      client.on("error", forget);
+      client.on("end", forget);
+      this.#client = client;
+      if (this.#isLost) this.#log?.info(`connected to ${this.#name} again, for its ${this.#role}`);
+      this.#isLost = false;
+      return client;
     } catch (error) {
-      void client.end().catch(() => undefined);
-      if (error instanceof SynodError) throw error;
-      return messageOf(error);
+      if (!this.#isLost) this.#log?.warn(error instanceof Error ? error.message : String(error));
+      this.#isLost = true;
+      throw error;
     }
   }
 
@@ -156,7 +126,7 @@ export class Connection {
   }
 
   #tooLate(): SynodError {
-    return new SynodError("unavailable", `${this.#location.name} is too slow: a request has waited for too long`);
+    return new SynodError("unavailable", `${this.#name} is too slow: a request has waited for too long`);
   }
 }
 

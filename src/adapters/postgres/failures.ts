@@ -7,6 +7,7 @@
 import { DatabaseError } from "pg";
 import { SynodError } from "../../errors.ts";
 import type { CommitResult } from "../../ports/store.ts";
+import { lostState } from "./losses-sql.ts";
 
 /** Codes of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html), as far as they are told apart. */
 const codes = {
@@ -40,7 +41,15 @@ export function storeError(error: unknown, name: string): SynodError {
     const message = `the connection to ${name} was lost: ${messageOf(error)}`;
     return new SynodError("unavailable", message, { outcome: "unknown", cause: error });
   }
+  if (error.code === lostState) return lossError(name, error.message);
   return new SynodError("unavailable", `${name} ${reasonOf(error)}`, { cause: error });
+}
+
+/** The server is behind what it, or the one before it, has acknowledged: it must not be believed. */
+export function lossError(name: string, what: string): SynodError {
+  const advice =
+    "promote a server that has all of them, or go on without what is gone: SELECT accept_loss() in the store's schema";
+  return new SynodError("data_loss", `${name} has lost commits that were acknowledged: ${what}; ${advice}`);
 }
 
 function reasonOf({ code = "", message }: DatabaseError): string {

@@ -6,29 +6,45 @@
  * such changes one after the other; commits and heartbeats pass them by.
  */
 
+import { lostState } from "./losses-sql.ts";
+
 /**
  * How far epochs, incarnations, revisions and session numbers are raised when the database goes on as another one: more
- * than a server that was promoted too early can have missed of them.
+ * than a server that was promoted too early can have missed of them. Up to as much again is left to chance, so that two
+ * servers that were promoted from one do not give out the same.
  */
 const jumpOfATimeline = 2 ** 32;
 
+/** Nobody keeps a lease, and nothing is given out twice. The caller has the row of `meta`. */
+const anew = `
+CREATE FUNCTION begin_anew() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  v_jump bigint := ${jumpOfATimeline} + floor(random() * ${jumpOfATimeline})::bigint;
+BEGIN
+  UPDATE meta SET incarnations = incarnations + v_jump, revision = revision + v_jump;
+  PERFORM 1 FROM members ORDER BY incarnation FOR UPDATE;
+  PERFORM 1 FROM shards ORDER BY service, number FOR NO KEY UPDATE;
+  UPDATE shards SET owner = NULL, epoch = epoch + v_jump, session_next = session_next + v_jump;
+  DELETE FROM members;
+END $$;
+`;
+
 /**
- * Every write begins with it: a server that was promoted counts on another timeline than its primary did. What the last
- * moments of the old one gave out may be missing here, so nobody keeps a lease, and nothing is given out twice (rule S5).
+ * Every write begins with it: a server that was promoted counts on another timeline than its primary did, and what the last
+ * moments of the old one gave out may be missing here (rule S5). One that is known to have lost commits takes none.
  */
 const attend = `
 CREATE FUNCTION attend() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   timeline_now text := left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
+  timeline_before text;
+  v_lost text;
 BEGIN
-  IF timeline_now = (SELECT timeline FROM meta) THEN RETURN; END IF;
-  UPDATE meta SET timeline = timeline_now, incarnations = incarnations + ${jumpOfATimeline},
-    revision = revision + ${jumpOfATimeline} WHERE timeline <> timeline_now;
-  IF NOT FOUND THEN RETURN; END IF;
-  PERFORM 1 FROM members ORDER BY incarnation FOR UPDATE;
-  PERFORM 1 FROM shards ORDER BY service, number FOR NO KEY UPDATE;
-  UPDATE shards SET owner = NULL, epoch = epoch + ${jumpOfATimeline}, session_next = session_next + ${jumpOfATimeline};
-  DELETE FROM members;
+  SELECT timeline, lost INTO timeline_before, v_lost FROM meta;
+  IF v_lost IS NOT NULL THEN RAISE SQLSTATE '${lostState}' USING MESSAGE = v_lost; END IF;
+  IF timeline_now = timeline_before THEN RETURN; END IF;
+  UPDATE meta SET timeline = timeline_now WHERE timeline <> timeline_now;
+  IF FOUND THEN PERFORM begin_anew(); END IF;
 END $$;
 `;
 
@@ -44,15 +60,18 @@ $$;
 `;
 
 const join = `
-CREATE FUNCTION join_member(p_node text, p_address text, p_hosts json) RETURNS json LANGUAGE plpgsql AS $$
+CREATE FUNCTION join_member(p_node text, p_address text, p_hosts json, p_former bigint, p_commits bigint)
+  RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
   v_incarnation bigint;
   v_shards integer;
 BEGIN
   PERFORM attend();
+  IF has_lost(p_former, p_commits) THEN RETURN '{"status":"lost"}'; END IF;
   UPDATE meta SET incarnations = incarnations + 1, revision = revision + 1
     RETURNING incarnations, shards_per_service INTO v_incarnation, v_shards;
   INSERT INTO members VALUES (v_incarnation, p_node, p_address, p_hosts, false, 1);
+  PERFORM add_witness(v_incarnation);
   INSERT INTO shards (service, number)
     SELECT host.service, number
     FROM json_to_recordset(p_hosts) AS host(service text, "stateVersion" bigint), generate_series(0, v_shards - 1) number
@@ -65,9 +84,11 @@ END $$;
 `;
 
 const renew = `
-CREATE FUNCTION renew(p_incarnation bigint, p_draining boolean, p_known bigint) RETURNS json LANGUAGE plpgsql AS $$
+CREATE FUNCTION renew(p_incarnation bigint, p_draining boolean, p_known bigint, p_commits bigint)
+  RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM attend();
+  IF has_lost(p_incarnation, p_commits) THEN RETURN '{"status":"lost"}'; END IF;
   IF EXISTS (SELECT 1 FROM members WHERE incarnation = p_incarnation AND draining <> p_draining) THEN
     UPDATE meta SET revision = revision + 1;
   END IF;
@@ -160,4 +181,4 @@ BEGIN
 END $$;
 `;
 
-export const leaseFunctions: string = [attend, view, join, renew, end, claim, release].join("");
+export const leaseFunctions: string = [anew, attend, view, join, renew, end, claim, release].join("");

@@ -7,6 +7,13 @@ const versionMin = 14;
 /** How long the server may take to tell its settings. */
 const answerMaxMs = 2_000;
 
+export interface Examined {
+  /** Undefined when the server may be used. */
+  readonly fault: ServerFault | undefined;
+  /** On which it writes its log: a server that is promoted begins the next one. 0 for a standby. */
+  readonly timeline: number;
+}
+
 export interface ServerFault {
   readonly reason: string;
   /** Whether it is about settings, which another host or another attempt will hardly have otherwise. */
@@ -23,26 +30,26 @@ interface Settings {
   readonly pages: string;
   readonly commit: string;
   readonly standbys: string;
+  /** Eight hexadecimal digits. */
+  readonly timeline: string | null;
 }
 
 const question = `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
   current_setting('server_encoding') AS encoding, current_setting('default_transaction_isolation') AS isolation,
   current_setting('default_transaction_read_only') AS readonly, current_setting('fsync') AS fsync,
   current_setting('full_page_writes') AS pages, current_setting('synchronous_commit') AS commit,
-  current_setting('synchronous_standby_names') AS standbys`;
+  current_setting('synchronous_standby_names') AS standbys,
+  CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END AS timeline`;
 
-/** Undefined when the server may be used. */
-export async function serverFault(
-  client: Client,
-  { unsafe, name }: PostgresLocation,
-): Promise<ServerFault | undefined> {
+export async function examine(client: Client, { unsafe, name }: PostgresLocation): Promise<Examined> {
   const timer = setTimeout(() => void client.end(), answerMaxMs);
   try {
     const { rows } = await client.query<Settings>(question);
     const settings = rows[0]!;
-    if (settings.recovering) return { reason: "a standby, not the primary", isFinal: false };
+    const timeline = Number.parseInt(settings.timeline ?? "0", 16);
+    if (settings.recovering) return { fault: { reason: "a standby, not the primary", isFinal: false }, timeline };
     const reason = misfit(settings) ?? (unsafe ? undefined : danger(settings));
-    return reason === undefined ? undefined : { reason: `${name} ${reason}`, isFinal: true };
+    return { fault: reason === undefined ? undefined : { reason: `${name} ${reason}`, isFinal: true }, timeline };
   } finally {
     clearTimeout(timer);
   }

@@ -26,9 +26,10 @@ import {
 } from "../../ports/store.ts";
 import type { RefusalReason } from "./commit-sql.ts";
 import { Connection, closed, type Row, type Statement } from "./connection.ts";
-import { commitFailure, storeError } from "./failures.ts";
+import { commitFailure, lossError, storeError } from "./failures.ts";
 import { type PostgresLocation, readPostgresUrl } from "./location.ts";
 import { numbers, packBatch, packRange, texts } from "./packing.ts";
+import { Primary } from "./primary.ts";
 import { type FoundRow, readsOf } from "./reads.ts";
 import { prepareSchema, quoted, type StoreFunction } from "./schema.ts";
 
@@ -68,15 +69,17 @@ export async function openPostgresStore({
   shardsPerService = 64,
 }: PostgresStoreOptions): Promise<Store> {
   const location = readPostgresUrl(url, system);
+  const primary = new Primary(location, log);
+  const connectionFor = (role: string): Connection => new Connection(primary, { role, name: location.name, log });
   const connections = {
-    heartbeat: new Connection(location, "heartbeat", log),
-    ownership: new Connection(location, "ownership", log),
-    commit: new Connection(location, "commits", log),
-    read: new Connection(location, "reads", log),
+    heartbeat: connectionFor("heartbeat"),
+    ownership: connectionFor("ownership"),
+    commit: connectionFor("commits"),
+    read: connectionFor("reads"),
   };
   try {
     const identity = await prepareSchema(connections.ownership, location, { system, shardsPerService });
-    return new PostgresStore(identity, location, connections);
+    return new PostgresStore(identity, location, connections, log);
   } catch (error) {
     await Promise.all(Object.values(connections).map((connection) => connection.close()));
     throw storeError(error, location.name);
@@ -94,10 +97,19 @@ class PostgresStore implements Store {
   readonly #schema: string;
   readonly #connections: Connections;
   readonly #reads: ReturnType<typeof readsOf>;
+  readonly #log: Log | undefined;
+  /** The commits that were acknowledged to the incarnation which committed last; what a server must not be behind of. */
+  #acknowledged = { incarnation: 0, commits: 0 };
   #closing: Promise<void> | undefined;
 
-  constructor(identity: StoreIdentity, { name, schema }: PostgresLocation, connections: Connections) {
+  constructor(
+    identity: StoreIdentity,
+    { name, schema }: PostgresLocation,
+    connections: Connections,
+    log: Log | undefined,
+  ) {
     this.identity = identity;
+    this.#log = log;
     this.#name = name;
     this.#schema = quoted(schema);
     this.#connections = connections;
@@ -106,7 +118,10 @@ class PostgresStore implements Store {
 
   async join({ node, address, hosts }: JoinRequest): ReturnType<Store["join"]> {
     const hosted = JSON.stringify(hosts.map(({ service, stateVersion }) => ({ service, stateVersion })));
-    const answer = await this.#ask<JoinAnswer>(this.#connections.ownership, "join_member", [node, address, hosted]);
+    const former = this.#acknowledged;
+    const what = [node, address, hosted, former.incarnation, former.commits];
+    const answer = await this.#ask<JoinAnswer>(this.#connections.ownership, "join_member", what);
+    if ("status" in answer) throw this.#lost(former.commits);
     return { incarnation: answer.incarnation, view: viewOf(answer.view) };
   }
 
@@ -115,11 +130,16 @@ class PostgresStore implements Store {
    * nothing that comes after.
    */
   async renew({ incarnation, draining, knownRevision }: Parameters<Store["renew"]>[0]): Promise<RenewResult> {
-    const call = `renew(${Math.trunc(incarnation)}, ${draining ? "true" : "false"}, ${Math.trunc(knownRevision)})`;
+    const commits = this.#acknowledged.incarnation === incarnation ? this.#acknowledged.commits : 0;
+    const numbers = [knownRevision, commits].map(Math.trunc).join(", ");
+    const call = `renew(${Math.trunc(incarnation)}, ${draining ? "true" : "false"}, ${numbers})`;
     const text = `SET LOCAL statement_timeout = ${heartbeatStatementMaxMs}; SELECT ${this.#schema}.${call} AS answer`;
     const rows = await this.#run(this.#connections.heartbeat, { text, answerMaxMs: heartbeatMaxMs });
     const answer = rows[0]!.answer as RenewAnswer;
-    if ("status" in answer) return answer;
+    if ("status" in answer) {
+      if (answer.status === "lost") throw this.#lost(commits);
+      return { status: "ended" };
+    }
     const { revision, renewals, view } = answer;
     return {
       status: "renewed",
@@ -179,6 +199,7 @@ class PostgresStore implements Store {
       const answer = row!.answer as CommitAnswer;
       switch (answer.status) {
         case "committed":
+          this.#acknowledge(batch.incarnation, answer.commits);
           return { status: "committed", renewed: false };
         case "ended":
           return answer;
@@ -192,6 +213,18 @@ class PostgresStore implements Store {
     } catch (error) {
       return commitFailure(error, this.#name);
     }
+  }
+
+  #acknowledge(incarnation: number, commits: number | null): void {
+    const former = this.#acknowledged;
+    if (commits === null || incarnation < former.incarnation) return;
+    if (incarnation > former.incarnation || commits > former.commits) this.#acknowledged = { incarnation, commits };
+  }
+
+  #lost(commits: number): SynodError {
+    const error = lossError(this.#name, `it is behind the ${commits} that this node remembers`);
+    this.#log?.error(error.message);
+    return error;
   }
 
   async trim(request: TrimRequest): Promise<TrimResult> {
@@ -254,13 +287,10 @@ interface ViewAnswer {
   ])[];
 }
 
-interface JoinAnswer {
-  readonly incarnation: number;
-  readonly view: ViewAnswer;
-}
+type JoinAnswer = { readonly status: "lost" } | { readonly incarnation: number; readonly view: ViewAnswer };
 
 type RenewAnswer =
-  | { readonly status: "ended" }
+  | { readonly status: "ended" | "lost" }
   | {
       readonly revision: number;
       readonly renewals: readonly (readonly [incarnation: number, renewals: number])[];
@@ -279,7 +309,7 @@ type ClaimAnswer =
 
 /** Shards are counted from 0, entities from 1 over all shards. */
 type CommitAnswer =
-  | { readonly status: "committed" }
+  | { readonly status: "committed"; readonly commits: number | null }
   | { readonly status: "ended" }
   | { readonly status: "fenced"; readonly shards: readonly number[] }
   | { readonly status: "conflict"; readonly entities: readonly number[] }

@@ -17,7 +17,9 @@ CREATE TABLE meta (
   secret bytea NOT NULL,
   timeline text NOT NULL,         -- of the server that the last write went to
   incarnations bigint NOT NULL,   -- the last one given out
-  revision bigint NOT NULL        -- of the view
+  revision bigint NOT NULL,       -- of the view
+  lost text,                      -- what this server has lost, in words: nothing is written until that is accepted
+  accepted_through bigint NOT NULL DEFAULT 0  -- the last incarnation whose loss was accepted
 ) WITH (fillfactor = 20);
 
 CREATE TABLE members (
@@ -27,6 +29,11 @@ CREATE TABLE members (
   hosts json NOT NULL,            -- [{ service, stateVersion }]
   draining boolean NOT NULL,
   renewals bigint NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE witnesses (
+  incarnation bigint PRIMARY KEY,
+  commits bigint NOT NULL DEFAULT 0  -- that were taken from it
 ) WITH (fillfactor = 50);
 
 CREATE TABLE shards (
@@ -153,4 +160,17 @@ CREATE VIEW states AS
   SELECT s.service, s.number AS shard, e.key, e.state::json AS state, e.state_version, e.version, e.updated_at
   FROM entities e JOIN shards s ON s.id = e.shard;
 COMMENT ON VIEW states IS 'The durable state of every entity, for reading. One row per entity that is not in its initial state.';
+`;
+
+/** Form 2: how often a timer was tried. A row whose generation is not its timer's says nothing. */
+export const timerCounts = `
+CREATE TABLE timer_counts (
+  shard integer NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  generation bigint NOT NULL,
+  attempts bigint NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (shard, key, name)
+);
 `;

@@ -47,8 +47,11 @@ export type AttemptInput =
 export type AttemptEffect =
   /** Commit these to the item's journal, then say `written`. */
   | { kind: "write"; write: number; entries: readonly JournalEntry[] }
-  /** Let the call go, or do the step: its id and all that its handler has seen are durable. */
-  | { kind: "leave"; call: number }
+  /**
+   * Let the call go, or do the step: its id and all that its handler has seen are durable. `first`: no attempt before
+   * had issued it, so that nothing under its id has ever left.
+   */
+  | { kind: "leave"; call: number; first: boolean }
   /** Hand this outcome to the handler. */
   | { kind: "deliver"; call: number; outcome: string }
   /** Say `turned` in a later turn of the event loop. */
@@ -65,6 +68,8 @@ interface Call {
   outcome: string | null;
   /** The write that must be durable before it leaves. */
   readonly after: number;
+  /** No earlier attempt has issued it. */
+  readonly first: boolean;
   left: boolean;
 }
 
@@ -133,17 +138,24 @@ export class DurableAttempt {
     // A recorded outcome needs no call; everything else leaves when what is known so far is durable.
     if (outcome === null) this.#write(known === undefined ? [entry] : []);
     const issue = { call, id, name, inputHash, remembered };
-    const issued: Call = { issue, outcome, after: this.#lastWrite, left: outcome !== null };
+    const first = known === undefined;
+    const issued: Call = { issue, outcome, after: this.#lastWrite, first, left: outcome !== null };
     this.#open.push(issued);
     this.#release();
     this.#deliverSoon();
   }
 
-  /** Also what was answered and waits to be recorded; nothing when there is nothing. */
+  /**
+   * Also what was answered and waits to be recorded; nothing when there is nothing. It carries what is under way once
+   * more: should that fail and this succeed, no call may be known without the outcomes from which its input was made.
+   */
   #write(entries: readonly JournalEntry[]): void {
-    // An id that was issued in this write has no outcome yet, so that each id stands in it once.
-    const all = [...this.#unrecorded.splice(0), ...entries];
-    if (all.length === 0) return;
+    const added = [...this.#unrecorded.splice(0), ...entries];
+    if (added.length === 0) return;
+    const byId = new Map<string, JournalEntry>();
+    for (const before of this.#underWay.values()) for (const entry of before) byId.set(entry.id, entry);
+    for (const entry of added) byId.set(entry.id, entry);
+    const all = [...byId.values()];
     this.#lastWrite += 1;
     this.#underWay.set(this.#lastWrite, all);
     this.#effects.push({ kind: "write", write: this.#lastWrite, entries: all });
@@ -153,7 +165,8 @@ export class DurableAttempt {
     invariant(write <= this.#lastWrite, "only what was written becomes durable");
     this.#durableWrite = Math.max(this.#durableWrite, write);
     for (const entry of this.#underWay.get(write) ?? []) this.#durable.set(entry.id, entry);
-    this.#underWay.delete(write);
+    // What earlier writes brought is in this one.
+    for (const earlier of this.#underWay.keys()) if (earlier <= write) this.#underWay.delete(earlier);
     this.#release();
   }
 
@@ -162,7 +175,7 @@ export class DurableAttempt {
     for (const call of this.#open) {
       if (call.left || call.after > this.#durableWrite) continue;
       call.left = true;
-      this.#effects.push({ kind: "leave", call: call.issue.call });
+      this.#effects.push({ kind: "leave", call: call.issue.call, first: call.first });
     }
   }
 

@@ -109,6 +109,7 @@ class Attempt {
         case "leave": {
           const { id, input } = this.#calls[effect.call]!;
           assert.equal(this.#world.left.get(id) ?? input, input, "whatever leaves again is the same");
+          if (effect.first) assert.ok(!this.#world.left.has(id), "what is said to leave first has never left");
           this.#world.left.set(id, input);
           this.#asked.push(effect.call);
           break;

@@ -13,7 +13,7 @@ function inWords(effects: readonly AttemptEffect[]): string[] {
       case "write":
         return `write ${effect.write}: ${effect.entries.map(({ id, outcome }) => (outcome === null ? id : `${id}=${outcome}`)).join(" ")}`;
       case "leave":
-        return `leave ${effect.call}`;
+        return `leave ${effect.call}${effect.first ? "" : " again"}`;
       case "deliver":
         return `deliver ${effect.call} ${effect.outcome}`;
       case "stray":
@@ -45,9 +45,30 @@ test("what must not be done twice is recorded at once, and holds up what leaves 
   attempt.step({ kind: "written", write: 1 });
   assert.deepEqual(inWords(attempt.step({ kind: "answered", call: 1, outcome: "7" })), ["write 2: step=7", "turn"]);
   attempt.step({ kind: "turned" });
-  assert.deepEqual(inWords(attempt.step(issue(2, "command"))), ["write 3: command"]);
+  assert.deepEqual(inWords(attempt.step(issue(2, "command"))), ["write 3: step=7 command"]);
   assert.deepEqual(inWords(attempt.step({ kind: "written", write: 2 })), []);
   assert.deepEqual(inWords(attempt.step({ kind: "written", write: 3 })), ["leave 2"]);
+});
+
+test("no call is known without the outcomes that its input was made of, whichever writes fail", () => {
+  const attempt = new DurableAttempt([]);
+  attempt.step(issue(1, "query", "soon"));
+  attempt.step({ kind: "written", write: 1 });
+  attempt.step({ kind: "answered", call: 1, outcome: "5" });
+  attempt.step({ kind: "turned" });
+  attempt.step(issue(2, "first"));
+  // The second write fails: nothing says that it became durable, and the third one does.
+  assert.deepEqual(inWords(attempt.step(issue(3, "second"))), ["write 3: query=5 first second"]);
+  assert.deepEqual(inWords(attempt.step({ kind: "written", write: 3 })), ["leave 2", "leave 3"]);
+  assert.deepEqual(
+    attempt.durable.map(({ id, outcome }) => [id, outcome]),
+    [
+      ["query", "5"],
+      ["first", null],
+      ["second", null],
+    ],
+  );
+  assert.deepEqual(inWords(attempt.step(issue(4, "third"))), ["write 4: third"]);
 });
 
 test("outcomes are delivered in the order of the calls, one in each turn of the event loop", () => {
@@ -67,7 +88,7 @@ test("a repeat gets what is recorded without asking, and asks the callee that re
     { id: "command", name: "command", inputHash: "i", outcome: null },
   ]);
   assert.deepEqual(inWords(attempt.step(issue(1, "query", "soon"))), ["turn"]);
-  assert.deepEqual(inWords(attempt.step(issue(2, "command"))), ["leave 2"]);
+  assert.deepEqual(inWords(attempt.step(issue(2, "command"))), ["leave 2 again"]);
   assert.deepEqual(inWords(attempt.step({ kind: "turned" })), ["deliver 1 5"]);
 });
 

@@ -17,8 +17,8 @@ export interface ScheduleLimits {
 
 /** How an attempt ended that did not finish its command. */
 export type AttemptEnd =
-  /** By a fault of the handler, of a callee that refuses, or of what it left: it counts. */
-  | { readonly kind: "failed"; readonly code: string; readonly message: string }
+  /** By a fault of the handler, of a callee that refuses, or of what it left: it counts. `thrown`: for operators only. */
+  | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly thrown?: string }
   /** A callee waits, or the store, or the entity moves: it does not count. */
   | { readonly kind: "waited"; readonly code: string; readonly message: string }
   /** Trying again would be no use: the handler does something else than before, or there is none any more. */
@@ -38,18 +38,37 @@ export type Next =
   /** Start the next attempt so much later. `attempts`: how many of those so far count. */
   | { readonly kind: "again"; readonly afterMs: number; readonly attempts: number }
   /** Give it up until an operator decides. */
-  | { readonly kind: "park"; readonly attempts: number; readonly code: string; readonly message: string };
+  | {
+      readonly kind: "park";
+      readonly attempts: number;
+      readonly code: string;
+      readonly message: string;
+      readonly thrown?: string;
+    };
 
 export function afterAttempt(end: AttemptEnd, standing: Standing, limits: ScheduleLimits): Next {
   const counts = end.kind !== "waited";
   const attempts = counts ? standing.attempts : Math.max(0, standing.attempts - 1);
   const { code, message } = end;
+  const thrown = "thrown" in end ? { thrown: end.thrown } : {};
   if (end.kind === "hopeless") return { kind: "park", attempts, code, message };
   if (counts && attempts >= limits.attemptsMax) {
-    return { kind: "park", attempts, code, message: `${attempts} attempts failed, the last one: ${message}` };
+    return {
+      kind: "park",
+      attempts,
+      code,
+      message: `${attempts} attempts failed, the last one: ${message}`,
+      ...thrown,
+    };
   }
   if (standing.ageMs >= limits.ageMaxMs) {
-    return { kind: "park", attempts, code, message: `it was tried for ${standing.ageMs} ms, and at last: ${message}` };
+    return {
+      kind: "park",
+      attempts,
+      code,
+      message: `it was tried for ${standing.ageMs} ms, and at last: ${message}`,
+      ...thrown,
+    };
   }
   const failures = counts ? attempts : standing.waits;
   return { kind: "again", attempts, afterMs: backoffMs(failures, standing.random, limits) };

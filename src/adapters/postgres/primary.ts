@@ -1,0 +1,137 @@
+/**
+ * Finds the server that may be written to among the hosts of a store URL, for all connections of one store.
+ *
+ * Think of somebody at a door with several bells: the one that answered last is rung first, and when it keeps silent the
+ * next is rung without hanging up on the first, so that a host that has vanished costs a moment and not a timeout. Whoever
+ * opens first and is the primary is taken.
+ *
+ * What was learned is remembered for as long as the store is open. A server that was promoted counts its log on a higher
+ * timeline than all before it; one on a lower timeline than was seen is a primary of yesterday that does not know that
+ * it was replaced, and is never written to again (rule S5).
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { Client as PgClient } from "pg";
+import { SynodError } from "../../errors.ts";
+import type { Log } from "../../ports/log.ts";
+import { messageOf } from "./failures.ts";
+import type { PostgresLocation } from "./location.ts";
+import { examine } from "./server.ts";
+
+/** How long one host may take to answer a connection attempt. */
+const connectMaxMs = 2_000;
+/** How long a host may keep silent before the next one is asked as well. */
+const silenceMaxMs = 200;
+
+/** Its types leave out that it can let the process end. */
+export type Client = PgClient & { ref?(): void; unref?(): void };
+
+interface Found {
+  readonly client: Client;
+  readonly at: number;
+}
+
+/** What became of one host. */
+type Attempt = Found | { readonly reason: string };
+
+export class Primary {
+  readonly #location: PostgresLocation;
+  readonly #log: Log | undefined;
+  /** The host that was the primary when it was last looked for. */
+  #at = 0;
+  #timeline = 0;
+
+  constructor(location: PostgresLocation, log: Log | undefined) {
+    this.#location = location;
+    this.#log = log;
+  }
+
+  /** Connects for this kind of work. Rejects with the reasons of all hosts, or when the primary must not be used. */
+  async connect(role: string): Promise<Client> {
+    const { servers, name } = this.#location;
+    const over = new AbortController();
+    const attempts: Promise<Attempt>[] = [];
+    for (let count = 0; count < servers.length; count++) {
+      const at = (this.#at + count) % servers.length;
+      attempts.push(this.#attempt(at, role, attempts.at(-1), over.signal));
+    }
+    let taken: Client | undefined;
+    try {
+      const found = await firstOf(attempts, name);
+      this.#at = found.at;
+      taken = found.client;
+      return taken;
+    } finally {
+      over.abort();
+      for (const attempt of attempts) void attempt.then((late) => hangUpUnless(taken, late), nothing);
+    }
+  }
+
+  /** Begins when the host before it has failed, or has kept silent. */
+  async #attempt(
+    at: number,
+    role: string,
+    before: Promise<Attempt> | undefined,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
+    if (before !== undefined) {
+      const silence = pause(silenceMaxMs, undefined, { signal }).catch(nothing);
+      await Promise.race([silence, before.catch(nothing)]);
+      if (signal.aborted) return { reason: "not asked" };
+    }
+    return await this.#tryServer(at, role);
+  }
+
+  /** Rejects when the server must not be used, and another one will not be better. */
+  async #tryServer(at: number, role: string): Promise<Attempt> {
+    const client: Client = new PgClient({
+      connectionString: this.#location.servers[at]!,
+      connectionTimeoutMillis: connectMaxMs,
+      application_name: `synod ${role}`,
+      keepAlive: true,
+    });
+    client.on("error", nothing);
+    try {
+      await client.connect();
+      const { fault, timeline } = await examine(client, this.#location);
+      if (fault === undefined && this.#follows(timeline)) return { client, at };
+      void client.end().catch(nothing);
+      if (fault?.isFinal) throw new SynodError("failed_precondition", fault.reason);
+      return { reason: fault?.reason ?? `a former primary (timeline ${timeline}, and ${this.#timeline} was seen)` };
+    } catch (error) {
+      void client.end().catch(nothing);
+      if (error instanceof SynodError) throw error;
+      return { reason: messageOf(error) };
+    }
+  }
+
+  /** Whether a server on this timeline may be the newest; from then on the older ones are not. */
+  #follows(timeline: number): boolean {
+    if (timeline < this.#timeline) return false;
+    if (this.#timeline !== 0 && timeline > this.#timeline) {
+      const message = "was promoted: its timeline is";
+      this.#log?.warn(`a server of ${this.#location.name} ${message} ${timeline}, after ${this.#timeline}`);
+    }
+    this.#timeline = timeline;
+    return true;
+  }
+}
+
+/** The first that was found; rejects as soon as one rejects, or when there is none. */
+async function firstOf(attempts: readonly Promise<Attempt>[], name: string): Promise<Found> {
+  const first = Promise.withResolvers<Found>();
+  const all = attempts.map(async (attempt) => {
+    const result = await attempt;
+    if ("client" in result) first.resolve(result);
+    return "client" in result ? "" : result.reason;
+  });
+  Promise.all(all).then((reasons) => {
+    first.reject(new SynodError("unavailable", `${name} cannot be reached: ${[...new Set(reasons)].join("; ")}`));
+  }, first.reject);
+  return await first.promise;
+}
+
+function hangUpUnless(taken: Client | undefined, late: Attempt): void {
+  if ("client" in late && late.client !== taken) void late.client.end().catch(nothing);
+}
+
+function nothing(): void {}

@@ -1,0 +1,25 @@
+/** Calls of a running handler that wait at the exit gate of its entity until they may leave. */
+export class Departures {
+  readonly #waiting = new Map<number, () => void>();
+  #last = 0;
+
+  /** Takes a number for a call, hands it to `ask`, and resolves when the call may leave. */
+  wait(ask: (departure: number) => void): Promise<void> {
+    const departure = ++this.#last;
+    return new Promise((resolve) => {
+      this.#waiting.set(departure, resolve);
+      ask(departure);
+    });
+  }
+
+  departed(departure: number): void {
+    this.#waiting.get(departure)?.();
+    this.#waiting.delete(departure);
+  }
+
+  /** The handler's context is revoked, as everybody finds out who is woken here. */
+  close(): void {
+    for (const wake of this.#waiting.values()) wake();
+    this.#waiting.clear();
+  }
+}
