@@ -25,7 +25,9 @@ export interface Bench {
   readonly peers?: readonly string[];
   /** Pictures of a result by file name, as SVG. */
   readonly pictures?: (result: Result) => Readonly<Record<string, string>>;
-  /** The module of every side, `synod` and `limit` among them; only `synod` where it is compared with itself. */
+  /** Why there is no least program for this work, where there is none. */
+  readonly limitless?: string;
+  /** The module of every side, `synod` and `limit` among them, unless it is `limitless`; only `synod` where it is compared with itself. */
   readonly sides: Readonly<Record<string, URL>>;
 }
 

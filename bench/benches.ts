@@ -1,5 +1,6 @@
 /** Every bench there is. */
 import type { Bench } from "./bench.ts";
+import { capacity } from "./capacity/bench.ts";
 import { commands } from "./commands/bench.ts";
 import { durable } from "./durable/bench.ts";
 import { growth } from "./growth/bench.ts";
@@ -12,6 +13,7 @@ import { postgres } from "./postgres/bench.ts";
 import { rpc } from "./rpc/bench.ts";
 import { saga } from "./saga/bench.ts";
 import { simulation } from "./simulation/bench.ts";
+import { timers } from "./timers/bench.ts";
 
 export const benches: readonly Bench[] = [
   commands,
@@ -24,6 +26,8 @@ export const benches: readonly Bench[] = [
   durable,
   messages,
   saga,
+  timers,
   memory,
   growth,
+  capacity,
 ];

@@ -51,6 +51,7 @@ describe("npm run bench", { concurrency: 3 }, () => {
     postgres: ["spread-256"],
     messages: ["spread-256"],
     saga: ["trips-64"],
+    timers: ["pending"],
     memory: ["active"],
     growth: ["keys-1000", "nodes-2"],
   };
@@ -91,7 +92,7 @@ describe("npm run bench", { concurrency: 3 }, () => {
     const { code, stdout } = await bench("--list");
     assert.equal(code, 0);
     assert.ok(benches.length > 0, "there are benches");
-    for (const { name, variants, mainVariant, sides } of benches) {
+    for (const { name, variants, mainVariant, sides, limitless } of benches) {
       assert.ok(stdout.includes(`${name}: `) && variants.every((variant) => stdout.includes(`  ${variant.name}: `)));
       assert.ok(
         variants.some((variant) => variant.name === mainVariant),
@@ -99,7 +100,7 @@ describe("npm run bench", { concurrency: 3 }, () => {
       );
       const comparesWithItself = Object.keys(sides).length === 1;
       assert.ok(
-        sides.synod !== undefined && (sides.limit !== undefined || comparesWithItself),
+        sides.synod !== undefined && (sides.limit !== undefined || comparesWithItself || limitless !== undefined),
         `${name} has its sides`,
       );
     }

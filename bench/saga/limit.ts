@@ -1,13 +1,15 @@
 /**
  * The least program that does the same work: five commits after each other for a trip, each in the next batch of the
- * owner of the bench `durable`: accepted, three bookings, finished. No trip is ever repeated by it.
+ * owner that the bench `durable` has too: accepted, three bookings, finished. No trip is ever repeated by it.
  */
 import type { Run } from "../bench.ts";
-import { connectFrames, type Owner, openOwner, serveFrames } from "../durable/limit-owner.ts";
+import { connectFrames, serveFrames } from "../limit/frames.ts";
+import { type Owner, openOwner } from "../limit/owner.ts";
 import type { Serve } from "../partner.ts";
 import { measureSagas, type Trip } from "./load.ts";
 
-const one = JSON.stringify({ by: 1 });
+const input = { by: 1 };
+const inputText = JSON.stringify(input);
 
 export const serve: Serve = async ({ folder }) => {
   const { owner, close } = await openOwner(folder);
@@ -21,7 +23,7 @@ async function travel(owner: Owner, text: string): Promise<string> {
   const commit = (key: string): Promise<number> =>
     new Promise((resolve) => {
       const answer = (reply: string): void => resolve((JSON.parse(reply) as { count: number }).count);
-      owner.add({ session: id, number: steps++ }, key, one, answer);
+      owner.add({ key, input, inputText, id: `${id}/${steps++}` }, answer);
     });
   await commit(id);
   const places: number[] = [];

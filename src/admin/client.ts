@@ -61,6 +61,7 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
     operate: async (id, action) => void (await ask("/v1/work", operateMaxMs, { id, action })),
     drain: async (node) => void (await ask("/v1/drain", plannedWorkMaxMs, { node })),
     restart: async (node) => void (await ask("/v1/restart", plannedWorkMaxMs, { node })),
+    strike: async (order) => void (await ask("/v1/fault", questionMaxMs, order)),
     call: async (call) => {
       const { principal: _given, ...asked } = call satisfies Omit<GatewayCall, "signal">;
       return (await ask("/v1/call", (call.timeoutMs ?? 10_000) + answerReserveMs, asked)) as GatewayReply;

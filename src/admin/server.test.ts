@@ -13,6 +13,7 @@ const report: SystemReport = {
   system: "bank",
   store: "memory:",
   http: null,
+  drills: false,
   supervisorPid: 1,
   services: [{ name: "account", keyed: true, operations: ["deposit"] }],
   nodes: [],
@@ -32,6 +33,9 @@ const target: AdminTarget = {
   work: async (query) => {
     calls.push(query);
     return { work: [], damaged: [], next: null };
+  },
+  strike: async (order) => {
+    calls.push(order);
   },
   workDetails: async (id) => {
     throw new SynodError("not_found", `there is no pending work ${id}`);

@@ -7,6 +7,7 @@ import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
+import { readFaultOrder } from "../drill/fault.ts";
 import { isStatusCode, SynodError, statusCodes, toSynodError } from "../errors.ts";
 import type { GatewayCall } from "../ports/gateway.ts";
 import { prometheusContentType, prometheusText } from "./prometheus.ts";
@@ -67,6 +68,10 @@ const routes: Record<string, Route> = {
   },
   "POST /v1/restart": async (target, request) => {
     await target.restart(await readNode(request));
+    return {};
+  },
+  "POST /v1/fault": async (target, request) => {
+    await target.strike(readFaultOrder(await readBody(request)));
     return {};
   },
   "POST /v1/call": async (target, request) => target.call(await readCall(request)),

@@ -1,5 +1,6 @@
 /** What the admin API tells and does, whoever runs the system. */
 import type { AvailabilityReport } from "../availability/report.ts";
+import type { FaultOrder } from "../drill/fault.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { OperationFigures, ProcessFigures, Traffic } from "../ports/meters.ts";
 import type { LinkStatistics } from "../runtime/links/statistics.ts";
@@ -40,6 +41,8 @@ export interface SystemReport {
   /** Where its HTTP adapter answers; null without one. */
   readonly http: string | null;
   readonly supervisorPid: number;
+  /** Whether faults may be injected into its nodes. */
+  readonly drills: boolean;
   readonly services: readonly ServiceReport[];
   readonly nodes: readonly NodeReport[];
 }
@@ -80,4 +83,6 @@ export interface AdminTarget {
   drain(node: string): Promise<void>;
   /** Resolves when the node serves again, in a new process. */
   restart(node: string): Promise<void>;
+  /** Injects a fault into the system's own nodes; resolves when it has begun. Rejects where drills are not allowed. */
+  strike(order: FaultOrder): Promise<void>;
 }

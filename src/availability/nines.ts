@@ -16,13 +16,19 @@ export function availabilityOf({ good, bad }: Counts): number | undefined {
 }
 
 /** With 95 % confidence the availability is at least this; 0 when nothing was observed. */
-export function lowerBoundOf({ good, bad }: Counts): number {
+export function lowerBoundOf(counts: Counts): number {
+  return boundsOf(counts).lower;
+}
+
+/** What the availability can be, each bound with 95 % confidence; anything when nothing was observed. */
+export function boundsOf({ good, bad }: Counts): { readonly lower: number; readonly upper: number } {
   const count = good + bad;
-  if (count === 0) return 0;
+  if (count === 0) return { lower: 0, upper: 1 };
   const part = good / count;
   const middle = part + z ** 2 / (2 * count);
   const margin = z * Math.sqrt((part * (1 - part)) / count + z ** 2 / (4 * count ** 2));
-  return Math.max(0, (middle - margin) / (1 + z ** 2 / count));
+  const scale = 1 + z ** 2 / count;
+  return { lower: Math.max(0, (middle - margin) / scale), upper: Math.min(1, (middle + margin) / scale) };
 }
 
 /** 0.999 is 3 nines; all of it is infinitely many. */

@@ -3,13 +3,14 @@
  * gives a way to start the system with so many nodes, with and without load control, or one that runs already.
  */
 import { cpus, loadavg, totalmem } from "node:os";
+import type { Work } from "./asks.ts";
 import { type FinderOptions, type Found, findCapacity, measureCurve, type TrialRecord } from "./finder.ts";
 import { Load } from "./load/load.ts";
 import type { Objective } from "./objective.ts";
 import type { ReadMeters } from "./readings.ts";
 import { type CapacityReport, namedBottleneck, pointOf, trialReportOf } from "./report.ts";
 import { fitScalability, type ScalePoint } from "./scalability.ts";
-import { prepareWorkload, type Work, type Workload } from "./workload.ts";
+import { prepareWorkload, type Workload } from "./workload.ts";
 
 /** A system that runs. */
 export interface RunningSystem extends AsyncDisposable {

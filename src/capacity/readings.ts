@@ -61,6 +61,8 @@ const saturated = 0.9;
 /** The part of all waiting that names what is waited for, when there is as much to speak of, ms. */
 const waitPart = 0.5;
 const waitMinMs = 1;
+/** Processors that other programs must take to be spoken of. */
+const othersMin = 0.2;
 
 export async function takeReading(readMeters: ReadMeters): Promise<Reading> {
   const nodes = await readMeters();
@@ -107,7 +109,9 @@ export function bottleneckOf(consumption: Consumption, loadCores: number, sameMa
   const waits = queueWaitMs + handlerMs + commitWaitMs + linkQueueWaitMs;
   if (sameMachine && machineCores >= machineCoresMax * saturated) {
     const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
-    const words = `CPU: ${machineCores.toFixed(1)} of the machine's ${machineCoresMax} processors were in use, ${taken.toFixed(1)} by the nodes and ${loadCores.toFixed(1)} by the load itself.`;
+    const others = machineCores - taken - loadCores;
+    const theirs = others >= othersMin ? `, ${others.toFixed(1)} by other programs` : "";
+    const words = `CPU: ${machineCores.toFixed(1)} of the machine's ${machineCoresMax} processors were in use, ${taken.toFixed(1)} by the nodes and ${loadCores.toFixed(1)} by the load itself${theirs}.`;
     return { name: "CPU", words };
   }
   if (full.length > 0) {

@@ -150,6 +150,12 @@ test("a load that cannot keep time limits the search, and the result says so", (
   assert.ok(perSecond <= 300 && perSecond > 280);
 });
 
+test("a load that is late now and then on its way up does not end the ramp", () => {
+  const { perSecond, limit } = search((rate) => (rate === 40 ? discarded : rate <= 300 ? passed : failed));
+  assert.equal(limit, "system");
+  assert.ok(perSecond <= 300 && perSecond > 280);
+});
+
 test("a load that was late is thrown away, even if the system answered well", () => {
   const figures = trialOf(50, 1, 1, constant(1), 1);
   assert.equal(judge(figures, objective).kind, "passed");

@@ -40,6 +40,8 @@ const precision = 0.05;
 const perSecondMin = 1;
 /** How often one load is offered before it is believed that the load cannot keep time at it. */
 const discardsMax = 3;
+/** Loads of the ramp at which the load was late that are passed over for the next higher one, in a row: what comes then may be in time. */
+const passedOverMax = 1;
 /** How often it has to fail: a single pause of the machine, or of a collector, says nothing about a capacity. */
 const failuresMax = 2;
 /** What a load that was not confirmed is lowered by, and how often. */
@@ -55,6 +57,7 @@ export class CapacitySearch {
   #failed: number | undefined;
   #failedByLoad = false;
   #discards = 0;
+  #passedOver = 0;
   #failures = 0;
   #lowerings = 0;
   #result: SearchResult | undefined;
@@ -83,11 +86,21 @@ export class CapacitySearch {
     const byLoad = verdict.kind === "discarded";
     const passed = verdict.kind === "passed";
     [this.#discards, this.#failures] = [0, 0];
+    if (byLoad && this.#passOver()) return;
     if (this.#phase === "confirmation") return this.#confirmed(passed, byLoad);
-    if (passed) this.#passed = this.#perSecond;
+    if (passed) [this.#passed, this.#passedOver] = [this.#perSecond, 0];
     else this.#fail(byLoad);
     if (this.#phase === "ramp") this.#ramp();
     if (this.#phase === "bisection") this.#bisect();
+  }
+
+  /** Nothing is known of this load then, and a higher one that passes tells of it, too. */
+  #passOver(): boolean {
+    const higher = this.#perSecond * rampFactor;
+    if (this.#phase !== "ramp" || this.#failed !== undefined || higher > this.#options.perSecondMax) return false;
+    if (++this.#passedOver > passedOverMax) return false;
+    this.#perSecond = higher;
+    return true;
   }
 
   #fail(byLoad: boolean): void {

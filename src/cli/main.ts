@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { ended } from "./program/command.ts";
+import { addBackup, addRestore, addVerify } from "./program/keeping.ts";
 import {
   addAvailability,
   addCall,
@@ -13,7 +14,7 @@ import {
   addTop,
   addWork,
 } from "./program/operating.ts";
-import { addCapacity, addCheck, addOpenapi, addSim } from "./program/proving.ts";
+import { addCapacity, addCheck, addDrill, addOpenapi, addSim } from "./program/proving.ts";
 import { addCerts, addInit, addNode, addUp } from "./program/running.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -49,11 +50,15 @@ function program(): Command {
   addRestart(synod);
   addNode(synod);
   addCerts(synod);
+  addBackup(synod);
+  addRestore(synod);
+  addVerify(synod);
   addOpenapi(synod);
   addCheck(synod);
   addSim(synod);
   addCapacity(synod);
   addAvailability(synod);
+  addDrill(synod);
   return synod;
 }
 

@@ -34,6 +34,8 @@ export interface HostedNodeOptions {
   /** How many members a start waits for, for a moment. */
   readonly expectedMembers?: number;
   readonly onJoined?: (incarnation: number) => void;
+  /** What a node that takes part in drills has instead of its store. */
+  readonly faultyStore?: (store: Store) => Store;
   /** Whether a member of this node's name that is not about to leave must be dead; otherwise it is watched first. */
   readonly nameIsOwn?: boolean;
 }
@@ -62,7 +64,8 @@ const leavePart = 0.2;
 
 /** Resolves when the node serves and all adapters answer; otherwise frees what it had opened. */
 export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> {
-  const store = await openStore(options.store, options.system.name, options.log);
+  const opened = await openStore(options.store, options.system.name, options.log);
+  const store = options.faultyStore?.(opened) ?? opened;
   const meters = createMeters();
   const node = await start(store, meters, options).catch(async (error: unknown) => {
     await store.close();

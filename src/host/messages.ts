@@ -5,6 +5,7 @@
  * lease can be ended should it die, and `ready` when it serves.
  */
 import type { NodeMeters } from "../admin/target.ts";
+import type { FaultOrder } from "../drill/fault.ts";
 import type { SynodErrorOptions } from "../errors.ts";
 import type { GatewayCall, GatewayReply } from "../ports/gateway.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
@@ -56,6 +57,8 @@ export interface Questions {
   operate: { readonly ask: { readonly id: string; readonly action: WorkAction }; readonly answer: null };
   /** Whether the node's event loop still turns. */
   ping: { readonly ask: undefined; readonly answer: null };
+  /** A fault of a drill that a node does to itself. */
+  suffer: { readonly ask: FaultOrder; readonly answer: null };
   /** Takes no new calls from outside; answers when those that came in are answered, or the time is over. */
   closeDoors: { readonly ask: { readonly drainMs: number }; readonly answer: null };
 }

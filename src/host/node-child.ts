@@ -90,6 +90,15 @@ export class NodeChild {
     this.#process.kill("SIGKILL");
   }
 
+  /** Until it is woken; it does not notice. */
+  standStill(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  wake(): void {
+    this.#process.kill("SIGCONT");
+  }
+
   #receive(message: FromNode, onMessage: (message: FromNode) => void): void {
     if (message.type === "answer") this.#pending.get(message.id)?.resolve(message.answer);
     else if (message.type === "refusal") this.#pending.get(message.id)?.reject(fromErrorFacts(message.error));

@@ -10,15 +10,17 @@ import { createLog, type LogOptions } from "../adapters/log/pino.ts";
 import { tcpNetwork } from "../adapters/tcp/network.ts";
 import { SynodError } from "../errors.ts";
 import type { ConnectionHandle, ListenTarget } from "../ports/gateway.ts";
+import type { Store } from "../ports/store.ts";
 import { withoutLoadControl } from "../runtime/limits.ts";
 import { describeService } from "../service/description.ts";
 import type { AnySystem } from "../service/model.ts";
-import { withAvailability } from "./availability/service.ts";
+import { DrillConduct } from "./drills/conduct.ts";
 import { toErrorFacts } from "./error-facts.ts";
 import { type HostedNode, hostNode, type PassOnOf } from "./hosted-node.ts";
 import { tellLeftPromises } from "./left-promises.ts";
 import { holdSocket, listenAddress } from "./listening-socket.ts";
 import type { FromNode, Question, Questions, SystemFacts, ToNode } from "./messages.ts";
+import { withOwnServices } from "./own-services.ts";
 import { parseStoreUrl } from "./store-location.ts";
 import { loadSystem } from "./system-file.ts";
 import { within } from "./within.ts";
@@ -32,6 +34,8 @@ export interface NodeProcessArguments {
   readonly log: Pick<LogOptions, "format" | "level">;
   /** How it is run to be measured; as in production when absent. */
   readonly measured?: MeasuredConduct;
+  /** Whether it takes part in drills. */
+  readonly drills?: boolean;
 }
 
 /** What differs in a node that is being measured. */
@@ -47,6 +51,7 @@ const anyLoopbackPort = "127.0.0.1:0";
 const settings = JSON.parse(process.argv[2] ?? "null") as NodeProcessArguments;
 const log = createLog({ ...settings.log, name: settings.node });
 const listen: ListenTarget[] = [];
+const drill = settings.drills === true ? new DrillConduct() : undefined;
 let system: AnySystem;
 let hosted: HostedNode | undefined;
 /** A start that is under way; never rejects. */
@@ -74,7 +79,7 @@ await load().catch(fail);
 async function load(): Promise<void> {
   const declared = await loadSystem(settings.systemFile);
   tell({ type: "loaded", system: factsOf(declared) });
-  system = withAvailability(declared);
+  system = withOwnServices(declared, drill !== undefined);
 }
 
 async function receive(message: ToNode, handle: Server | undefined): Promise<void> {
@@ -101,6 +106,7 @@ async function receive(message: ToNode, handle: Server | undefined): Promise<voi
 
 async function start(storeText: string, expectedMembers: number): Promise<void> {
   const store = parseStoreUrl(storeText, system.name);
+  const network = drill?.network(tcpNetwork()) ?? tcpNetwork();
   const opening = hostNode({
     node: settings.node,
     // The supervisor sees to it that no other process of its own has this name.
@@ -108,7 +114,8 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
     system,
     store,
     // A store in this process's memory has no other members.
-    ...(store.kind !== "memory" && { network: { network: tcpNetwork(), listen: anyLoopbackPort } }),
+    ...(store.kind !== "memory" && { network: { network, listen: anyLoopbackPort } }),
+    ...(drill && { faultyStore: (opened: Store) => drill.store(opened) }),
     expectedMembers,
     log,
     adapters: system.adapters,
@@ -172,6 +179,10 @@ const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Question
     return null;
   },
   ping: async () => null,
+  suffer: async (order) => {
+    drill?.suffer(order);
+    return null;
+  },
   closeDoors: async ({ drainMs }) => {
     await hosted?.closeDoors(drainMs);
     return null;

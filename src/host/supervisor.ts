@@ -12,10 +12,12 @@ import { isDeepStrictEqual } from "node:util";
 import { type FileLock, lockFile } from "../adapters/lock/file-lock.ts";
 import type { LogOptions } from "../adapters/log/pino.ts";
 import type { NodeMeters } from "../admin/target.ts";
+import type { FaultOrder } from "../drill/fault.ts";
 import { SynodError } from "../errors.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+import { Strikes } from "./drills/strikes.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
 import type { Question, Questions, ServiceFacts, SystemFacts } from "./messages.ts";
@@ -45,6 +47,8 @@ export interface SupervisorOptions {
   readonly silenceMaxMs?: number;
   /** How its nodes are run to be measured. */
   readonly measured?: MeasuredConduct;
+  /** Whether faults may be injected into its nodes. Default: no. */
+  readonly drills?: boolean;
 }
 
 /** What a prepared supervisor has taken hold of. */
@@ -84,6 +88,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #nodes: SupervisedNode[] = [];
   readonly #plannedWork: PlannedWork;
+  readonly #strikes: Strikes;
   readonly #connections = new PassedConnections(() => {
     const ready = this.#nodes.filter(({ state }) => state === "ready");
     const answering = ready.filter(({ answers }) => answers);
@@ -104,7 +109,9 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#plannedWork = new PlannedWork({ nodes: this.#nodes, drainMs: options.drainMs, log: options.log });
+    const { drainMs, log, drills = false } = options;
+    this.#plannedWork = new PlannedWork({ nodes: this.#nodes, drainMs, log });
+    this.#strikes = new Strikes({ nodes: this.#nodes, allowed: drills, log });
     // Each is waited for by one of `prepare` and `start`, and all by `ended`.
     this.#loaded.promise.catch(() => {});
     this.#ready.promise.catch(() => {});
@@ -212,6 +219,12 @@ export class Supervisor {
     await this.#plannedWork.restart(id);
   }
 
+  /** Injects a fault into its nodes, where that is allowed; resolves when it has begun. */
+  async strike(order: FaultOrder): Promise<void> {
+    this.#refuseWhileStopping();
+    await this.#strikes.strike(order);
+  }
+
   #refuseWhileStopping(): void {
     if (this.#stopping) throw new SynodError("cancelled", "the system is being stopped");
   }
@@ -228,9 +241,10 @@ export class Supervisor {
   }
 
   #supervise(id: string): SupervisedNode {
-    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs, measured } = this.#options;
+    const { systemFile, drainMs, nodeLog, quietStdout, log, silenceMaxMs = silenceDefaultMs } = this.#options;
+    const { measured, drills = false } = this.#options;
     return new SupervisedNode({
-      settings: { node: id, systemFile, drainMs, log: nodeLog, ...(measured && { measured }) },
+      settings: { node: id, systemFile, drainMs, log: nodeLog, drills, ...(measured && { measured }) },
       quietStdout,
       log,
       silenceMaxMs,
@@ -336,6 +350,7 @@ export class Supervisor {
     this.#loaded.reject(stopped);
     this.#ready.reject(stopped);
     this.#connections.close();
+    this.#strikes.end();
     const started = performance.now();
     const leftMs = (): number => Math.max(0, drainMs - (performance.now() - started));
     await this.#closeDoors(Math.max(0, drainMs - killReserveMs) * doorsPart);

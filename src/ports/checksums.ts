@@ -2,7 +2,15 @@
 
 import { checksum } from "../values/hash.ts";
 import type { CallRecord, EntityRow, ShardId } from "./store.ts";
-import type { InboxItem, ItemProgress, JournalEntry, MessageProgress, OutboxMessage, TimerRow } from "./work.ts";
+import type {
+  InboxItem,
+  ItemProgress,
+  JournalEntry,
+  MessageProgress,
+  OutboxMessage,
+  TimerCount,
+  TimerRow,
+} from "./work.ts";
 
 export function entityChecksum(service: string, key: string, { version, stateVersion, state }: EntityRow): number {
   return checksum(service, key, version, stateVersion, state);
@@ -41,10 +49,15 @@ export function messageProgressChecksum(shard: ShardId, { number, attempts, park
   return sum(shard, number, attempts, ...orNothing(parked));
 }
 
+/** Of what was set; how often it was tried has {@link timerCountChecksum}. */
 export function timerChecksum(shard: ShardId, timer: TimerRow): number {
   const { key, name, generation, dueAt, service, target, operation, input, principal, request, traceparent } = timer;
   const call = [...orNothing(service), ...orNothing(target), operation, ...orNothing(input)];
   return sum(shard, key, name, generation, dueAt, ...call, principal, request, ...orNothing(traceparent));
+}
+
+export function timerCountChecksum(shard: ShardId, { key, name, generation, attempts }: TimerCount): number {
+  return sum(shard, key, name, generation, attempts);
 }
 
 function sum({ service, number }: ShardId, ...parts: (string | number)[]): number {

@@ -113,6 +113,8 @@ export interface Gateway {
   call(call: GatewayCall): Promise<GatewayReply>;
   /** `ready`: serves. `starting`: no shards yet. `draining`: finish what you have and go elsewhere. */
   readonly state: "starting" | "ready" | "draining" | "stopped";
+  /** Whether the node may answer now: not while its lease has run out, as when it cannot reach the store. */
+  readonly hasLease: boolean;
 }
 
 /** What an inbound adapter gets when its node starts. */

@@ -10,6 +10,7 @@ import {
   messageChecksum,
   messageProgressChecksum,
   timerChecksum,
+  timerCountChecksum,
 } from "./checksums.ts";
 import type { PageRead, ReadResult, ShardId } from "./store.ts";
 import type { InboxItem, JournalEntry, JournaledItem, OutboxMessage, Page, TimerPlace, TimerRow } from "./work.ts";
@@ -25,7 +26,11 @@ export interface StoredItem extends Omit<InboxItem, "call" | "holdsTurn"> {
 
 export type StoredEntry = JournalEntry & { readonly checksum: number };
 export type StoredMessage = OutboxMessage & { readonly checksum: number; readonly progressChecksum: number };
-export type StoredTimer = TimerRow & { readonly checksum: number };
+export interface StoredTimer extends TimerRow {
+  readonly checksum: number;
+  /** Null when it was never counted. */
+  readonly countChecksum: number | null;
+}
 
 /** How a store finds the rows of a page, in their order. */
 export interface StoredRows {
@@ -110,8 +115,9 @@ function decodeMessage(shard: ShardId, row: StoredMessage): OutboxMessage | unde
 }
 
 function decodeTimer(shard: ShardId, row: StoredTimer): TimerRow | undefined {
-  const { checksum, ...timer } = row;
-  return timerChecksum(shard, timer) === checksum ? timer : undefined;
+  const { checksum, countChecksum, ...timer } = row;
+  const isCounted = countChecksum === null ? timer.attempts === 0 : timerCountChecksum(shard, timer) === countChecksum;
+  return isCounted && timerChecksum(shard, timer) === checksum ? timer : undefined;
 }
 
 function numberOf({ number }: { readonly number: number }): number {

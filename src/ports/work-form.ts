@@ -30,7 +30,7 @@ export function workFault(key: string, work: EntityWork): string | undefined {
 }
 
 export function progressFault(progress: ShardProgress): string | undefined {
-  const { items, itemsDropped, messages, messagesSettled, released } = progress;
+  const { items, itemsDropped, messages, messagesSettled, timersCounted, released } = progress;
   for (const { number, attempts, parked, journal } of items) {
     if (!isNumber(number) || !isCount(attempts) || !isTextOrNull(parked)) return "has an item that no store can keep";
     if (!journal.every(isEntry)) return "has a journal that no store can keep";
@@ -39,6 +39,11 @@ export function progressFault(progress: ShardProgress): string | undefined {
   for (const { number, attempts, parked } of messages) {
     if (!isNumber(number) || !isCount(attempts) || !isTextOrNull(parked)) return "has a message that no store can keep";
   }
+  for (const { key, name, generation, attempts } of timersCounted) {
+    const isWhole = isText(key) && isText(name) && isNumber(generation) && isCount(attempts);
+    if (!isWhole) return "counts a timer that no store can keep";
+  }
+  if (!isEachOnce(timersCounted.map(({ key, name }) => JSON.stringify([key, name])))) return "counts a timer twice";
   for (const { key, name, generation, message } of released) {
     const isWhole = isText(key) && isText(name) && isCount(generation) && isMessage(message) && message.key === key;
     if (!isWhole) return "releases a timer that no store can keep";
@@ -97,9 +102,9 @@ function isMessage(message: OutboxMessage): boolean {
 }
 
 function isTimer(timer: TimerRow): boolean {
-  const { name, generation, dueAt, service, target, operation, input } = timer;
+  const { name, generation, dueAt, service, target, operation, input, attempts } = timer;
   const texts = [name, service, target, operation, input].every(isTextOrNull);
-  return isNumber(generation) && isInstant(dueAt) && texts && isRequest(timer);
+  return isNumber(generation) && isInstant(dueAt) && attempts === 0 && texts && isRequest(timer);
 }
 
 function isRequest({ principal, request, traceparent }: Pick<TimerRow, "principal" | "request" | "traceparent">) {

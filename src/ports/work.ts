@@ -73,7 +73,7 @@ export interface OutboxMessage {
   readonly parked: string | null;
 }
 
-/** A named timer of an entity, or a send that is delayed (then `service` is not null). */
+/** A named timer of an entity, or a send that is delayed (then `service` is not null). One that is being set was never tried. */
 export interface TimerRow {
   readonly key: string;
   /** Unique per entity; a delayed send has a name of its own. */
@@ -89,6 +89,8 @@ export interface TimerRow {
   readonly principal: string;
   readonly request: string;
   readonly traceparent: string | null;
+  /** Tries that were counted, by {@link TimerCount}. */
+  readonly attempts: number;
 }
 
 /**
@@ -138,6 +140,14 @@ export interface TimerRelease {
   readonly message: OutboxMessage;
 }
 
+/** How often a timer was tried; passed over unless it still has that generation. Setting or clearing it begins anew. */
+export interface TimerCount {
+  readonly key: string;
+  readonly name: string;
+  readonly generation: number;
+  readonly attempts: number;
+}
+
 /**
  * What happened to a shard's pending work without a change of an entity. Checked by the shard's epoch alone, and
  * applied after the batch's changes of entities. What is not there any more is passed over: it was finished, settled
@@ -152,6 +162,8 @@ export interface ShardProgress {
   readonly messages: readonly MessageProgress[];
   /** Delivered, or dropped: the rows go. Only after that may their numbers be promised never to be repeated. */
   readonly messagesSettled: readonly number[];
+  /** Each timer once. */
+  readonly timersCounted: readonly TimerCount[];
   readonly released: readonly TimerRelease[];
 }
 

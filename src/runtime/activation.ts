@@ -62,6 +62,7 @@ export class Activation implements Passivable {
   readonly #inbox: EntityInbox;
   readonly #departures = new Departures();
   #queries = 0;
+  #kept = 0;
   #dropped: SynodError | null = null;
   #rollback: SynodError | null = null;
   readonly #loaded: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -87,7 +88,8 @@ export class Activation implements Passivable {
   }
 
   get idle(): boolean {
-    return this.#isLoaded && this.#mailbox.idle && this.#queries === 0 && this.#callers.length === 0;
+    const unused = this.#queries === 0 && this.#callers.length === 0 && this.#kept === 0;
+    return this.#isLoaded && this.#mailbox.idle && unused;
   }
 
   get queued(): number {
@@ -224,9 +226,17 @@ export class Activation implements Passivable {
     return this.#loaded.promise;
   }
 
-  /** Whether the store did not give the state this time, and may another time. */
-  get wasMissed(): boolean {
-    return !this.#isLoaded && this.#dropped?.code === "unavailable";
+  /** Why the state did not come; null when it has come, or may still come. */
+  get missed(): SynodError | null {
+    return this.#isLoaded ? null : this.#dropped;
+  }
+
+  /** Stays in memory until what is returned is called. */
+  keep(): () => void {
+    this.#kept += 1;
+    return () => {
+      this.#kept -= 1;
+    };
   }
 
   /** Ends this activation. Positions up to `unknownThrough` were in a commit of unknown outcome. */

@@ -42,8 +42,9 @@ export class NodeGateway implements Gateway {
   #requests = 0;
   readonly #requestPrefix: string;
   #whenIdle: (() => void)[] = [];
-  /** Of the keys that were called through this node. */
+  /** Of the keys that were called through this node; followed where an availability is promised. */
   readonly keyUptime: KeyUptime = new KeyUptime();
+  readonly #followsKeys: boolean;
 
   constructor(environment: Environment, router: Router) {
     this.#environment = environment;
@@ -52,6 +53,7 @@ export class NodeGateway implements Gateway {
     this.timeoutMaxMs = environment.limits.timeoutMaxMs;
     this.services = environment.system.services.map(describeService);
     this.#services = new Map(environment.system.services.map((service) => [service.interface.name, service]));
+    this.#followsKeys = environment.system.availability !== undefined;
     this.#requestPrefix = Buffer.from(environment.random.bytes(9)).toString("base64url");
   }
 
@@ -102,7 +104,7 @@ export class NodeGateway implements Gateway {
     }
     const answeredAt = clock.monotonic();
     meter.answered(reply.ok ? "ok" : reply.error.code, answeredAt - arrivedAt);
-    this.#noteKey(invocation.target, reply, answeredAt);
+    if (this.#followsKeys) this.#noteKey(invocation.target, reply, answeredAt);
     this.#callsInFlight -= 1;
     this.#inputBytes -= bytes;
     if (this.#callsInFlight === 0) for (const wake of this.#whenIdle.splice(0)) wake();
@@ -115,6 +117,10 @@ export class NodeGateway implements Gateway {
     const good = reply.ok || reply.error.declared;
     if (!good && callersFaults.has(reply.error.code)) return;
     this.keyUptime.answered(service.interface.name, key, good, now);
+  }
+
+  get hasLease(): boolean {
+    return this.#environment.lease.valid;
   }
 
   get busy(): boolean {

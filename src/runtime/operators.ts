@@ -76,8 +76,15 @@ export class Operators {
     }
     const activation = shard.admits ? activate(shard, item.key) : undefined;
     if (activation === undefined) throw ownerMissing(id);
-    await activation.loaded;
-    await activation.inbox.operate(number, action);
+    // An entity that has only parked commands is idle: it would be put out of memory while this is written down.
+    const letGo = activation.keep();
+    try {
+      await activation.loaded;
+      if (activation.missed !== null) throw activation.missed;
+      await activation.inbox.operate(number, action);
+    } finally {
+      letGo();
+    }
   }
 
   /** Its entity cannot be loaded while the row is there, and nobody can tell which entity that is. */

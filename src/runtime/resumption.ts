@@ -80,8 +80,8 @@ export class Resumption {
     while (isOwned(shard, epoch) && shard.admits) {
       const activation = this.#options.activate(shard, key);
       await activation?.loaded;
-      // One that is damaged stays so, and must not keep the others waiting.
-      if (activation !== undefined && !activation.wasMissed) return true;
+      // What is damaged stays so, and must not keep the others waiting.
+      if (activation !== undefined && activation.missed?.code !== "unavailable") return true;
       await this.#pause();
     }
     return false;

@@ -52,6 +52,12 @@ export function derivedRecordId(session: string, number: number, hash: string): 
   return `${sessionRecordId(session, number)}/${hash}`;
 }
 
+/** The call whose record has that id, of a session or derived; undefined for any other id. */
+export function sessionCallOf(id: string): { readonly session: string; readonly number: number } | undefined {
+  const match = /^([^#]+)#([0-9a-z]{11})(?:\/|$)/.exec(id);
+  return match === null ? undefined : { session: match[1]!, number: Number.parseInt(match[2]!, 36) };
+}
+
 /**
  * Where the records of a session's calls stand, in the order of characters: `from` and what follows, up to
  * before `to`. With a number only the calls below it.

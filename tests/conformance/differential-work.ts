@@ -85,7 +85,7 @@ export type WorkForm = typeof workForm extends fc.Arbitrary<infer Value> ? Value
 export const progressForm = fc.option(
   fc.array(
     fc.record({
-      kind: fc.constantFrom("advance", "drop", "count", "settle", "release"),
+      kind: fc.constantFrom("advance", "drop", "count", "settle", "try", "release"),
       pick: fc.nat(7),
       text: wrongSeldom(text, fc.constant("\ud800")),
       journal: fc.array(fc.constantFrom("1", "2", "3"), { maxLength: 3 }),
@@ -126,7 +126,16 @@ export function workOf(
     const isNamed = work.timersSet.some((timer) => timer.name === name) || work.timersCleared.includes(name);
     if (kind === "set" && (!isNamed || stray)) {
       const service = pick % 2 === 0 ? null : "s";
-      work.timersSet.push({ key, name, generation: number, dueAt: pick % 4, service, target: input, ...origin });
+      work.timersSet.push({
+        key,
+        name,
+        generation: number,
+        dueAt: pick % 4,
+        service,
+        target: input,
+        ...origin,
+        attempts: 0,
+      });
     }
     if (kind === "clear" && (!isNamed || stray)) work.timersCleared.push(name);
     const items = there.items.filter((item) => item.key === key || stray);
@@ -146,6 +155,7 @@ export function progressOf(forms: NonNullable<ProgressForm>, there: ShardWork): 
     itemsDropped: [],
     messages: [],
     messagesSettled: [],
+    timersCounted: [],
     released: [],
   } as Mutable<ShardProgress>;
   const one = <Row>(rows: readonly Row[], pick: number): Row | undefined => rows[pick % Math.max(1, rows.length)];
@@ -171,9 +181,12 @@ export function progressOf(forms: NonNullable<ProgressForm>, there: ShardWork): 
     }
     if (kind === "settle" && !progress.messagesSettled.includes(message)) progress.messagesSettled.push(message);
     const timer = one(there.timers, pick);
-    if (kind !== "release" || timer === undefined) continue;
+    if (timer === undefined) continue;
     const { key, name } = timer;
     const generation = timer.generation + (stray ? 1 : 0);
+    const isCounted = progress.timersCounted.some((other) => other.key === key && other.name === name);
+    if (kind === "try" && !isCounted) progress.timersCounted.push({ key, name, generation, attempts: pick });
+    if (kind !== "release") continue;
     progress.released.push({ key, name, generation, message: messageOf(there.nextNumber++, key, parked) });
   }
   return progress;

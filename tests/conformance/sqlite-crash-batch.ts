@@ -65,7 +65,7 @@ export function crashPending(version: number): CrashPending {
   return {
     items: [{ ...itemOf(number), attempts: 2, journal }],
     messages: [{ ...messageOf(number + 1), attempts: 1 }, ...released],
-    timers: [timerOf(number + 2)],
+    timers: [{ ...timerOf(number + 2), attempts: 1 }],
   };
 }
 
@@ -92,6 +92,7 @@ function progressAt(version: number): ShardChanges["progress"] {
     itemsDropped: [],
     messages: [{ number: number + 1, attempts: 1, parked: null }],
     messagesSettled: [before + 1, before + 3],
+    timersCounted: [{ key: "a", name: `#${number + 2}`, generation: number + 2, attempts: 1 }],
     released: version > 1 ? [release] : [],
   };
 }
@@ -106,5 +107,5 @@ function messageOf(number: number): OutboxMessage {
 }
 
 function timerOf(generation: number): TimerRow {
-  return { key: "a", name: `#${generation}`, generation, dueAt: 1, service: "s", target: "t", ...origin };
+  return { key: "a", name: `#${generation}`, generation, dueAt: 1, service: "s", target: "t", ...origin, attempts: 0 };
 }

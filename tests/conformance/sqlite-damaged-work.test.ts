@@ -21,7 +21,16 @@ function messageOf(number: number): OutboxMessage {
 }
 
 function timerOf(generation: number): TimerRow {
-  return { key: "alice", name: `${generation}`, generation, dueAt: generation, service: "s", target: "t", ...origin };
+  return {
+    key: "alice",
+    name: `${generation}`,
+    generation,
+    dueAt: generation,
+    service: "s",
+    target: "t",
+    ...origin,
+    attempts: 0,
+  };
 }
 
 /** A closed store with a row of each kind for every number, and a journal of two entries for every item. */
@@ -39,7 +48,9 @@ async function filledStore(path: string, numbers: readonly number[]): Promise<vo
   const entity = { key: "alice", expectedVersion: 0, version: 0, stateVersion: 1, state: null, records: [], work };
   const journal = ["a", "b"].map((id) => ({ id, name: "n", inputHash: "h", outcome: "1" }));
   const items = numbers.map((number) => ({ number, attempts: 1, parked: "{}", holdsTurn: false, journal }));
-  const progress = { items, itemsDropped: [], messages: [], messagesSettled: [], released: [] };
+  // What is counted has a checksum of its own.
+  const timersCounted = numbers.map((number) => ({ key: "alice", name: `${number}`, generation: number, attempts: 2 }));
+  const progress = { items, itemsDropped: [], messages: [], messagesSettled: [], timersCounted, released: [] };
   const changes = { shard, epoch: 1, entities: [entity], floors: [], sessionNext: 1_000, progress };
   const result = await store.commit({ incarnation: 1, shards: [changes] });
   assert.equal(result.status, "committed", JSON.stringify(result));
@@ -160,6 +171,8 @@ test("a timer that was changed in any column is damaged, and stands where it say
     ...changedTexts("timers", texts, where),
     ...["target_service", "input"].map((name) => `UPDATE timers SET ${name} = NULL WHERE ${where}`),
     "UPDATE timers SET checksum = checksum + 1 WHERE generation = ?",
+    "UPDATE timer_counts SET attempts = 0 WHERE generation = ?",
+    "UPDATE timer_counts SET checksum = checksum + 1 WHERE generation = ?",
     "UPDATE timers SET due_at = due_at + 1000 WHERE generation = ?",
   ];
   const store = await damagedStore(path, statements);
@@ -167,7 +180,7 @@ test("a timer that was changed in any column is damaged, and stands where it say
   const page = await pageOf(store, { kind: "timers", shard, after: null, limit: 100 });
   const places = [...statements.keys()].map((at) => ({ dueAt: at + 1, key: "alice", name: `${at + 1}` }));
   assert.deepEqual(page.damaged, [...places.slice(0, -1), { ...places.at(-1), dueAt: last + 1000 }]);
-  assert.deepEqual(page.rows, [timerOf(last + 1)]);
+  assert.deepEqual(page.rows, [{ ...timerOf(last + 1), attempts: 2 }]);
   await store.close();
 });
 

@@ -42,8 +42,8 @@ test("the store of another system is refused, and stays as it is", async () => {
 
 test("a store of a newer schema, or of one that is no longer read, is refused", async () => {
   await using folder = await temporaryFolder();
-  const path = await madeStore(folder, (database) => database.exec("UPDATE meta SET schema = 3"));
-  await refused(path, `${path} has schema 3, and this Synod knows 2: use a newer Synod`);
+  const path = await madeStore(folder, (database) => database.exec("UPDATE meta SET schema = 4"));
+  await refused(path, `${path} has schema 4, and this Synod knows 3: use a newer Synod`);
   await madeSchema(path, 0);
   await refused(path, `${path} has schema 0, which this Synod no longer reads: use an older Synod`);
 });

@@ -1,12 +1,15 @@
 /** Where memory is scarce, what was accepted still gets done: those that it calls find room that nobody else may take. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { command, defineInterface, defineSystem, implement } from "synod";
+import { z } from "zod";
 import { type Ask, type TestNode, World } from "../guarantees/world.ts";
 import { Payment, type Running, Saga, Stock, sagaSystem } from "./saga-system.ts";
 
 /** Three entities from outside, and beyond that as many again. */
 const limits = { entityMemoryBytesMax: 2_500, chainMemoryBytesMax: 3_500 };
 const length = 8;
+const impatient = { attemptsMax: 2, ageMaxMs: 600_000, backoffBaseMs: 10, backoffMaxMs: 10 };
 
 /** Repeats what is turned away until it is done. */
 async function insist(world: World, node: TestNode, operation: string, ask: Ask): Promise<string> {
@@ -47,6 +50,35 @@ test("durable commands that wait for durable commands are finished too, and leav
   for (const answer of await Promise.all(asked)) assert.match(answer, /^1/);
 });
 
+test("however deep durable commands wait for durable commands, those at the bottom find room", async () => {
+  const depth = 5;
+  const levels = Array.from({ length: depth }, (_, level) =>
+    defineInterface(`level-${level}`, {
+      key: z.string(),
+      operations: { go: command({ durable: true, output: z.number() }) },
+    }),
+  );
+  const services = levels.map((Level, level) => {
+    const below = levels[level - 1];
+    return implement(Level, {
+      calls: below === undefined ? [] : [below],
+      state: { version: 1, initial: () => 0 },
+      operations: { go: async (ctx) => (below === undefined ? 0 : 1 + (await ctx.to(below, ctx.key).go())) },
+    });
+  });
+  await using world = World.create();
+  const system = defineSystem({ name: "tower", services });
+  // Room for one entity and a little more at each level.
+  const node = await world.start({
+    system,
+    limits: { entityMemoryBytesMax: 2_500, chainMemoryBytesMax: depth * 1_200 },
+  });
+  const asked = Array.from({ length }, (_, number) => {
+    return insist(world, node, "go", { service: `level-${depth - 1}`, key: `k${number}`, id: `k${number}` });
+  });
+  for (const answer of await Promise.all(asked)) assert.equal(answer, String(depth - 1));
+});
+
 test("what an earlier owner accepted is taken up and finished, however little memory there is", async () => {
   let broken = true;
   const take = async (ctx: Running): Promise<string> => {
@@ -67,4 +99,27 @@ test("what an earlier owner accepted is taken up and finished, however little me
   const next = await world.start({ system, limits: { entityMemoryBytesMax: 1, chainMemoryBytesMax: 3_500 } });
   await world.advance(10_000);
   for (const key of keys) assert.equal(await insist(world, next, "taken", { service: "stock", key }), "[1]", key);
+});
+
+test("what an operator has tried again runs, however little memory there is", async () => {
+  let broken = true;
+  const take = async (ctx: Running): Promise<string> => {
+    if (broken) throw new Error("not yet");
+    await ctx.to(Stock, ctx.key).take(1);
+    return "done";
+  };
+  const system = sagaSystem({ run: { take } });
+  await using world = World.create();
+  const limits = { entityMemoryBytesMax: 1, chainMemoryBytesMax: 3_500, schedule: impatient };
+  const node = await world.start({ system, limits });
+  await insist(world, node, "run", { service: "saga", key: "one", input: "take", id: "one" });
+  await world.advance(1_000);
+  broken = false;
+  const { work } = await world.until(node.running.work({ boxes: ["inbox"], parked: true }));
+  assert.equal(work.length, 1);
+  // Another entity takes its place in memory, and so does whatever comes while it is tried again.
+  await insist(world, node, "taken", { service: "stock", key: "two" });
+  for (const { id } of work) await world.until(node.running.operate(id, "retry"));
+  await world.advance(1_000);
+  assert.equal(await insist(world, node, "taken", { service: "stock", key: "one" }), "[1]");
 });

@@ -1,10 +1,15 @@
 /** The availability of a running system, measured from outside, kept over a restart of everything, with a node killed on the way. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { readAdminFile } from "../../src/admin/admin-file.ts";
 import { adminClient } from "../../src/admin/client.ts";
 import type { AvailabilityReport, WindowReport } from "../../src/availability/report.ts";
-import { counter, project } from "./project.ts";
+import { counter, counterThat, project } from "./project.ts";
 import { post, RunningUp, startUp, synod, until } from "./running-system.ts";
 
 const measured = counter.replace(
@@ -51,6 +56,46 @@ test("probes, requests and keys are counted apart, shown by the command, and out
     },
     30_000,
   );
+});
+
+test("a budget that burns too fast is told in the log, by the webhook, in the metrics and by the command", async () => {
+  const told: Record<string, unknown>[] = [];
+  const webhook = createServer((request, response) => {
+    void json(request).then((body) => {
+      told.push(body as Record<string, unknown>);
+      response.end();
+    });
+  });
+  await new Promise<void>((listening) => webhook.listen(0, "127.0.0.1", listening));
+  await using _closed = { [Symbol.asyncDispose]: () => promisify(webhook.close.bind(webhook))() };
+  const { port } = webhook.address() as AddressInfo;
+  const failing = counterThat("if (step < 0) throw new Error('no'); return (ctx.state.count += step);");
+  const policy = `{ objective: "90%", services: { counter: "99%" }, webhook: "http://127.0.0.1:${port}/alert" }`;
+  using folder = project(failing.replace("adapters: [http()]", `adapters: [http()], availability: ${policy}`));
+  await using up = await startUp(folder.path, [folder.file, "--nodes", "1"]);
+  // One bad call of two burns a budget of a hundredth fifty times too fast.
+  assert.equal((await post(up.ready.http, "/counter/a/add", 1)).status, 200);
+  assert.equal((await post(up.ready.http, "/counter/a/add", -1)).status, 500);
+  const of = { series: "requests/counter", kind: "firing" };
+  await until(
+    "the webhook has all three alerts",
+    () => told.filter((alert) => alert.series === of.series).length === 3,
+    30_000,
+  );
+  const first = told.find(({ series }) => series === of.series)!;
+  assert.deepEqual({ ...first, ...of, system: "counters" }, first);
+  assert.ok(Math.abs((first.burnRate as number) - 50) < 0.001, `it burns ${first.burnRate} times too fast`);
+  assert.match(up.stderr, /"the error budget burns too fast \(14\.4 times, over 1 h and 5 min\)"/);
+  const file = await readAdminFile(`${folder.path}/.synod/counters.admin.json`);
+  const scrape = await fetch(new URL("/metrics", file!.url), { headers: { authorization: `Bearer ${file!.token}` } });
+  const metrics = await scrape.text();
+  assert.match(metrics, /^synod_error_budget_alert\{[^}]*series="requests\/counter"[^}]*\} (?:50|49\.99\d*)$/m);
+  assert.match(metrics, /^synod_availability_bad\{[^}]*series="requests\/counter"[^}]*\} 1$/m);
+  const { code, stdout } = await synod(folder.path, ["availability", "--json", "--pictures", "pictures"]);
+  assert.equal(code, 0);
+  const { alerts, system } = JSON.parse(stdout) as AvailabilityReport;
+  assert.deepEqual([system, alerts.filter(({ series }) => series === of.series).length], ["counters", 3]);
+  assert.match(readFileSync(`${folder.path}/pictures/availability-nines.svg`, "utf8"), /<title>counters: nines/);
 });
 
 test("a system that promises no availability is told how to", async () => {

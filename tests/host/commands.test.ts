@@ -155,6 +155,7 @@ test("`--help` of every command has examples, and the program's has the exit cod
   assert.match(help.stdout, /Exit codes:\n {2}0 {2}done/);
   const commands = [...help.stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]!);
   assert.deepEqual(commands, [
+    "init",
     "up",
     "status",
     "top",
@@ -164,11 +165,15 @@ test("`--help` of every command has examples, and the program's has the exit cod
     "restart",
     "node",
     "certs",
+    "backup",
+    "restore",
+    "verify",
     "openapi",
     "check",
     "sim",
     "capacity",
     "availability",
+    "drill",
   ]);
   const groups = [["inbox"], ["outbox", "list"], ["dead", "show"], ["dead", "retry"]];
   for (const words of [...commands.map((command) => [command]), ...groups]) {

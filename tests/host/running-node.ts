@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { bin, type Finished, finished, until } from "./running-system.ts";
 
-const lifeMaxMs = 2 * 60_000;
+const lifeDefaultMaxMs = 2 * 60_000;
 const endMaxMs = 10_000;
 
 export interface RunningNodeOptions {
@@ -10,6 +10,10 @@ export interface RunningNodeOptions {
   /** Of the whole command. */
   readonly words: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** What is put before the program, to run it elsewhere. */
+  readonly command?: readonly string[];
+  /** It is killed after this. Default 2 minutes. */
+  readonly lifeMaxMs?: number;
 }
 
 /** The words of a node that takes free ports on this machine. */
@@ -22,8 +26,10 @@ export class RunningNode implements AsyncDisposable {
   readonly ended: Promise<Finished>;
   #stdout = "";
 
-  constructor({ folder, words, environment = {} }: RunningNodeOptions) {
-    this.#child = spawn(process.execPath, [bin, ...words], {
+  constructor(options: RunningNodeOptions) {
+    const { folder, words, environment = {}, command = [], lifeMaxMs = lifeDefaultMaxMs } = options;
+    const [program, ...rest] = [...command, process.execPath, bin, ...words];
+    this.#child = spawn(program!, rest, {
       cwd: folder,
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -34,6 +40,11 @@ export class RunningNode implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid!;
+  }
+
+  /** What it has printed. */
+  get said(): string {
+    return this.#stdout;
   }
 
   /** The URL at which it answers, when it serves. */

@@ -119,8 +119,35 @@ test("a timer whose command throws is tried again, and parked with its reason af
   assert.equal(tries, 3);
   const { work: messages } = await world.until(node.running.work({ boxes: ["outbox"], parked: true }));
   assert.equal(messages.length, 1);
-  assert.match(messages[0]!.parked!.message, /failed too often/);
+  assert.match(messages[0]!.parked!.message, /failed 3 times/);
   assert.equal(messages[0]!.to?.key, "p");
+});
+
+test("a timer whose command ends its node each time is parked after its attempts, and no more nodes end", async () => {
+  await using world = World.create();
+  let ends = 0;
+  const system = mailSystem({
+    ring: () => {
+      ends += 1;
+      world.nodes.at(-1)!.kill();
+    },
+  });
+  const limits = { deliveryAttemptsMax: 3 };
+  let node = await world.start({ system, limits });
+  await node.answer("set", set("t", 100, "ding"));
+  // The first try is its setter's own, which nobody counted before.
+  for (const successor of ["b", "c", "d", "e"]) {
+    await world.advance(20_000);
+    node = await world.start({ system, limits, node: successor });
+  }
+  await world.advance(60_000);
+  const { work } = await world.until(node.running.work({ boxes: ["outbox"], parked: true }));
+  assert.deepEqual(
+    work.map(({ parked }) => parked!.code),
+    ["unavailable"],
+  );
+  assert.match(work[0]!.parked!.message, /its node went away over the command ring of timer t/);
+  assert.equal(ends, 4, "one that nobody had counted, and three that were");
 });
 
 test("a parked timer that an operator retries runs its command as a message", async () => {

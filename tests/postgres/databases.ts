@@ -3,7 +3,7 @@ import { after } from "node:test";
 import { Client } from "pg";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import type { StoreUnderTest } from "../../src/conformance/index.ts";
-import { type PostgresServer, startServer, system } from "./server.ts";
+import { type PostgresServer, query, startServer, system } from "./server.ts";
 
 let own: Promise<PostgresServer> | undefined;
 let databases = 0;
@@ -36,18 +36,6 @@ export async function createDatabase(server?: string): Promise<TestDatabase> {
     query: async (text) => await query(base, `SET search_path = ${schema}; ${text}`),
     [Symbol.asyncDispose]: async () => void (await query(base, `DROP SCHEMA IF EXISTS ${schema} CASCADE`)),
   };
-}
-
-/** Of several statements, the rows of the last. */
-export async function query(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    const result = await client.query(text);
-    return (Array.isArray(result) ? result.at(-1) : result).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 /** What the conformance suite works with. */

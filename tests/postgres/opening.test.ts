@@ -5,6 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { commit, own, put } from "../../src/conformance/store/fixture.ts";
+import { commitProgress, commitWork, timer, working } from "../../src/conformance/store/pending.ts";
 import { SynodError } from "../../src/errors.ts";
 import { crowding } from "../host/running-system.ts";
 import { createDatabase, type TestDatabase } from "./databases.ts";
@@ -69,6 +70,32 @@ test("the store of another system, and one of a newer form, are refused and left
   await assert.rejects(openPostgresStore({ url, system: "other" }), refused(/the store of the system "conformance"/));
   await database.query("UPDATE meta SET schema = 99");
   await assert.rejects(openPostgresStore({ url, system }), refused(/has form 99/));
+});
+
+test("a store of form 1 becomes one of the present form, by whoever comes first, and keeps what is in it", async () => {
+  await using database = await createDatabase();
+  const { url } = database;
+  const store = await openPostgresStore({ url, system });
+  const owner = await own(store, "bell");
+  const dueTimer = timer(1, "alice");
+  await commitWork(store, owner, working("alice", 0, { timersSet: [dueTimer] }));
+  await database.query(`
+    DROP TABLE timer_counts; UPDATE meta SET schema = 1;
+    CREATE OR REPLACE FUNCTION write_timers(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS 'BEGIN RETURN; END';
+    CREATE OR REPLACE FUNCTION write_progress(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS 'BEGIN RETURN; END'`);
+  const opened = await Promise.all(Array.from({ length: 4 }, () => openPostgresStore({ url, system })));
+  try {
+    assert.deepEqual(await database.query("SELECT schema FROM meta"), [{ schema: 2 }]);
+    // The node that had it open before goes on.
+    await commitProgress(store, owner, { timersCounted: [{ key: "alice", name: "hold", generation: 1, attempts: 3 }] });
+    const read = { kind: "timers", shard: owner.shard, after: null, limit: 9 } as const;
+    const page = { rows: [{ ...dueTimer, attempts: 3 }], damaged: [], next: null };
+    assert.deepEqual(await opened[3]!.read([read]), [{ kind: "timers", page }]);
+    await commitWork(store, owner, working("alice", 0, { timersCleared: ["hold"] }));
+    assert.deepEqual(await database.query("SELECT * FROM timer_counts"), []);
+  } finally {
+    await Promise.all([store, ...opened].map((each) => each.close()));
+  }
 });
 
 test("a server that cannot be reached, and a password that is wrong, are told without the password", async () => {

@@ -1,8 +1,7 @@
 /** A primary with standbys, and what a manager of such servers does when it dies: it promotes the one that has most. */
 import assert from "node:assert/strict";
 import { until } from "../host/running-system.ts";
-import { query } from "./databases.ts";
-import { following, type PostgresServer, startServer } from "./server.ts";
+import { following, type PostgresServer, query, type ServerHost, startServer, thisHost } from "./server.ts";
 
 const followMaxMs = 20_000;
 /** A standby that has lost its primary looks for it, or for the next one, this often. */
@@ -17,22 +16,26 @@ export interface Replicas extends AsyncDisposable {
   promote(): Promise<PostgresServer>;
 }
 
-/** `names` is `synchronous_standby_names` of every server: "" for standbys that nobody waits for. */
-export async function startReplicas(count: number, names: string): Promise<Replicas> {
-  const primary = await startServer([retry, `synchronous_standby_names=${names}`]);
+/** A primary and `count` standbys. `names` is `synchronous_standby_names` of every server: "" for standbys that nobody waits for. */
+export async function startReplicas(
+  count: number,
+  names: string,
+  hosts: readonly ServerHost[] = Array<ServerHost>(count + 1).fill(thisHost),
+): Promise<Replicas> {
+  const primary = await startServer([retry, `synchronous_standby_names=${names}`], hosts[0]);
   let standbys: readonly PostgresServer[] = [];
   const stop = async (): Promise<void> => {
     for (const server of [primary, ...standbys]) await server[Symbol.asyncDispose]();
   };
   try {
-    standbys = await primary.follow(count);
+    standbys = await primary.follow(hosts.slice(1));
     await until("the standbys follow", () => isFollowed(primary, count), followMaxMs);
   } catch (error) {
     await stop();
     throw error;
   }
-  const hosts = [primary, ...standbys].map(({ port }) => `127.0.0.1:${port}`).join();
-  const url = `postgres://synod@${hosts}/postgres`;
+  const all = [primary, ...standbys].map(({ address, port }) => `${address}:${port}`).join();
+  const url = `postgres://synod@${all}/postgres`;
   return { primary, standbys, url, promote: () => promote(standbys), [Symbol.asyncDispose]: stop };
 }
 
@@ -57,7 +60,7 @@ async function promote(standbys: readonly PostgresServer[]): Promise<PostgresSer
   await ask(next, "SELECT pg_promote(false)");
   for (const [index, server] of standbys.entries()) {
     if (server === next) continue;
-    await ask(server, `ALTER SYSTEM SET primary_conninfo = '${following(next.port, index + 1)}'`);
+    await ask(server, `ALTER SYSTEM SET primary_conninfo = '${following(next, index + 1)}'`);
     await ask(server, "SELECT pg_reload_conf()");
   }
   const promoted = async () => (await ask(next, "SELECT 1 WHERE pg_is_in_recovery()")).length === 0;

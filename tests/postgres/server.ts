@@ -18,6 +18,11 @@ import { Client } from "pg";
 /** Whose stores the tests of the adapter open. */
 export const system = "conformance";
 
+/** In a network of its own a server can have any port. */
+const usualPort = 5_432;
+/** Whoever is in the network of a server's own may do everything. */
+const anybody = "host all all 0.0.0.0/0 trust\nhost replication all 0.0.0.0/0 trust\n";
+
 const startMaxMs = 30_000;
 const pollMs = 20;
 /** User and group `nobody` of Linux. */
@@ -26,16 +31,26 @@ const nobody = 65_534;
 /** After a crash a server syncs all of its files before it starts: in one call, where there is one for that. */
 const quickStart = process.platform === "linux" ? ["recovery_init_sync_method=syncfs"] : [];
 
+/** Where a server runs: on this machine, or in a network of its own. */
+export interface ServerHost {
+  readonly address: string;
+  /** What is put before a program to run it there, as a user that is not root; nothing for this machine. */
+  readonly command: readonly string[];
+}
+
+export const thisHost: ServerHost = { address: "127.0.0.1", command: [] };
+
 export interface PostgresServer extends AsyncDisposable {
   /** Without a database; for the superuser. */
   readonly url: string;
+  readonly address: string;
   readonly port: number;
   /** Ends the server as a crash of its machine would end it, `kill -9`; its folder stays. */
   kill(): Promise<void>;
   /** Starts it again on its folder. */
   start(): Promise<void>;
-  /** Makes that many servers of what this one holds, which follow it and can be promoted. This one is away for a moment. */
-  follow(count: number): Promise<readonly PostgresServer[]>;
+  /** Makes servers there of what this one holds, which follow it and can be promoted. This one is away for a moment. */
+  follow(hosts: readonly ServerHost[]): Promise<readonly PostgresServer[]>;
 }
 
 interface Owner {
@@ -48,11 +63,15 @@ interface Place {
   readonly programs: string;
   readonly owner: Owner;
   readonly settings: readonly string[];
+  readonly host: ServerHost;
 }
 
 /** Starts a new, empty server. `settings` are lines of its configuration: `fsync=off`. */
-export async function startServer(settings: readonly string[] = []): Promise<PostgresServer> {
-  const owner = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+export async function startServer(
+  settings: readonly string[] = [],
+  host: ServerHost = thisHost,
+): Promise<PostgresServer> {
+  const owner = unprivileged();
   const folder = await ownFolder(owner);
   const programs = await reachable(binaries(), folder, owner);
   const initialize = [
@@ -68,7 +87,13 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
     "--no-sync",
   ];
   await promisify(execFile)(join(programs, "initdb"), initialize, { ...owner, cwd: folder });
-  return await startIn({ folder, programs, owner, settings });
+  if (host !== thisHost) appendFileSync(join(folder, "data", "pg_hba.conf"), anybody);
+  return await startIn({ folder, programs, owner, settings, host });
+}
+
+/** Whose a program becomes that does not run as root. */
+export function unprivileged(): Owner {
+  return process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
 }
 
 async function ownFolder({ uid, gid }: Owner): Promise<string> {
@@ -79,11 +104,12 @@ async function ownFolder({ uid, gid }: Owner): Promise<string> {
 
 /** Starts a server on a folder that has its data. */
 async function startIn(place: Place): Promise<PostgresServer> {
-  const { folder, programs, owner, settings } = place;
-  const port = await freePort();
-  const url = `postgres://synod@127.0.0.1:${port}`;
+  const { folder, programs, owner, settings, host } = place;
+  const { address } = host;
+  const port = host === thisHost ? await freePort() : usualPort;
+  const url = `postgres://synod@${address}:${port}`;
   const lines = [
-    "listen_addresses=127.0.0.1",
+    `listen_addresses=${address}`,
     "shared_buffers=32MB",
     "max_connections=200",
     ...quickStart,
@@ -102,25 +128,27 @@ async function startIn(place: Place): Promise<PostgresServer> {
     await exited;
   };
   const start = async (): Promise<void> => {
-    child = spawn(join(programs, "postgres"), options, { ...owner, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    const [program, ...words] = [...host.command, join(programs, "postgres"), ...options];
+    const user = host.command.length > 0 ? {} : owner;
+    child = spawn(program!, words, { ...user, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
     const said: string[] = [];
     child.stderr?.setEncoding("utf8").on("data", (text: string) => said.push(text));
     await ready(url, child, said);
   };
-  const follow = async (count: number): Promise<readonly PostgresServer[]> => {
+  const follow = async (hosts: readonly ServerHost[]): Promise<readonly PostgresServer[]> => {
     await end("SIGINT");
-    const folders: string[] = [];
-    while (folders.length < count) {
-      const other = await ownFolder(owner);
-      folders.push(other);
-      await promisify(execFile)("cp", ["-a", join(folder, "data"), other]);
-      writeFileSync(join(other, "data", "standby.signal"), "");
+    const places: Place[] = [];
+    for (const other of hosts) {
+      const copy = await ownFolder(owner);
+      places.push({ ...place, folder: copy, host: other });
+      await promisify(execFile)("cp", ["-a", join(folder, "data"), copy]);
+      writeFileSync(join(copy, "data", "standby.signal"), "");
       // Here and not among the options, so that it can be told to follow another one later.
-      const source = `primary_conninfo = '${following(port, folders.length)}'\n`;
-      appendFileSync(join(other, "data", "postgresql.auto.conf"), source);
+      const source = `primary_conninfo = '${following({ address, port }, places.length)}'\n`;
+      appendFileSync(join(copy, "data", "postgresql.auto.conf"), source);
     }
     await start();
-    return await Promise.all(folders.map((other) => startIn({ ...place, folder: other })));
+    return await Promise.all(places.map(startIn));
   };
   const stop = async (): Promise<void> => {
     await end("SIGQUIT");
@@ -132,12 +160,24 @@ async function startIn(place: Place): Promise<PostgresServer> {
     await stop();
     throw error;
   }
-  return { url, port, kill: () => end("SIGKILL"), start, follow, [Symbol.asyncDispose]: stop };
+  return { url, address, port, kill: () => end("SIGKILL"), start, follow, [Symbol.asyncDispose]: stop };
+}
+
+/** Of several statements, the rows of the last. */
+export async function query(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const result = await client.query(text);
+    return (Array.isArray(result) ? result.at(-1) : result).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 /** How a standby finds the server that it follows, and the name under which it is known there. */
-export function following(port: number, number: number): string {
-  return `host=127.0.0.1 port=${port} user=synod application_name=standby_${number}`;
+export function following({ address, port }: { address: string; port: number }, number: number): string {
+  return `host=${address} port=${port} user=synod application_name=standby_${number}`;
 }
 
 /** The folder of PostgreSQL's programs. */
@@ -186,7 +226,7 @@ async function reachable(programs: string, folder: string, owner: Owner): Promis
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address() as { port: number };

@@ -96,8 +96,8 @@ function addOwnRoutes(app: FastifyInstance, gateway: Gateway, authenticator: Aut
     method,
     url: ownPaths.readiness,
     handler: (_, reply) => {
-      if (gateway.state === "ready") return sendJson(reply, '{"state":"ready"}');
-      return reply.send(writeProblem(reply, notReady(gateway.state)));
+      if (gateway.state === "ready" && gateway.hasLease) return sendJson(reply, '{"state":"ready"}');
+      return reply.send(writeProblem(reply, notReady(gateway.state === "ready" ? "without a lease" : gateway.state)));
     },
   });
   app.route({
@@ -218,7 +218,7 @@ function writeProblem(reply: FastifyReply, problem: Problem): string {
   return problemText(problem);
 }
 
-function notReady(state: Gateway["state"]): Problem {
+function notReady(state: string): Problem {
   const data = JSON.stringify({ state });
   return new Refusal(503, "unavailable", `the node is ${state}`, { retryable: true, data }).problem;
 }

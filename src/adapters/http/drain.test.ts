@@ -125,6 +125,15 @@ test("readiness follows the gateway, and health does not", async () => {
   }
 });
 
+test("a node whose lease has run out is not ready, so that nobody is led to it", async () => {
+  await using server = await startHttp();
+  server.gateway.hasLease = false;
+  const problem = problemIn(await send(server, "GET", "/readyz"), 503, "unavailable");
+  assert.deepEqual(problem.data, { state: "without a lease" });
+  server.gateway.hasLease = true;
+  assert.equal((await send(server, "GET", "/readyz")).status, 200);
+});
+
 test("a close cuts what is left, tells the gateway, and frees the port", async () => {
   await using server = await startHttp({}, async ({ signal }) => {
     await new Promise((resolve) => signal?.addEventListener("abort", () => resolve(undefined)));

@@ -100,6 +100,7 @@ export class TestGateway implements Gateway {
   }
 
   busy = false;
+  hasLease = true;
   refused: GatewayError | undefined;
   readonly outlines: CallOutline[] = [];
 

@@ -3,7 +3,15 @@
  * asked before anything is written, as for the rest of a commit.
  */
 import type { PageRead, ReadResult, ShardChanges } from "../../ports/store.ts";
-import type { EntityWork, OutboxMessage, ShardProgress, TimerPlace, TimerRelease, TimerRow } from "../../ports/work.ts";
+import type {
+  EntityWork,
+  OutboxMessage,
+  ShardProgress,
+  TimerCount,
+  TimerPlace,
+  TimerRelease,
+  TimerRow,
+} from "../../ports/work.ts";
 import { Inbox } from "./inbox.ts";
 import { OrderedRows } from "./ordered-rows.ts";
 
@@ -70,12 +78,18 @@ export function applyProgress(pending: PendingWork, progress: ShardProgress): vo
   const { inbox, outbox } = pending;
   for (const item of progress.items) inbox.advance(item);
   for (const number of progress.itemsDropped) inbox.delete(number);
+  for (const count of progress.timersCounted) countTimer(pending, count);
   for (const release of progress.released) releaseTimer(pending, release);
   for (const { number, attempts, parked } of progress.messages) {
     const message = outbox.get(number);
     if (message !== undefined) outbox.set({ ...message, attempts, parked });
   }
   for (const number of progress.messagesSettled) outbox.delete(number);
+}
+
+function countTimer({ timers }: PendingWork, { key, name, generation, attempts }: TimerCount): void {
+  const timer = timers.get(timerName(key, name));
+  if (timer?.generation === generation) timers.set({ ...timer, attempts });
 }
 
 function releaseTimer({ timers, outbox }: PendingWork, { key, name, generation, message }: TimerRelease): void {

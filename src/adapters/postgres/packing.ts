@@ -11,6 +11,7 @@ import {
   messageProgressChecksum,
   recordChecksum,
   timerChecksum,
+  timerCountChecksum,
 } from "../../ports/checksums.ts";
 import type { CommitBatch, EntityChange, SessionFloor, ShardChanges, ShardId } from "../../ports/store.ts";
 import type { EntityWork, InboxItem, OutboxMessage, ShardProgress, TimerRow } from "../../ports/work.ts";
@@ -114,6 +115,7 @@ class WorkDocument {
   readonly items: object[] = [];
   readonly entries: object[] = [];
   readonly dropped: object[] = [];
+  readonly counted: object[] = [];
   readonly released: object[] = [];
   readonly messages: object[] = [];
   readonly settled: object[] = [];
@@ -137,6 +139,9 @@ class WorkDocument {
       );
     }
     this.dropped.push(...progress.itemsDropped.map((number) => ({ shard: at, number })));
+    for (const count of progress.timersCounted) {
+      this.counted.push({ ...count, shard: at, checksum: timerCountChecksum(id, count) });
+    }
     for (const { key, name, generation, message } of progress.released) {
       this.released.push({ ...packMessage(at, id, message), key, name, generation });
     }

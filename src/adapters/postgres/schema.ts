@@ -9,9 +9,9 @@ import { lossError } from "./failures.ts";
 import { leaseFunctions } from "./leases-sql.ts";
 import type { PostgresLocation } from "./location.ts";
 import { lossFunctions } from "./losses-sql.ts";
-import { firstTables } from "./tables.ts";
-import { upkeepFunctions } from "./upkeep-sql.ts";
-import { workFunctions } from "./work-sql.ts";
+import { firstTables, timerCounts } from "./tables.ts";
+import { countedPages, upkeepFunctions } from "./upkeep-sql.ts";
+import { countedTimers, workFunctions } from "./work-sql.ts";
 
 /** Those that the store calls; the rest are called by these, under their settings. */
 const writing = ["join_member", "renew", "end_lease", "claim", "release", "commit_batch", "trim_shard"] as const;
@@ -19,12 +19,13 @@ const forOperators = ["accept_loss"] as const;
 const reading = ["view_json", "read_rows"] as const;
 export type StoreFunction = (typeof writing)[number] | (typeof reading)[number];
 
-/** What makes each form out of the one before: the n-th makes form n + 1. */
+/** What makes each form out of the one before: the n-th makes form n + 1. Functions are those of this code from the start. */
 const migrations: readonly string[] = [
   [firstTables, leaseFunctions, lossFunctions, workFunctions, commitFunctions, upkeepFunctions].join(""),
+  [timerCounts, countedTimers, countedPages].join(""),
 ];
 /** The form of the tables and functions that this code knows. */
-const schemaVersion = migrations.length;
+export const schemaVersion: number = migrations.length;
 
 /** How long creating or upgrading may take, and looking. */
 const prepareMaxMs = 30_000;
@@ -58,9 +59,11 @@ export async function prepareSchema(
   const { schema } = location;
   for (let attempt = 1; ; attempt++) {
     const meta = await lookUp(connection, schema);
-    if (meta !== undefined) return identityOf(meta, creation, location);
+    const isOld = meta !== undefined && meta.schema < schemaVersion && meta.system === creation.system;
+    if (meta !== undefined && !isOld) return identityOf(meta, creation, location);
+    const text = meta === undefined ? creationText(schema, creation) : upgradeText(schema, meta.schema);
     try {
-      await connection.ask({ text: creationText(schema, creation), answerMaxMs: prepareMaxMs });
+      await connection.ask({ text, answerMaxMs: prepareMaxMs });
     } catch (error) {
       const isRace = error instanceof DatabaseError && createdMeanwhile.includes(error.code ?? "");
       if (!isRace || attempt >= attemptsMax) throw creationFailure(error, location);
@@ -85,16 +88,20 @@ async function lookUp(connection: Connection, schema: string): Promise<Meta | un
 }
 
 function identityOf(meta: Meta, { system }: StoreCreation, { schema, name }: PostgresLocation): StoreIdentity {
-  const place = `schema ${schema} of ${name}`;
+  refuseForeign(meta, system, `schema ${schema} of ${name}`);
+  if (meta.lost !== null) throw lossError(name, meta.lost);
+  const { cluster, shardsPerService } = meta;
+  return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
+}
+
+/** Raises when the store is not one of the system, or of a form that this code does not know. */
+export function refuseForeign(meta: Pick<Meta, "schema" | "system">, system: string, place: string): void {
   if (meta.schema > schemaVersion) {
     throw refusal(`${place} has form ${meta.schema}, and this Synod knows ${schemaVersion}: use a newer Synod`);
   }
   if (meta.system !== system) {
     throw refusal(`${place} is the store of the system "${meta.system}", not of "${system}": choose another schema`);
   }
-  if (meta.lost !== null) throw lossError(name, meta.lost);
-  const { cluster, shardsPerService } = meta;
-  return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
 }
 
 /** One transaction, as one text: all of it, or nothing. */
@@ -113,6 +120,21 @@ function creationText(schema: string, { system, shardsPerService }: StoreCreatio
     `INSERT INTO meta (schema, system, cluster, shards_per_service, secret, timeline, incarnations, revision)
      VALUES (${schemaVersion}, ${literal(system)}, 1, ${Math.trunc(shardsPerService)}, '\\x${secret}',
        left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), 0, 0);`,
+  ].join("\n");
+}
+
+/**
+ * One transaction too. Whoever comes second finds the form raised, which is told as if the same thing had been created
+ * meanwhile. Nodes of the older form that are at work go on: they know less, and what they call is still there.
+ */
+function upgradeText(schema: string, from: number): string {
+  return [
+    `SET LOCAL search_path = ${quoted(schema)}, pg_temp;`,
+    `DO $$ BEGIN
+       UPDATE meta SET schema = ${schemaVersion} WHERE schema = ${Math.trunc(from)};
+       IF NOT FOUND THEN RAISE unique_violation; END IF;
+     END $$;`,
+    ...migrations.slice(from),
   ].join("\n");
 }
 

@@ -161,3 +161,16 @@ CREATE VIEW states AS
   FROM entities e JOIN shards s ON s.id = e.shard;
 COMMENT ON VIEW states IS 'The durable state of every entity, for reading. One row per entity that is not in its initial state.';
 `;
+
+/** Form 2: how often a timer was tried. A row whose generation is not its timer's says nothing. */
+export const timerCounts = `
+CREATE TABLE timer_counts (
+  shard integer NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  generation bigint NOT NULL,
+  attempts bigint NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (shard, key, name)
+);
+`;

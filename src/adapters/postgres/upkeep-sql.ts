@@ -92,11 +92,14 @@ const itemColumns = `number, key, operation, input, id, input_hash AS "inputHash
   progress_checksum AS "progressChecksum"`;
 const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
   request, traceparent, sent_at AS "sentAt", checksum, attempts, parked, progress_checksum AS "progressChecksum"`;
-const timerColumns = `key, name, generation, due_at AS "dueAt", target_service AS service, target_key AS target,
-  operation, input, principal, request, traceparent, checksum`;
+const timerColumns = `t.key, t.name, t.generation, t.due_at AS "dueAt", t.target_service AS service,
+  t.target_key AS target, t.operation, t.input, t.principal, t.request, t.traceparent, t.checksum,
+  coalesce(c.attempts, 0) AS attempts, c.checksum AS "countChecksum"`;
+const countedTimers = `timers t LEFT JOIN timer_counts c ON c.shard = t.shard AND c.key = t.key AND c.name = t.name
+  AND c.generation = t.generation`;
 
 const page = `
-CREATE FUNCTION read_page(p_shard integer, p_kind text, p_key text, p_after bigint, p_limit bigint, p_due_at bigint,
+CREATE OR REPLACE FUNCTION read_page(p_shard integer, p_kind text, p_key text, p_after bigint, p_limit bigint, p_due_at bigint,
   p_name text) RETURNS TABLE (content json) LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF p_kind = 'inbox' THEN
@@ -114,14 +117,18 @@ BEGIN
       SELECT ${messageColumns} FROM outbox WHERE shard = p_shard AND number > p_after ORDER BY number LIMIT p_limit) x;
   ELSIF p_name IS NULL THEN
     RETURN QUERY SELECT row_to_json(x) FROM (
-      SELECT ${timerColumns} FROM timers WHERE shard = p_shard ORDER BY due_at, key, name LIMIT p_limit) x;
+      SELECT ${timerColumns} FROM ${countedTimers} WHERE t.shard = p_shard
+      ORDER BY t.due_at, t.key, t.name LIMIT p_limit) x;
   ELSE
     RETURN QUERY SELECT row_to_json(x) FROM (
-      SELECT ${timerColumns} FROM timers
-      WHERE shard = p_shard AND (due_at, key, name) > (p_due_at, p_key COLLATE "C", p_name COLLATE "C")
-      ORDER BY due_at, key, name LIMIT p_limit) x;
+      SELECT ${timerColumns} FROM ${countedTimers}
+      WHERE t.shard = p_shard AND (t.due_at, t.key, t.name) > (p_due_at, p_key COLLATE "C", p_name COLLATE "C")
+      ORDER BY t.due_at, t.key, t.name LIMIT p_limit) x;
   END IF;
 END $$;
 `;
+
+/** What changed in them with form 2. */
+export const countedPages: string = page;
 
 export const upkeepFunctions: string = [trim, page, read].join("");

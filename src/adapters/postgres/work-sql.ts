@@ -54,7 +54,7 @@ END $$;
 `;
 
 const timers = `
-CREATE FUNCTION write_timers(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_timers(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO timers
     SELECT ids[x.shard], x.key, x.name, x.generation, x."dueAt", x.service, x.target, x.operation, x.input, x.principal,
@@ -68,12 +68,14 @@ BEGIN
       traceparent = excluded.traceparent, checksum = excluded.checksum;
   DELETE FROM timers t USING json_to_recordset(p_work -> 'cleared') AS x(shard integer, key text, name text)
     WHERE t.shard = ids[x.shard] AND t.key = x.key AND t.name = x.name;
+  DELETE FROM timer_counts c USING json_to_recordset(p_work -> 'cleared') AS x(shard integer, key text, name text)
+    WHERE c.shard = ids[x.shard] AND c.key = x.key AND c.name = x.name;
 END $$;
 `;
 
 /** What happened besides; what is not there any more is passed over. Comes after the changes of entities. */
 const progress = `
-CREATE FUNCTION write_progress(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION write_progress(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE inbox i SET attempts = x.attempts, parked = x.parked, holds_turn = x."holdsTurn", progress_checksum = x.checksum
     FROM json_to_recordset(p_work -> 'items') AS x(shard integer, number bigint, attempts bigint, parked text,
@@ -90,6 +92,13 @@ BEGIN
     WHERE i.shard = ids[x.shard] AND i.number = x.number;
   DELETE FROM journal j USING json_to_recordset(p_work -> 'dropped') AS x(shard integer, number bigint)
     WHERE j.shard = ids[x.shard] AND j.item = x.number;
+  INSERT INTO timer_counts
+    SELECT t.shard, t.key, t.name, t.generation, x.attempts, x.checksum
+    FROM json_to_recordset(p_work -> 'counted') AS x(shard integer, key text, name text, generation bigint,
+      attempts bigint, checksum bigint)
+    JOIN timers t ON t.shard = ids[x.shard] AND t.key = x.key AND t.name = x.name AND t.generation = x.generation
+    ON CONFLICT (shard, key, name) DO UPDATE SET generation = excluded.generation, attempts = excluded.attempts,
+      checksum = excluded.checksum;
   PERFORM release_timers(ids, p_work -> 'released');
   UPDATE outbox o SET attempts = x.attempts, parked = x.parked, progress_checksum = x.checksum
     FROM json_to_recordset(p_work -> 'messages') AS x(shard integer, number bigint, attempts bigint, parked text,
@@ -102,7 +111,7 @@ END $$;
 
 /** A timer's row goes if it still has its generation, and the message comes if that row went. */
 const releasing = `
-CREATE FUNCTION release_timers(ids integer[], p_released json) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION release_timers(ids integer[], p_released json) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_messages json;
 BEGIN
@@ -111,7 +120,10 @@ BEGIN
     DELETE FROM timers t USING json_array_elements(p_released) AS x
       WHERE t.shard = ids[(x ->> 'shard')::integer] AND t.key = x ->> 'key' AND t.name = x ->> 'name'
         AND t.generation = (x ->> 'generation')::bigint
-      RETURNING x)
+      RETURNING x),
+    uncounted AS (
+      DELETE FROM timer_counts c USING gone
+      WHERE c.shard = ids[(gone.x ->> 'shard')::integer] AND c.key = gone.x ->> 'key' AND c.name = gone.x ->> 'name')
   SELECT json_agg(x) INTO v_messages FROM gone;
   IF v_messages IS NOT NULL THEN PERFORM add_messages(ids, v_messages); END IF;
 END $$;
@@ -155,5 +167,8 @@ BEGIN
   RETURN true;
 END $$;
 `;
+
+/** What changed in them with form 2. */
+export const countedTimers: string = [timers, releasing, progress].join("");
 
 export const workFunctions: string = [messages, entityWork, timers, releasing, progress, floors, work].join("");

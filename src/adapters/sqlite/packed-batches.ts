@@ -57,6 +57,9 @@ function packProgress(packed: Scalar[], progress: ShardProgress): void {
   packList(packed, progress.itemsDropped, (number) => packed.push(number));
   packList(packed, progress.messages, ({ number, attempts, parked }) => packed.push(number, attempts, parked));
   packList(packed, progress.messagesSettled, (number) => packed.push(number));
+  packList(packed, progress.timersCounted, ({ key, name, generation, attempts }) => {
+    packed.push(key, name, generation, attempts);
+  });
   packList(packed, progress.released, ({ key, name, generation, message }) => {
     packed.push(key, name, generation);
     packMessage(packed, message);
@@ -116,11 +119,13 @@ function unpackProgress(values: Unpacking): ShardProgress {
   });
   const message = () => ({ number: number(), attempts: number(), parked: textOrNull() });
   const release = () => ({ key: text(), name: text(), generation: number(), message: unpackMessage(values) });
+  const count = () => ({ key: text(), name: text(), generation: number(), attempts: number() });
   return {
     items: list(item),
     itemsDropped: list(number),
     messages: list(message),
     messagesSettled: list(number),
+    timersCounted: list(count),
     released: list(release),
   };
 }

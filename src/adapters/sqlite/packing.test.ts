@@ -52,6 +52,7 @@ const timer = fc.record({
   target: fc.option(text),
   ...call,
   ...origin,
+  attempts: fc.nat(),
 });
 const few = { maxLength: 2 };
 const numbers = fc.array(fc.nat(), few);
@@ -69,6 +70,7 @@ const progress = fc.record({
   itemsDropped: numbers,
   messages: fc.array(fc.record({ number: fc.nat(), attempts: fc.nat(), parked: fc.option(text) }), few),
   messagesSettled: numbers,
+  timersCounted: fc.array(fc.record({ key: text, name: text, generation: fc.nat(), attempts: fc.nat() }), few),
   released: fc.array(fc.record({ key: text, name: text, generation: fc.nat(), message }), few),
 });
 const entity = fc.record({

@@ -106,8 +106,22 @@ export function unpackMessage({ text, number, textOrNull }: Unpacking): OutboxMe
 }
 
 export function packTimer(packed: unknown[], timer: TimerRow): void {
-  const { key, name, generation, dueAt, service, target, operation, input, principal, request, traceparent } = timer;
-  packed.push(key, name, generation, dueAt, service, target, operation, input, principal, request, traceparent);
+  const { key, name, generation, dueAt, service, target, operation, input, principal, request, traceparent, attempts } =
+    timer;
+  packed.push(
+    key,
+    name,
+    generation,
+    dueAt,
+    service,
+    target,
+    operation,
+    input,
+    principal,
+    request,
+    traceparent,
+    attempts,
+  );
 }
 
 export function unpackTimer({ text, number, textOrNull }: Unpacking): TimerRow {
@@ -123,5 +137,6 @@ export function unpackTimer({ text, number, textOrNull }: Unpacking): TimerRow {
     principal: text(),
     request: text(),
     traceparent: textOrNull(),
+    attempts: number(),
   };
 }

@@ -3,11 +3,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { SynodError } from "../../errors.ts";
 import type { StoreIdentity } from "../../ports/store.ts";
 import { setting, useWriteAheadLog } from "./connection.ts";
-import { firstTables, workTables } from "./tables.ts";
+import { firstTables, timerCounts, workTables } from "./tables.ts";
 import { transactionsOf } from "./transaction.ts";
 
 /** What makes each schema out of the one before: the n-th makes schema n + 1. */
-const migrations: readonly string[] = [firstTables, workTables];
+const migrations: readonly string[] = [firstTables, workTables, timerCounts];
 /** The form of the tables that this code reads and writes. */
 const schemaVersion = migrations.length;
 /** "Synd", by which a store is told from the SQLite files of other programs. */

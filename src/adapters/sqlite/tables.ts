@@ -161,3 +161,20 @@ CREATE TABLE timers (
 
 CREATE INDEX timers_by_due ON timers (service, shard, due_at, key, name);
 `;
+
+/**
+ * Schema 3: how often a timer was tried. A table of its own, which is empty nearly always, because nodes that know schema 2
+ * only and have the file open go on writing timers as they are. A row whose generation is not its timer's says nothing.
+ */
+export const timerCounts = `
+CREATE TABLE timer_counts (
+  service TEXT NOT NULL,
+  shard INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  name TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (service, shard, key, name)
+) STRICT, WITHOUT ROWID;
+`;

@@ -9,15 +9,20 @@ import {
   type StoredTimer,
 } from "../../ports/stored-work.ts";
 
-const itemColumns = `number, key, operation, input, id, input_hash AS inputHash, key_time AS keyTime,
+/** Columns under the names that rows have in stored-work.ts. */
+export const itemColumns = `number, key, operation, input, id, input_hash AS inputHash, key_time AS keyTime,
   call_session AS callSession, call_number AS callNumber, principal, request, traceparent, accepted_at AS acceptedAt,
   checksum, attempts, parked, holds_turn AS holdsTurn, progress_checksum AS progressChecksum`;
 
-const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
+export const messageColumns = `number, key, target_service AS service, target_key AS target, operation, input, principal,
   request, traceparent, sent_at AS sentAt, checksum, attempts, parked, progress_checksum AS progressChecksum`;
 
-const timerColumns = `key, name, generation, due_at AS dueAt, target_service AS service, target_key AS target,
-  operation, input, principal, request, traceparent, checksum`;
+export const timerColumns = `t.key, t.name, t.generation, t.due_at AS dueAt, t.target_service AS service,
+  t.target_key AS target, t.operation, t.input, t.principal, t.request, t.traceparent, t.checksum,
+  coalesce(c.attempts, 0) AS attempts, c.checksum AS countChecksum`;
+
+export const countedTimers = `timers t LEFT JOIN timer_counts c ON c.service = t.service AND c.shard = t.shard AND c.key = t.key
+  AND c.name = t.name AND c.generation = t.generation`;
 
 /** Prepares the reading of pages; raises what SQLite cannot read at all. */
 export function pagesOf(database: DatabaseSync, path: string): (read: PageRead) => ReadResult {
@@ -64,11 +69,10 @@ function itemReader(database: DatabaseSync): (read: PageRead) => StoredItem[] {
 }
 
 function timerReader(database: DatabaseSync): (read: PageRead) => StoredTimer[] {
-  const order = "ORDER BY due_at, key, name LIMIT ?";
-  const first = database.prepare(`SELECT ${timerColumns} FROM timers WHERE service = ? AND shard = ? ${order}`);
-  const after = database.prepare(
-    `SELECT ${timerColumns} FROM timers WHERE service = ? AND shard = ? AND (due_at, key, name) > (?, ?, ?) ${order}`,
-  );
+  const shown = `SELECT ${timerColumns} FROM ${countedTimers} WHERE t.service = ? AND t.shard = ?`;
+  const order = "ORDER BY t.due_at, t.key, t.name LIMIT ?";
+  const first = database.prepare(`${shown} ${order}`);
+  const after = database.prepare(`${shown} AND (t.due_at, t.key, t.name) > (?, ?, ?) ${order}`);
   return ({ shard: { service, number }, after: last, limit }) => {
     const rows =
       last === null || typeof last === "number"

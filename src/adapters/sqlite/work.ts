@@ -7,6 +7,7 @@ import {
   messageChecksum,
   messageProgressChecksum,
   timerChecksum,
+  timerCountChecksum,
 } from "../../ports/checksums.ts";
 import type { CallRecord, EntityChange, ShardChanges, ShardId } from "../../ports/store.ts";
 import type {
@@ -15,6 +16,7 @@ import type {
   ItemProgress,
   OutboxMessage,
   ShardProgress,
+  TimerCount,
   TimerRelease,
   TimerRow,
 } from "../../ports/work.ts";
@@ -51,6 +53,7 @@ export function workWriterOf(database: DatabaseSync): WorkWriter {
     advance: (shard, progress) => {
       for (const item of progress.items) items.advance(shard, item);
       for (const number of progress.itemsDropped) items.drop(shard, number);
+      for (const count of progress.timersCounted) timers.count(shard, count);
       for (const each of progress.released) release(shard, each);
       for (const message of progress.messages) messages.advance(shard, message);
       for (const number of progress.messagesSettled) messages.settle(shard, number);
@@ -146,9 +149,17 @@ function timerWriter(database: DatabaseSync) {
   const removeGeneration = database.prepare(
     "DELETE FROM timers WHERE service = ? AND shard = ? AND key = ? AND name = ? AND generation = ?",
   );
+  const putCount = database.prepare(
+    `INSERT OR REPLACE INTO timer_counts SELECT service, shard, key, name, generation, ?, ? FROM timers
+     WHERE service = ? AND shard = ? AND key = ? AND name = ? AND generation = ?`,
+  );
+  const removeCount = database.prepare(
+    "DELETE FROM timer_counts WHERE service = ? AND shard = ? AND key = ? AND name = ?",
+  );
 
   return {
     set: (shard: ShardId, timer: TimerRow): void => {
+      // A count of an earlier one of this name stays for now: it has another generation.
       const { key, name, generation, dueAt, service, target, operation, input } = timer;
       const { principal, request, traceparent } = timer;
       const what = [key, name, generation, dueAt, service, target, operation, input, principal, request, traceparent];
@@ -156,9 +167,16 @@ function timerWriter(database: DatabaseSync) {
     },
     clear: ({ service, number: at }: ShardId, key: string, name: string): void => {
       remove.run(service, at, key, name);
+      removeCount.run(service, at, key, name);
+    },
+    count: (shard: ShardId, count: TimerCount): void => {
+      const { key, name, generation, attempts } = count;
+      putCount.run(attempts, timerCountChecksum(shard, count), shard.service, shard.number, key, name, generation);
     },
     removeGeneration: ({ service, number: at }: ShardId, key: string, name: string, generation: number): boolean => {
-      return removeGeneration.run(service, at, key, name, generation).changes === 1;
+      if (removeGeneration.run(service, at, key, name, generation).changes !== 1) return false;
+      removeCount.run(service, at, key, name);
+      return true;
     },
   };
 }

@@ -9,6 +9,7 @@ import { headlineOf, ms, rate, sentencesOf } from "../../capacity/words.ts";
 import { loadScenario } from "../../simulation/scenario-file.ts";
 import { parseDuration } from "../../values/durations.ts";
 import { UsageError } from "../exit.ts";
+import { headersFrom } from "../header-option.ts";
 import { table } from "../table.ts";
 import { TrialProgress } from "./progress.ts";
 import { runningAt, startedFrom } from "./systems.ts";
@@ -76,16 +77,6 @@ async function writePictures(folder: string, report: CapacityReport): Promise<vo
   for (const [name, picture] of Object.entries(picturesOf(report))) {
     await writeFile(join(folder, `capacity-${name}.svg`), picture);
   }
-}
-
-function headersFrom(lines: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    lines.map((line) => {
-      const match = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([\x20-\x7e]*)$/.exec(line);
-      if (match === null) throw new UsageError(`${JSON.stringify(line)} is no header: write --header "Name: value".`);
-      return [match[1]!, match[2]!];
-    }),
-  );
 }
 
 function summaryOf(report: CapacityReport): string {

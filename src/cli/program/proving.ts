@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { type CapacityCommandOptions, capacity } from "../capacity/capacity.ts";
 import { type CheckOptions, check } from "../check.ts";
+import { type DrillCommandOptions, drill } from "../drill/drill.ts";
 import { openapi } from "../openapi.ts";
 import { type SimOptions, sim } from "../sim/sim.ts";
 import {
@@ -99,4 +100,44 @@ export function addCapacity(synod: Command): void {
       ),
     )
     .action(ending((target: string, options: CapacityCommandOptions) => capacity(target, options)));
+}
+
+export function addDrill(synod: Command): void {
+  command(
+    synod,
+    "drill",
+    "inject faults into a system's nodes while callers use it; say what they felt and what was lost",
+  )
+    .argument("<target>", "the file that declares the system, which is started for it; or the URL of one that runs")
+    .option("--faults <kinds>", "which, in turn: kill, pause, cut, slow-store", "kill,pause,cut,slow-store")
+    .option("--minutes <minutes>", "how long calls are made", readMinutes, 5)
+    .option("--every <duration>", "how much time there is between faults", "20s")
+    .option("--lasts <duration>", "how long a pause lasts, and the slowness of a store", "5s")
+    .option("--rate <rate>", "calls per second", readRate, 100)
+    .option("--timeout <duration>", "how long a caller waits for his answer, with all repeats", "10s")
+    .option("--scenario <file>", "a scenario whose workload is asked for (default: made from the interfaces)")
+    .option(
+      "--ledger-only",
+      "ask only the ledger that belongs to the drill, nothing of the system's own services",
+      false,
+    )
+    .option("--keys <count>", "entities of each keyed service that are asked", readKeys, 1_000)
+    .option("--header <line>", "a header of every request, such as authorization; several are possible", collect, [])
+    .option("--nodes <count>", "how many nodes to start (default: 3)", readCount)
+    .option("--store <url>", "where the state of a system that is started lies (default: removed at the end)")
+    .option("--seed <seed>", "what chance begins with: who is struck, and what is asked for", readSeed, 1)
+    .option("--history <file>", "where everything that was asked and heard is written (default: in .synod)")
+    .option("--html <file>", "write a page with pictures")
+    .option("--pictures <folder>", "write the pictures, as SVG files")
+    .option("--json", "print the report as JSON", false)
+    .addHelpText(
+      "after",
+      examples(
+        "synod drill system.ts --faults kill --minutes 10 --every 20s",
+        "synod up system.ts --drills   # and in another terminal, in the same folder:",
+        "synod drill http://127.0.0.1:8080 --faults kill,pause --minutes 5 --html drill.html",
+      ),
+    )
+    .addHelpText("after", "\nExit code 1: something was lost, or took effect twice.")
+    .action(ending((target: string, options: DrillCommandOptions) => drill(target, options)));
 }

@@ -23,6 +23,7 @@ export function addUp(synod: Command): void {
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
+    .option("--drills", "allow `synod drill` to inject faults into the nodes", false)
     .option("--json", "print the ready line as JSON, and log JSON", false)
     .addOption(
       new Option("--log-format <format>", "how to log, on standard error")

@@ -243,6 +243,7 @@ const malformedWork: Readonly<Record<string, Partial<EntityWork>>> = {
   "a message sent at no instant": { sent: [message(5, "alice", { sentAt: Number.POSITIVE_INFINITY })] },
   "a timer of another key": { timersSet: [timer(5, "bob")] },
   "a timer due at no instant": { timersSet: [timer(5, "alice", { dueAt: 0.1 })] },
+  "a timer that is tried before it is set": { timersSet: [timer(5, "alice", { attempts: 1 })] },
   "a timer without a generation": { timersSet: [timer(-1, "alice")] },
   "a timer that is set twice": { timersSet: [timer(5, "alice"), timer(6, "alice")] },
   "a timer that is set and cleared": { timersSet: [timer(5, "alice")], timersCleared: ["hold"] },
@@ -251,6 +252,7 @@ const malformedWork: Readonly<Record<string, Partial<EntityWork>>> = {
 
 const progressOfItem = { number: 1, attempts: 2, parked: null, holdsTurn: false, journal: [] };
 const progressOfMessage = { number: 2, attempts: 1, parked: null };
+const tries = { key: "alice", name: "hold", generation: 5, attempts: 1 };
 const release = { key: "alice", name: "hold", generation: 5, message: message(6, "alice") };
 
 const malformedProgress: Readonly<Record<string, Partial<ShardProgress>>> = {
@@ -266,6 +268,9 @@ const malformedProgress: Readonly<Record<string, Partial<ShardProgress>>> = {
   "a NUL in the reason of a message": { messages: [{ ...progressOfMessage, parked: "\0" }] },
   "a message that is settled twice": { messagesSettled: [2, 2] },
   "half a message that is settled": { messagesSettled: [0.5] },
+  "a timer that is counted twice": { timersCounted: [tries, { ...tries, attempts: 2 }] },
+  "half a try of a timer": { timersCounted: [{ ...tries, attempts: 0.5 }] },
+  "a NUL in the name of a timer that is counted": { timersCounted: [{ ...tries, name: "\0" }] },
   "a release into a message of another key": { released: [{ ...release, message: message(6, "bob") }] },
   "two releases into one number": { released: [release, { ...release, name: "other" }] },
   "a release of no generation": { released: [{ ...release, generation: -1 }] },

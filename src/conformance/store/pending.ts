@@ -47,7 +47,7 @@ export function message(number: number, key: string, rest: Partial<OutboxMessage
 
 export function timer(generation: number, key: string, rest: Partial<TimerRow> = {}): TimerRow {
   const call = { service: null, target: null, operation: "expire", input: '{"reason":"late"}' };
-  return { key, name: "hold", generation, dueAt: 1_700_000_000_003, ...call, ...origin, ...rest };
+  return { key, name: "hold", generation, dueAt: 1_700_000_000_003, ...call, ...origin, attempts: 0, ...rest };
 }
 
 /** A change that leaves the row as it is (or absent, at version 0) and does this to the entity's pending work. */
@@ -60,7 +60,15 @@ export function workOf(work: Partial<EntityWork>): EntityWork {
 }
 
 export function progressOf(progress: Partial<ShardProgress>): ShardProgress {
-  return { items: [], itemsDropped: [], messages: [], messagesSettled: [], released: [], ...progress };
+  return {
+    items: [],
+    itemsDropped: [],
+    messages: [],
+    messagesSettled: [],
+    timersCounted: [],
+    released: [],
+    ...progress,
+  };
 }
 
 export function attempt(number: number, attempts: number, rest: Partial<ItemProgress> = {}): ItemProgress {

@@ -364,6 +364,45 @@ function releaseTests(fixture: () => Fixture): void {
     assert.deepEqual(await pendingOf(store, owner), { ...nothingPending, messages: [message(6, "alice")] });
   });
 
+  test("tries of a timer are counted at its generation only, and begin anew when it is set or cleared", async () => {
+    const { store, other, service } = fixture();
+    const owner = await own(store, service());
+    const counted = (generation: number, attempts: number) => {
+      return { timersCounted: [{ key: "alice", name: "hold", generation, attempts }] };
+    };
+    const shown = async (): Promise<readonly number[]> => {
+      return (await pendingOf(other, owner)).timers.map(({ attempts }) => attempts);
+    };
+    await commitProgress(store, owner, counted(1, 1));
+    await commitWork(
+      store,
+      owner,
+      working("alice", 0, { timersSet: [timer(1, "alice"), timer(2, "alice", { name: "b" })] }),
+    );
+    assert.deepEqual(await shown(), [0, 0], "nothing is counted that was not there");
+    await commitProgress(store, owner, counted(1, 1));
+    await commitProgress(store, owner, counted(1, 2));
+    await commitProgress(store, owner, counted(2, 7));
+    const first = timer(1, "alice", { attempts: 2 });
+    assert.deepEqual((await pendingOf(store, owner)).timers, [timer(2, "alice", { name: "b" }), first]);
+    const anew = working("alice", 0, { timersSet: [timer(3, "alice")] });
+    assert.equal((await store.commit(pendingBatch(owner, counted(1, 3), anew))).status, "committed");
+    assert.deepEqual(await shown(), [0, 0], "another one of its name was not tried");
+    await commitProgress(store, owner, counted(3, 1));
+    await commitProgress(store, owner, counted(3, 0));
+    assert.deepEqual(await shown(), [0, 0]);
+    await commitProgress(store, owner, counted(3, 1));
+    await commitWork(store, owner, working("alice", 0, { timersCleared: ["hold"] }));
+    await commitWork(store, owner, working("alice", 0, { timersSet: [timer(4, "alice")] }));
+    await commitProgress(store, owner, counted(4, 1));
+    await commitProgress(store, owner, release(4, 8));
+    assert.deepEqual(await pendingOf(store, owner), {
+      ...nothingPending,
+      messages: [message(8, "alice")],
+      timers: [timer(2, "alice", { name: "b" })],
+    });
+  });
+
   test("a message that comes out of a timer may be parked at once, and settled later", async () => {
     const { store, service } = fixture();
     const owner = await own(store, service());

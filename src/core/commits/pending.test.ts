@@ -158,7 +158,7 @@ export function messageOf(number: number, key: string): OutboxMessage {
 }
 
 export function timerOf(generation: number, key: string): TimerRow {
-  return { key, name: timerName, generation, dueAt: 0, service: null, target: null, ...origin };
+  return { key, name: timerName, generation, dueAt: 0, service: null, target: null, ...origin, attempts: 0 };
 }
 
 /** The pending work of several shards. */

@@ -11,6 +11,7 @@ import type {
   MessageProgress,
   OutboxMessage,
   ShardProgress,
+  TimerCount,
   TimerRelease,
   TimerRow,
 } from "../../ports/work.ts";
@@ -70,12 +71,14 @@ export function mergedProgress(parts: readonly Partial<ShardProgress>[]): ShardP
   const itemsDropped = new Set<number>();
   const messages = new Map<number, MessageProgress>();
   const messagesSettled = new Set<number>();
+  const timersCounted = new Map<string, TimerCount>();
   const released: TimerRelease[] = [];
   for (const part of parts) {
     for (const item of part.items ?? []) items.set(item.number, merged(items.get(item.number), item));
     for (const number of part.itemsDropped ?? []) itemsDropped.add(number);
     for (const message of part.messages ?? []) messages.set(message.number, message);
     for (const number of part.messagesSettled ?? []) messagesSettled.add(number);
+    for (const count of part.timersCounted ?? []) timersCounted.set(JSON.stringify([count.key, count.name]), count);
     released.push(...(part.released ?? []));
   }
   // A last word: nothing needs to be known of what goes.
@@ -86,6 +89,7 @@ export function mergedProgress(parts: readonly Partial<ShardProgress>[]): ShardP
     itemsDropped: [...itemsDropped],
     messages: [...messages.values()],
     messagesSettled: [...messagesSettled],
+    timersCounted: [...timersCounted.values()],
     released,
   };
 }
@@ -126,9 +130,10 @@ export function bytesOfWork({ accepted, finished, sent, timersSet, timersCleared
   return gone * rowBytes + rows.reduce((bytes, { input }) => bytes + rowBytes + (input?.length ?? 0), 0);
 }
 
-export function bytesOfProgress({ items, itemsDropped, messages, messagesSettled, released }: Progress): number {
+export function bytesOfProgress(progress: Progress): number {
+  const { items, itemsDropped, messages, messagesSettled, timersCounted, released } = progress;
   const gone = (itemsDropped?.length ?? 0) + (messagesSettled?.length ?? 0);
-  let bytes = (gone + (messages?.length ?? 0)) * rowBytes;
+  let bytes = (gone + (messages?.length ?? 0) + (timersCounted?.length ?? 0)) * rowBytes;
   for (const { message } of released ?? []) bytes += 2 * rowBytes + (message.input?.length ?? 0);
   for (const { journal } of items ?? []) {
     bytes += rowBytes;

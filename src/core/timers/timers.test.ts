@@ -5,6 +5,7 @@ import type { TimerPlace, TimerRow } from "../../ports/work.ts";
 import { Timers, type TimersEffect, type TimersInput, type TimersOptions } from "./timers.ts";
 
 const options: TimersOptions = {
+  ownFrom: 0,
   lengthMax: 8,
   pageLengthMax: 3,
   inputLengthMax: 1_000,
@@ -17,7 +18,18 @@ const options: TimersOptions = {
 
 function row(key: string, name: string, generation: number, dueAt: number, input: string | null = null): TimerRow {
   const sender = { principal: "", request: "", traceparent: null };
-  return { key, name, generation, dueAt, service: null, target: null, operation: "ring", input, ...sender };
+  return {
+    key,
+    name,
+    generation,
+    dueAt,
+    service: null,
+    target: null,
+    operation: "ring",
+    input,
+    ...sender,
+    attempts: 0,
+  };
 }
 
 /** Timers of a shard without any. */
@@ -74,12 +86,46 @@ test("a timer that could not run is tried again without end, one whose command f
     own.step(fired(timer, "failed", now));
   }
   assert.deepEqual(fires(again()), [1]);
-  assert.deepEqual(own.step(fired(timer, "failed", now)), [{ kind: "exhausted", row: timer }]);
-  assert.deepEqual(again(), [{ kind: "exhausted", row: timer }], "the store did not take it");
+  const exhausted = { kind: "exhausted", row: timer, died: false };
+  assert.deepEqual(own.step(fired(timer, "failed", now)), [exhausted]);
+  assert.deepEqual(again(), [exhausted], "the store did not take it");
   own.step({ kind: "cleared", key: "a", name: "x" });
   now += 1_000;
   assert.deepEqual(own.step({ kind: "time", now }), []);
   assert.equal(own.nextAt, null);
+});
+
+test("what an earlier owner may have tried is counted before it is tried again, and uncounted when it could not run", () => {
+  const own = timers({ ownFrom: 10 });
+  const [left, made] = [row("a", "x", 9, 0), row("a", "y", 10, 0)];
+  own.step(set(left));
+  own.step(set(made));
+  assert.deepEqual(own.step({ kind: "time", now: 0 }), [
+    { kind: "fire", row: left, count: 1 },
+    { kind: "fire", row: made, count: null },
+  ]);
+  assert.deepEqual(own.step(fired(left, "waits", 0)), [{ kind: "uncount", row: left, attempts: 0 }]);
+  assert.deepEqual(own.step(fired(made, "failed", 0)), []);
+  assert.deepEqual(own.step({ kind: "time", now: 5 }), [
+    { kind: "fire", row: left, count: 1 },
+    { kind: "fire", row: made, count: 2 },
+  ]);
+  assert.deepEqual(own.step(fired(left, "failed", 5)), [], "it was counted");
+});
+
+test("a timer whose owners died over each of its tries is not tried once more", () => {
+  const own = timers();
+  const timer = { ...row("a", "x", 1, 0), attempts: 3 };
+  own.step(set(timer));
+  const exhausted = { kind: "exhausted", row: timer, died: true };
+  assert.deepEqual(own.step({ kind: "time", now: 0 }), [exhausted]);
+  assert.deepEqual(own.step({ kind: "time", now: own.nextAt! }), [exhausted], "until the store has taken that");
+  own.step({ kind: "cleared", key: "a", name: "x" });
+  assert.deepEqual(own.step({ kind: "time", now: 1_000 }), []);
+  // A message that is due runs no code here: its tries are counted in the outbox.
+  const delayed = { ...row("a", "#1", 2, 1_000), service: "post" };
+  own.step(set(delayed));
+  assert.deepEqual(own.step({ kind: "time", now: 1_000 }), [{ kind: "fire", row: delayed, count: null }]);
 });
 
 test("no more than the bound fire at once", () => {
@@ -101,7 +147,7 @@ test("rows with long inputs are put back, and not fetched again before those in 
   assert.deepEqual(own.step(set(row("a", "y", 2, 200, long))), []);
   assert.equal(own.lengthInMemory, 1);
   assert.deepEqual(own.step({ kind: "time", now: 100 }), [
-    { kind: "fire", row: row("a", "x", 1, 100, long) },
+    { kind: "fire", row: row("a", "x", 1, 100, long), count: null },
     { kind: "read", after: { dueAt: 200, key: "", name: "" }, limit: 3 },
   ]);
 });

@@ -6,6 +6,10 @@
  * next pages are fetched. Nobody leafs through the diary to see whether something is due: the earliest date on the
  * desk says when to look.
  *
+ * Whoever looks after the diary may drop dead over an appointment. So before somebody goes to one that the last keeper
+ * may have gone to, a stroke is made beside it, in the cupboard too; with too many strokes nobody goes any more. Who has
+ * only waited in front of a closed door rubs his stroke out.
+ *
  * It knows what is durable. Whether a timer has been set anew or cleared by a command that is not durable yet, whoever
  * fires it asks the entity; a timer that is void then is simply still there, or gone, when that becomes durable.
  */
@@ -42,12 +46,16 @@ export type TimersInput =
 export type TimersEffect =
   /** Read so many rows behind `after`, then say `page`; one read at a time. */
   | { kind: "read"; after: TimerPlace | null; limit: number }
-  /** It is due: run it if it is still set, then say `fired`. */
-  | { kind: "fire"; row: TimerRow }
-  /** Its command failed too often: park it, which clears the timer. */
-  | { kind: "exhausted"; row: TimerRow };
+  /** It is due: run it if it is still set, then say `fired`. Not before its row durably says so many attempts, if `count` does. */
+  | { kind: "fire"; row: TimerRow; count: number | null }
+  /** Its row says more attempts than were spent: write this; nothing waits for it. */
+  | { kind: "uncount"; row: TimerRow; attempts: number }
+  /** Its command failed too often, or its owner `died` over the last try: park it, which clears the timer. */
+  | { kind: "exhausted"; row: TimerRow; died: boolean };
 
 export interface TimersOptions {
+  /** Generations from here on are given out by this owner: nobody before it has tried such a timer. */
+  readonly ownFrom: number;
   /** Timers that lie open and are not due. */
   readonly lengthMax: number;
   /** Rows of one page. */
@@ -67,7 +75,11 @@ interface Entry {
   /** `waiting` ones stand in the list by their due time; the others are overdue. */
   stage: "waiting" | "firing" | "backoff" | "over";
   tries: number;
+  /** Tries that failed here, or that their owner may have died over. */
   failures: number;
+  failedHere: boolean;
+  /** What its row says. */
+  counted: number;
 }
 
 export class Timers {
@@ -175,7 +187,8 @@ export class Timers {
   }
 
   #insert(row: TimerRow): void {
-    const entry: Entry = { row, stage: "waiting", tries: 0, failures: 0 };
+    const { attempts } = row;
+    const entry: Entry = { row, stage: "waiting", tries: 0, failures: attempts, failedHere: false, counted: attempts };
     this.#byName.set(nameOf(row.key, row.name), entry);
     const index = this.#waiting.findLastIndex((other) => other.row.dueAt <= row.dueAt) + 1;
     this.#waiting.splice(index, 0, entry);
@@ -207,19 +220,27 @@ export class Timers {
       if (this.#firing >= this.#options.firingsMax) break;
       const { entry } = this.#retries.take()!;
       if (entry.stage !== "backoff") continue;
-      if (entry.failures < this.#options.attemptsMax) this.#start(entry);
-      else this.#exhausted(entry, now);
+      this.#start(entry, now);
     }
     while (this.#mayFire && this.#waiting[0] !== undefined && this.#waiting[0].row.dueAt <= now) {
       this.#overdue += 1;
-      this.#start(this.#takeOut(0));
+      this.#start(this.#takeOut(0), now);
     }
   }
 
-  #start(entry: Entry): void {
+  #start(entry: Entry, now: number): void {
+    if (entry.failures >= this.#options.attemptsMax) return this.#exhausted(entry, now);
     entry.stage = "firing";
     this.#firing += 1;
-    this.#effects.push({ kind: "fire", row: entry.row });
+    const count = this.#countFor(entry);
+    if (count !== null) entry.counted = count;
+    this.#effects.push({ kind: "fire", row: entry.row, count });
+  }
+
+  /** Null when nothing is to be written: the next owner counts before his try, and no code of ours runs for a message. */
+  #countFor({ row, failures, counted }: Entry): number | null {
+    if (row.service !== null || (failures === 0 && row.generation >= this.#options.ownFrom)) return null;
+    return counted === failures + 1 ? null : failures + 1;
   }
 
   #fired({ key, name, generation, now, outcome, chance }: Extract<TimersInput, { kind: "fired" }>): void {
@@ -228,7 +249,14 @@ export class Timers {
     // It may have been set anew meanwhile, or be gone.
     if (entry?.row.generation !== generation || entry.stage !== "firing") return;
     entry.tries += 1;
-    if (outcome === "failed") entry.failures += 1;
+    if (outcome === "failed") {
+      entry.failures += 1;
+      entry.failedHere = true;
+    } else if (entry.counted > entry.failures) {
+      // Else every change of owner would cost a timer that cannot run one of its attempts.
+      entry.counted = entry.failures;
+      this.#effects.push({ kind: "uncount", row: entry.row, attempts: entry.failures });
+    }
     entry.stage = "backoff";
     if (entry.failures >= this.#options.attemptsMax) return this.#exhausted(entry, now);
     const { backoffBaseMs, backoffMaxMs } = this.#options;
@@ -238,7 +266,8 @@ export class Timers {
 
   /** Parking clears it. Should the store not take that, it is said again after a wait. */
   #exhausted(entry: Entry, now: number): void {
-    this.#effects.push({ kind: "exhausted", row: entry.row });
+    entry.stage = "backoff";
+    this.#effects.push({ kind: "exhausted", row: entry.row, died: !entry.failedHere });
     this.#retries.add({ at: now + this.#options.backoffMaxMs, entry });
   }
 

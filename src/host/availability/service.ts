@@ -3,15 +3,13 @@
  * and read, and what the meter has counted, so that it outlives the supervisor. Canaries are open to everybody whom the
  * HTTP adapter lets in; they hold a number and nothing else. Only the meter may keep figures.
  */
-
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { availabilityService } from "../../availability/prober.ts";
 import type { Tiers } from "../../availability/rollups.ts";
 import type { Outage } from "../../availability/slices.ts";
+import { checked } from "../../service/checked.ts";
 import { implement } from "../../service/implement.ts";
 import { command, defineInterface, query } from "../../service/interface.ts";
-import type { AnySystem } from "../../service/model.ts";
-import { defineSystem } from "../../service/system.ts";
+import type { AnyService } from "../../service/model.ts";
 
 /** Who calls as the meter: no caller from outside is this, because outside principals come from an adapter. */
 export const meterPrincipal = "synod:availability";
@@ -22,18 +20,12 @@ export interface KeptSeries {
   readonly outages: readonly Outage[];
 }
 
-function schema<T>(what: string, holds: (value: unknown) => boolean): StandardSchemaV1<T, T> {
-  const validate = (value: unknown): StandardSchemaV1.Result<T> =>
-    holds(value) ? { value: value as T } : { issues: [{ message: `is not ${what}` }] };
-  return { "~standard": { version: 1, vendor: "synod", validate } };
-}
-
-const text = schema<string>(
+const text = checked<string>(
   "a short text",
   (value) => typeof value === "string" && value.length > 0 && value.length <= 128,
 );
-const count = schema<number>("a number", (value) => typeof value === "number");
-const kept = schema<KeptSeries>(
+const count = checked<number>("a number", (value) => typeof value === "number");
+const kept = checked<KeptSeries>(
   "a series",
   (value) => typeof value === "object" && value !== null && Array.isArray((value as KeptSeries).tiers),
 );
@@ -53,7 +45,7 @@ interface AvailabilityState {
   series: { tiers: [number, number, number][][]; outages: Outage[] };
 }
 
-const availability = implement(Availability, {
+export const availability: AnyService = implement(Availability, {
   state: { version: 1, initial: (): AvailabilityState => ({ beats: 0, series: { tiers: [], outages: [] } }) },
   operations: {
     beat: (ctx) => ++ctx.state.beats,
@@ -65,14 +57,3 @@ const availability = implement(Availability, {
     kept: (ctx) => ctx.state.series as KeptSeries,
   },
 });
-
-/** The system with that service, if its file asks for its availability to be measured. */
-export function withAvailability(system: AnySystem): AnySystem {
-  if (system.availability === undefined) return system;
-  const { name, services, adapters } = system;
-  return {
-    ...system,
-    ...defineSystem({ name, services: [...services, availability], adapters }),
-    availability: system.availability,
-  };
-}

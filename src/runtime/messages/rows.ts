@@ -59,16 +59,18 @@ export function workOf(
   });
   const timersSet: TimerRow[] = delayed.map(({ message, dueAt }) => {
     const generation = session.takeGeneration();
-    return { ...sender, ...message, name: delayedName(generation), generation, dueAt };
+    return { ...sender, ...message, name: delayedName(generation), generation, dueAt, attempts: 0 };
   });
   const timersCleared: string[] = [];
   for (const [name, timer] of timers) {
     if (timer === null) timersCleared.push(name);
-    else
-      timersSet.push({ ...sender, ...timer, name, generation: session.takeGeneration(), service: null, target: null });
+    else timersSet.push({ ...sender, ...timer, ...ownTimer, name, generation: session.takeGeneration() });
   }
   return { sent, timersSet, timersCleared };
 }
+
+/** What a named timer has in common with all others. */
+const ownTimer = { service: null, target: null, attempts: 0 } as const;
 
 /** A delayed message is a timer with a name of its own. Names sort by generation: what is due at one instant leaves in its order. */
 function delayedName(generation: number): string {

@@ -44,6 +44,7 @@ export class ShardTimers {
     const { limits } = options.environment;
     this.#epoch = options.shard.epoch;
     this.#core = new Timers({
+      ownFrom: options.shard.session.next,
       lengthMax: limits.timersInMemoryMax,
       pageLengthMax: Math.ceil(limits.timersInMemoryMax / 4),
       inputLengthMax: limits.timersInputLengthMax,
@@ -101,12 +102,27 @@ export class ShardTimers {
       case "read":
         return void this.#read(effect.after, effect.limit);
       case "fire":
-        return void (effect.row.service === null
-          ? this.#run(effect.row)
-          : this.#release(effect.row, effect.row.service));
+        return void this.#fire(effect.row, effect.count);
+      case "uncount":
+        return void this.#count(effect.row, effect.attempts);
       case "exhausted":
-        return void this.#park(effect.row);
+        return void this.#park(effect.row, effect.died);
     }
+  }
+
+  async #fire(row: TimerRow, count: number | null): Promise<void> {
+    if (row.service !== null) return this.#release(row, row.service);
+    // What ends its node each time is counted by the node's end.
+    if (count !== null && !(await this.#count(row, count))) return this.#fired(row, "waits");
+    if (!this.stopped) await this.#run(row);
+  }
+
+  /** False when that did not become durable. */
+  async #count({ key, name, generation }: TimerRow, attempts: number): Promise<boolean> {
+    const { committer, shard } = this.#options;
+    const timersCounted = [{ key, name, generation, attempts }];
+    const { outcome } = await committer.progress({ shard: shard.id, epoch: this.#epoch, timersCounted });
+    return outcome === "durable";
   }
 
   async #read(after: TimerPlace | null, limit: number): Promise<void> {
@@ -184,10 +200,13 @@ export class ShardTimers {
     if (turned === "came") this.#options.outbox.sent([message]);
   }
 
-  async #park(row: TimerRow): Promise<void> {
+  async #park(row: TimerRow, died: boolean): Promise<void> {
     const { environment, shard } = this.#options;
     const { key, name, operation, input } = row;
-    const reason = { code: "internal", message: `the command ${operation} of timer ${name} failed too often` };
+    const { deliveryAttemptsMax: tries } = environment.limits;
+    const failed = { code: "internal", message: `the command ${operation} of timer ${name} failed ${tries} times` };
+    const gone = `its node went away over the command ${operation} of timer ${name}, at the last of ${tries} tries`;
+    const reason = died ? { code: "unavailable", message: gone } : failed;
     environment.log.error(`timer ${name} of ${shard.id.service}/${key} is parked: ${reason.message}`);
     const parked = JSON.stringify({ ...reason, at: Math.floor(environment.clock.wall()) });
     const message = this.#message(row, { service: shard.id.service, target: key, operation, input }, parked);

@@ -23,6 +23,24 @@ export interface Step {
 
 /** The id of a request that nobody repeats, or of a timer, which is cleared instead: it leaves no record. */
 const recordlessForm = /^[\w-]{12}-\d+(\.\d+)*$|~\d+$/;
+/** Of these, a request's. */
+const requestForm = /^[\w-]{12}-\d+(\.\d+)*$/;
+
+/** How many of the pending runs, from the first, a commit contains. */
+interface Stretch {
+  /** What the store accepted cannot be less. */
+  readonly shortest: number;
+  readonly longest: number;
+  /** Runs before them, which were thought to be in the commit before. */
+  readonly doubtful?: readonly HandlerRun[];
+}
+
+/** States of the entity. */
+interface Texts {
+  readonly before: string;
+  readonly after: string;
+  readonly initial: string;
+}
 
 /** What is known of a commit besides what it did to the entity. */
 export interface Acceptance {
@@ -40,6 +58,11 @@ export class EntityOrder {
   readonly #observations: { readonly at: number; readonly position: number }[] = [];
   /** Runs that ended well and are not known to be committed, by process; since it last loaded the entity. */
   readonly #pending = new Map<Process, HandlerRun[]>();
+  /**
+   * Runs at the end of the last commit that may as well be in the next one: they left the state and no record, and what
+   * they left behind others in that commit did too (such as that a timer is cleared).
+   */
+  #doubtful: readonly HandlerRun[] = [];
 
   constructor(name: string, initial: string) {
     this.name = name;
@@ -110,9 +133,13 @@ export class EntityOrder {
     const after = change.state ?? (change.version === 0 ? this.#initial : this.text);
     const texts = { before: this.text, after, initial: this.#initial };
     // Where no runs leave behind what it writes, what it does to the state still says which runs it has.
-    const length = lengthOf(change, pending, texts, explains) ?? lengthOf(change, pending, texts, () => true);
-    if (length === undefined) return this.#unexplained(change, pending, after);
-    const found = pending.slice(0, length);
+    const stretch =
+      stretchOf(change, pending, texts, explains) ??
+      this.#withDoubtful(change, pending, texts, explains) ??
+      stretchOf(change, pending, texts, () => true);
+    if (stretch === undefined) return this.#unexplained(change, pending, after);
+    const found = pending.slice(0, stretch.longest);
+    this.#doubtful = pending.slice(stretch.shortest, stretch.longest).filter(({ id }) => requestForm.test(id));
     let text = this.text;
     for (const run of found) {
       text = run.end ?? text;
@@ -120,7 +147,21 @@ export class EntityOrder {
       this.steps.push({ position: run.position, text, run, at });
     }
     this.#forget(found.at(-1));
-    return found;
+    return [...(stretch.doubtful ?? []), ...found];
+  }
+
+  #withDoubtful(
+    change: EntityChange,
+    pending: readonly HandlerRun[],
+    texts: Texts,
+    explains: Acceptance["explains"],
+  ): Stretch | undefined {
+    for (let from = 0; from < this.#doubtful.length; from++) {
+      const doubtful = this.#doubtful.slice(from);
+      const stretch = stretchOf(change, pending, texts, (runs) => explains([...doubtful, ...runs]));
+      if (stretch !== undefined) return { ...stretch, doubtful };
+    }
+    return undefined;
   }
 
   #forget(last: HandlerRun | undefined): void {
@@ -166,16 +207,16 @@ export class EntityOrder {
 }
 
 /**
- * How many of the pending runs, from the first, are what a commit contains: they join up, from the state before to
+ * The stretch of pending runs, from the first, that a commit contains: they join up, from the state before to
  * the state after, their ids are those of the records, and the changes among them are as many as the version grew.
- * The longest such stretch, for one that changed nothing and left no record belongs to what came before it.
+ * One that changed nothing and left no record belongs to what came before it, if it can.
  */
-function lengthOf(
+function stretchOf(
   change: EntityChange,
   pending: readonly HandlerRun[],
-  { before, after, initial }: { readonly before: string; readonly after: string; readonly initial: string },
-  explains: (runs: readonly HandlerRun[]) => boolean,
-): number | undefined {
+  { before, after, initial }: Texts,
+  explains: Acceptance["explains"],
+): Stretch | undefined {
   const ids = new Set(change.records.map(({ id }) => id));
   // A row that went away and came back has a version that says nothing.
   const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
@@ -183,7 +224,7 @@ function lengthOf(
   let hasRow = change.expectedVersion > 0;
   // An acceptance, or a timer that is let go: pending work comes and goes, and nothing of the entity changes.
   const unchanged = text === after && ids.size === 0 && change.version === change.expectedVersion;
-  let length: number | undefined = unchanged && explains([]) ? 0 : undefined;
+  let stretch: Stretch | undefined = unchanged && explains([]) ? { shortest: 0, longest: 0 } : undefined;
   for (const [index, run] of pending.entries()) {
     if (run.start !== null && run.start !== text) break;
     if (ids.has(run.id)) recorded++;
@@ -196,7 +237,8 @@ function lengthOf(
     text = run.end ?? text;
     const grown = !counts || changes === change.version - change.expectedVersion;
     const whole = text === after && recorded === ids.size && grown && hasRow === change.version > 0;
-    if (whole && explains(pending.slice(0, index + 1))) length = index + 1;
+    const longest = index + 1;
+    if (whole && explains(pending.slice(0, longest))) stretch = { shortest: stretch?.shortest ?? longest, longest };
   }
-  return length;
+  return stretch;
 }

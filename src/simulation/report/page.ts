@@ -2,7 +2,8 @@
  * A run as one page: a space-time diagram to zoom into, the violation in words, and the same as text for whoever does
  * not see it. The page stands alone: it loads nothing, and its policy forbids it to.
  */
-import { createHash } from "node:crypto";
+import { escaped } from "../../pictures/chart.ts";
+import { pageData, standalonePage } from "../../pictures/page.ts";
 import { describeFault } from "../faults.ts";
 import type { RunResult } from "../simulate.ts";
 import { type DiagramStory, diagramFunctions } from "./diagram.ts";
@@ -23,21 +24,8 @@ const itemsMax = 20_000;
 /** Of a run whose trace was kept. */
 export function pageOf(result: RunResult, { name, replay }: PageOptions): string {
   const story = storyOf(result);
-  const data = JSON.stringify(bounded(story)).replaceAll("<", "\\u003c");
   const script = [...diagramFunctions, ...pageFunctions, "startPage(document, window);"].join("\n");
-  const title = `Seed ${result.seed} of ${name}`;
-  return [
-    "<!doctype html>",
-    '<html lang="en">',
-    "<head>",
-    '<meta charset="utf-8">',
-    `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'">`,
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>${escaped(title)}</title>`,
-    `<style>${style}</style>`,
-    "</head>",
-    "<body>",
-    `<h1>${escaped(title)}</h1>`,
+  const body = [
     ...verdictOf(result),
     `<p>Run it again: <code>${escaped(replay)}</code></p>`,
     ...diagramOf(result),
@@ -45,12 +33,9 @@ export function pageOf(result: RunResult, { name, replay }: PageOptions): string
     `<pre>${escaped(timelineOf(story))}</pre>`,
     "</details>",
     `<p class="small">Trace ${result.digest}</p>`,
-    `<script type="application/json" id="story">${data}</script>`,
-    `<script>${script}</script>`,
-    "</body>",
-    "</html>",
-    "",
-  ].join("\n");
+    pageData("story", bounded(story)),
+  ];
+  return standalonePage(`Seed ${result.seed} of ${name}`, body, { style, script });
 }
 
 function verdictOf({ violations }: RunResult): string[] {
@@ -103,14 +88,6 @@ function bounded({ lanes, endsAt, events, passages, spans }: Story): DiagramStor
   const since = shown[0]?.at ?? 0;
   const ways = passages.filter(({ sentAt, arrivedAt }) => (arrivedAt ?? sentAt) >= since);
   return { lanes, endsAt, events: shown, passages: ways.slice(-itemsMax), spans };
-}
-
-function hashOf(text: string): string {
-  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
 const style = `

@@ -1,22 +1,22 @@
-/** The thread of the least program: one transaction for each batch, synced to disk before it is answered. */
+/** The thread of the least programs: one transaction for each batch, synced to disk before it is answered. */
 import { parentPort, workerData } from "node:worker_threads";
-import { openDurable } from "./durable-file.ts";
+import { openDurable } from "../commands/durable-file.ts";
 
-export interface LimitOpening {
+export interface Opening {
   readonly path: string;
   readonly epoch: number;
 }
 
-export interface LimitBatch {
+export interface Batch {
   readonly epoch: number;
   /** Key and state of every counter that changed, one after the other. */
   readonly states: readonly string[];
-  /** Id, input and reply of every command that has an idempotency key, one after the other. */
+  /** Id, input and reply of every command that a repeat of would be told, one after the other. */
   readonly records: readonly string[];
 }
 
 const port = parentPort!;
-const { path, epoch } = workerData as LimitOpening;
+const { path, epoch } = workerData as Opening;
 const database = openDurable(path);
 database.exec(`
   CREATE TABLE ownership (epoch INTEGER NOT NULL) STRICT;
@@ -33,7 +33,7 @@ const put = database.prepare(
 );
 const record = database.prepare("INSERT INTO records VALUES (?, ?, ?)");
 
-port.on("message", ({ epoch, states, records }: LimitBatch) => {
+port.on("message", ({ epoch, states, records }: Batch) => {
   begin.run();
   if (currentEpoch.get()?.epoch !== epoch) throw new Error("the counters have another owner");
   for (let at = 0; at < states.length; at += 2) put.run(states[at]!, states[at + 1]!);

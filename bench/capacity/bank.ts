@@ -1,0 +1,18 @@
+/** What both sides start, ask for and hold against it. */
+import { fileURLToPath } from "node:url";
+import type { RunningSystem } from "../../src/capacity/capacity.ts";
+import { type Objective, parseObjective } from "../../src/capacity/objective.ts";
+import { startedFrom } from "../../src/cli/capacity/systems.ts";
+
+export const nodes = 3;
+export const keys = 1_000;
+export const timeoutMs = 1_000;
+/** Where both searches begin, and end at the latest, calls/s. */
+export const firstPerSecond = 100;
+export const perSecondMax = 20_000;
+export const objective: Objective = parseObjective("p99=100ms");
+
+export function startBank(): Promise<RunningSystem> {
+  const file = fileURLToPath(new URL("../../examples/bank/system.ts", import.meta.url));
+  return startedFrom(file, undefined, { nodes, shedding: true });
+}

@@ -1,0 +1,21 @@
+/**
+ * The capacity of the bank on three nodes, as `synod capacity` finds it, and as an open-loop load tool that we did not write
+ * does: `loadtest` (npm), which sends at fixed instants whether or not earlier requests were answered. Both are offered to
+ * by the same search, start the same system anew for each run, and ask for the same. The spread of the samples says how well a capacity
+ * is repeated, the ratio whether it can be believed. `--seconds` is how long one trial counts.
+ */
+import type { Bench } from "../bench.ts";
+
+export const capacity: Bench = {
+  name: "capacity",
+  summary: "the highest load that the bank carries on three nodes (p99 within 100 ms), by two open-loop loads",
+  unit: "calls/s",
+  variants: [{ name: "bank", title: "capacity of the bank on three nodes, p99 within 100 ms" }],
+  mainVariant: "bank",
+  peers: ["loadtest"],
+  limitless: "a capacity is found, not reached: the other side is a tool that looks for the same one",
+  sides: {
+    synod: new URL("./synod.ts", import.meta.url),
+    loadtest: new URL("./loadtest.ts", import.meta.url),
+  },
+};

@@ -1,0 +1,95 @@
+/** The system that a drill befalls: one that is started for it, on a store of its own, or one that runs and allows it. */
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createLog } from "../../adapters/log/pino.ts";
+import { adminFileEnding, readAdminFile } from "../../admin/admin-file.ts";
+import { adminClient } from "../../admin/client.ts";
+import type { AdminTarget } from "../../admin/target.ts";
+import type { DrilledSystem } from "../../drill/drill.ts";
+import { defaultFolder } from "../../host/store-location.ts";
+import { Supervisor } from "../../host/supervisor.ts";
+import type { Log } from "../../ports/log.ts";
+import { NothingRunsError, UsageError } from "../exit.ts";
+import { adminTarget, httpUrl, type Measured, meterFor, stopMeasured } from "../supervised-target.ts";
+
+export interface OpenedSystem extends AsyncDisposable {
+  readonly system: DrilledSystem;
+}
+
+const drainMs = 5_000;
+const unheard: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** Starts the system, with drills allowed, on a store that is removed at the end, unless another one is given. */
+export async function startedFor(systemFile: string, nodes: number, store: string | undefined): Promise<OpenedSystem> {
+  await mkdir(defaultFolder, { recursive: true });
+  const folder = await mkdtemp(join(defaultFolder, "drill-"));
+  const nodeLog = { format: "text", level: "error" } as const;
+  const supervisor = new Supervisor({
+    systemFile,
+    drainMs,
+    nodes,
+    port: 0,
+    store: store ?? `sqlite:${join(folder, "store.db")}`,
+    log: createLog({ ...nodeLog, name: "supervisor" }),
+    nodeLog,
+    quietStdout: true,
+    drills: true,
+  });
+  const measured: Measured = { meter: undefined };
+  const end = async (): Promise<void> => {
+    await stopMeasured(measured);
+    await supervisor.stop(drainMs);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const place = await supervisor.prepare();
+    const urls = await supervisor.start();
+    const { availability } = place.system;
+    // Nobody is to be woken by a drill of a system that was started for it.
+    const unwatched = {
+      ...place.system,
+      ...(availability && { availability: { ...availability, webhook: undefined } }),
+    };
+    measured.meter = meterFor(supervisor, { ...place, system: unwatched }, urls, { log: unheard, drills: true });
+    const target = adminTarget(supervisor, place, urls, measured, true);
+    const system = drilled(target, place.system.name, httpUrl(place.system, urls));
+    return { system, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** The system of this folder that answers there. */
+export async function runningAt(url: URL): Promise<OpenedSystem> {
+  const names = (await readdir(defaultFolder).catch(() => [])).filter((name) => name.endsWith(adminFileEnding));
+  for (const name of names) {
+    const file = await readAdminFile(join(defaultFolder, name));
+    if (file === undefined) continue;
+    const client = adminClient(file);
+    const report = await client.report().catch(() => undefined);
+    if (report?.http == null || new URL(report.http).host !== url.host) continue;
+    if (!report.drills) {
+      const sentence = `Drills are not allowed on system ${report.system}: start it with \`synod up --drills\`, and only where its callers can bear it.`;
+      throw new UsageError(sentence);
+    }
+    return { system: drilled(client, report.system, url.href), [Symbol.asyncDispose]: async () => {} };
+  }
+  const sentence = `No system of this folder answers at ${url.origin} (looked for its admin file in ${defaultFolder}): faults are injected by its supervisor, so give the drill in the folder of its \`synod up --drills\`.`;
+  throw new NothingRunsError(sentence);
+}
+
+function drilled(target: AdminTarget, name: string, http: string | null): DrilledSystem {
+  if (http === null) throw new UsageError(`System ${name} has no HTTP adapter to send a load to: add http().`);
+  return {
+    name,
+    url: new URL(http),
+    nodes: async () => {
+      const { nodes } = await target.report();
+      const wanted = nodes.filter(({ state }) => state !== "drained" && state !== "stopped");
+      return wanted.map(({ id, state, status }) => ({ id, serves: state === "ready" && status !== undefined }));
+    },
+    strike: (order) => target.strike(order),
+    availability: () => target.availability(),
+  };
+}
