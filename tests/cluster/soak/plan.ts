@@ -21,7 +21,7 @@ export interface Period {
   readonly faults: readonly PlannedFault[];
 }
 
-export const quietPart = 0.25;
+const quietPart = 0.25;
 /** Kinds that strike in one period at the most. */
 export const kindsPerPeriodMax = 3;
 const afterMaxMs = 3_000;
