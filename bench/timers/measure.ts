@@ -13,7 +13,7 @@ export interface Clocks {
 /** A timer that rings later than this is late, ms. */
 const onTimeMs = 100;
 /** For each millisecond that counts: timers come due over so many, and an idle process is watched for so many. */
-const dueTimes = 12.5;
+const dueTimes = 30;
 const idleTimes = 2;
 /** Before the first one is due, so that none is set too late; and after the last one, for those that are late, ms. */
 const leadMs = 10_000;

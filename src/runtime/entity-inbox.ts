@@ -21,7 +21,7 @@ import type { Environment } from "./environment.ts";
 import { decodeInput } from "./handler-run.ts";
 import { type CommandId, type Invocation, nameOfEntity, type Target } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
-import { encodeRecorded, failed, failure } from "./replies.ts";
+import { encodeRecorded, failed, failure, succeeded } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -217,7 +217,7 @@ export class EntityInbox {
   parkedAs(invocation: Invocation): GatewayReply | undefined {
     const { id } = outcomeOf(invocation.id!);
     const known = [...this.#entries.values()].find(({ item }) => item.id === id && item.parked !== null);
-    return known && this.#knownAs(known, invocation.id!);
+    return known && this.#knownAs(known, invocation);
   }
 
   /** What pends, in the order of acceptance. */
@@ -274,7 +274,7 @@ export class EntityInbox {
     }
     const { id } = outcomeOf(invocation.id!);
     const known = [...this.#entries.values()].find((entry) => entry.item.id === id);
-    if (known !== undefined) return refuse(this.#knownAs(known, invocation.id!));
+    if (known !== undefined) return refuse(this.#knownAs(known, invocation));
     let input: unknown;
     try {
       input = decodeInput(invocation);
@@ -290,8 +290,10 @@ export class EntityInbox {
   }
 
   /** A repeat of a command that is parked without the turn, so that the mailbox does not know it. */
-  #knownAs({ item }: InboxEntry, { inputHash }: CommandId): GatewayReply {
-    if (item.inputHash === inputHash) return parkedReply(this.#name, item);
+  #knownAs({ item }: InboxEntry, { id, waitFor }: Invocation): GatewayReply {
+    if (item.inputHash === id!.inputHash) {
+      return waitFor === "acceptance" ? succeeded(undefined) : parkedReply(this.#name, item);
+    }
     return failure("invalid_argument", `this idempotency key was used with another input for ${this.#name}`);
   }
 

@@ -36,6 +36,8 @@ export class Slot {
   readonly #meter: OperationMeter;
   #callsAwaited = 0;
   #storeAskedAt: number | null = null;
+  /** How long it has waited for the store so far, in all. */
+  #storeMs = 0;
   #released = false;
 
   constructor(load: NodeLoad, meter: OperationMeter) {
@@ -61,7 +63,10 @@ export class Slot {
     this.#load.control.slots.storeAsked();
   }
 
-  /** What its handler has done so far becomes durable meanwhile. */
+  /**
+   * What its handler has done so far becomes durable meanwhile. An attempt waits for the store several times, and what is
+   * tolerated as a wait is meant for all of them: its caller waits for the end.
+   */
   async whileAtStore<T>(durable: Promise<T>): Promise<T> {
     const { clock, control } = this.#load;
     const askedAt = clock.monotonic();
@@ -69,7 +74,8 @@ export class Slot {
     try {
       return await durable;
     } finally {
-      control.slots.storeAnswered(clock.monotonic() - askedAt);
+      this.#storeMs += clock.monotonic() - askedAt;
+      control.slots.storeAnswered(this.#storeMs);
     }
   }
 

@@ -14,6 +14,7 @@ import type { MovedHint } from "../wire/frames.ts";
 import { Activation } from "./activation.ts";
 import type { Committer } from "./committer.ts";
 import type { Environment } from "./environment.ts";
+import { Heights } from "./heights.ts";
 import { type Attempt, type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Slot } from "./load.ts";
 import type { Membership } from "./membership.ts";
@@ -60,12 +61,14 @@ export class Router {
   readonly #options: RouterOptions;
   readonly #outgoing: Outgoing;
   readonly #sleepers: Sleepers;
+  readonly #heights: Heights;
   #closed = false;
 
   constructor(options: RouterOptions) {
     this.#options = options;
     const { environment } = options;
     this.#sleepers = new Sleepers(environment.clock);
+    this.#heights = new Heights(environment.system.services);
     this.#outgoing = new Outgoing(environment.system.services, async (invocation) => this.dispatch(invocation));
   }
 
@@ -296,7 +299,7 @@ export class Router {
     if (!shard.admits) return this.#gone();
     // Its record may be forgotten by now: it must not be looked for, and not be executed in vain.
     if (invocation.id !== null && this.#options.peers.hasEnded(invocation.id)) return this.#gone();
-    const activation = this.activate(shard, key, reservePartOf(invocation));
+    const activation = this.activate(shard, key, this.#reservePartOf(invocation));
     if (activation === undefined) {
       mark("memory full");
       const message = "the memory for entities is used up by entities at work";
@@ -307,6 +310,14 @@ export class Router {
     return shard.during<Attempt>(() =>
       query ? activation.query(invocation) : activation.command(this.#withOwnFloor(invocation)),
     );
+  }
+
+  /**
+   * How much of the memory that is kept for admitted chains a call may use: none if it comes from outside, or begins a
+   * durable command for which nobody waits; else the more, the fewer it may have to wait for itself.
+   */
+  #reservePartOf({ rank, target, waitFor }: Invocation): number {
+    return rank !== ranks.chain || waitFor === "acceptance" ? 0 : this.#heights.part(target.service);
   }
 
   /** Whether this node has a lease, for which the call waits a while. */
@@ -416,16 +427,6 @@ export class Router {
   #final(reply: GatewayReply, { unknown }: Progress): GatewayReply {
     return unknown ? withOutcome(reply, "unknown") : reply;
   }
-}
-
-/**
- * How much of the memory that is kept for admitted chains a call may use: none if it comes from outside, or begins a durable
- * command for which nobody waits; half if it is a durable command that another one waits for, so that such ones cannot
- * take what they need themselves.
- */
-function reservePartOf({ rank, target, waitFor }: Invocation): number {
-  if (rank !== ranks.chain || waitFor === "acceptance") return 0;
-  return target.operation.durable ? 0.5 : 1;
 }
 
 function lostAttempt({ certain, error }: { readonly certain: boolean; readonly error: SynodError }): Attempt {

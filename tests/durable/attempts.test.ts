@@ -133,6 +133,8 @@ test("a handler that always throws is parked with its reason after its attempts,
     "failed_precondition (unknown)",
     "a repeat is told",
   );
+  const accepted = { id: "k", waitFor: "acceptance" } as const;
+  assert.equal(await node.answer("run", run("poison", accepted)), "done", "it was accepted, and asked for no more");
   assert.equal(await node.answer("run", run("other", { id: "k" })), "invalid_argument (not-happened)");
   assert.equal(runs, schedule.attemptsMax, "what is parked does not run");
 });
@@ -157,6 +159,9 @@ test("one that was parked after a call keeps its entity's turn until an operator
   assert.equal(await node.answer("touch", stateOf), "unavailable (not-happened)");
   assert.equal(await node.answer("run", run("order", { id: "another" })), "unavailable (not-happened)");
   assert.equal(await node.answer("state", stateOf), '{"touched":0}', "queries go on");
+  assert.equal(await node.answer("run", run("order", { id: "k" })), "failed_precondition (unknown)");
+  const accepted = { id: "k", waitFor: "acceptance" } as const;
+  assert.equal(await node.answer("run", run("order", accepted)), "done", "it was accepted, and asked for no more");
   const { shard } = await node.running.inspect("saga", "one");
   const idOf = ({ number }: InboxItem): string => `saga/${shard}/${number}`;
   broken = false;

@@ -1,6 +1,8 @@
 /** Where memory is scarce, what was accepted still gets done: those that it calls find room that nobody else may take. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { command, defineInterface, defineSystem, implement } from "synod";
+import { z } from "zod";
 import { type Ask, type TestNode, World } from "../guarantees/world.ts";
 import { Payment, type Running, Saga, Stock, sagaSystem } from "./saga-system.ts";
 
@@ -46,6 +48,35 @@ test("durable commands that wait for durable commands are finished too, and leav
   const keys = Array.from({ length }, (_, number) => `p${number}`);
   const asked = keys.map((key) => insist(world, node, "run", { service: "parent", key, input: "ask", id: key }));
   for (const answer of await Promise.all(asked)) assert.match(answer, /^1/);
+});
+
+test("however deep durable commands wait for durable commands, those at the bottom find room", async () => {
+  const depth = 5;
+  const levels = Array.from({ length: depth }, (_, level) =>
+    defineInterface(`level-${level}`, {
+      key: z.string(),
+      operations: { go: command({ durable: true, output: z.number() }) },
+    }),
+  );
+  const services = levels.map((Level, level) => {
+    const below = levels[level - 1];
+    return implement(Level, {
+      calls: below === undefined ? [] : [below],
+      state: { version: 1, initial: () => 0 },
+      operations: { go: async (ctx) => (below === undefined ? 0 : 1 + (await ctx.to(below, ctx.key).go())) },
+    });
+  });
+  await using world = World.create();
+  const system = defineSystem({ name: "tower", services });
+  // Room for one entity and a little more at each level.
+  const node = await world.start({
+    system,
+    limits: { entityMemoryBytesMax: 2_500, chainMemoryBytesMax: depth * 1_200 },
+  });
+  const asked = Array.from({ length }, (_, number) => {
+    return insist(world, node, "go", { service: `level-${depth - 1}`, key: `k${number}`, id: `k${number}` });
+  });
+  for (const answer of await Promise.all(asked)) assert.equal(answer, String(depth - 1));
 });
 
 test("what an earlier owner accepted is taken up and finished, however little memory there is", async () => {

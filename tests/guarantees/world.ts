@@ -18,7 +18,6 @@ import { type NodeOptions, type RunningNode, startNode } from "../../src/runtime
 import type { AnySystem } from "../../src/service/model.ts";
 import { hash32 } from "../../src/values/hash32.ts";
 import { createPrng } from "../../src/values/prng.ts";
-import { createDatabase } from "../postgres/databases.ts";
 import { FaultNetwork } from "./fault-network.ts";
 import { FaultStore } from "./fault-store.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -28,8 +27,6 @@ export const storeKinds: readonly StoreKind[] = ["memory", "sqlite", "postgres"]
 
 /** Turns of the event loop without any work after which nothing more comes of itself. */
 const quietTurns = 4;
-/** In real time: a world that does not settle is a defect. */
-const settleDeadlineMs = 10_000;
 const anyAddress = "memory:0";
 
 /** One call, as a test says it. */
@@ -71,6 +68,8 @@ export interface StartOptions {
 export class World implements AsyncDisposable {
   readonly nodes: TestNode[] = [];
   readonly network = new FaultNetwork();
+  /** In real time: a world that does not settle is a defect. */
+  settleMaxMs = 10_000;
   /** What a memory database holds, to be looked at. */
   readonly database: MemoryDatabase | undefined;
   readonly #open: () => Promise<Store>;
@@ -94,7 +93,7 @@ export class World implements AsyncDisposable {
       );
     }
     if (kind === "postgres") {
-      const database = once(() => createDatabase());
+      const database = once(async () => await (await import("../postgres/databases.ts")).createDatabase());
       return new World(
         async () => openPostgresStore({ url: (await database()).url, system: "test", shardsPerService }),
         async () => await (await database())[Symbol.asyncDispose](),
@@ -130,13 +129,13 @@ export class World implements AsyncDisposable {
 
   /** Waits until nothing more happens without time passing. */
   async settle(): Promise<void> {
-    const deadline = performance.now() + settleDeadlineMs;
+    const deadline = performance.now() + this.settleMaxMs;
     for (let quiet = 0; quiet < quietTurns; ) {
       // Another thread may be at work: looking again and again would only take its time.
       for (const { store } of this.nodes) await store.quiet();
       await new Promise((resolve) => setImmediate(resolve));
       quiet = this.network.busy || this.nodes.some(({ busy }) => busy) ? 0 : quiet + 1;
-      if (performance.now() > deadline) throw new Error(`the world did not settle within ${settleDeadlineMs} ms`);
+      if (performance.now() > deadline) throw new Error(`the world did not settle within ${this.settleMaxMs} ms`);
     }
   }
 

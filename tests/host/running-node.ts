@@ -42,6 +42,11 @@ export class RunningNode implements AsyncDisposable {
     return this.#child.pid!;
   }
 
+  /** What it has printed. */
+  get said(): string {
+    return this.#stdout;
+  }
+
   /** The URL at which it answers, when it serves. */
   async url(): Promise<string> {
     const ended = this.ended.then(({ stderr }) => Promise.reject(new Error(`the node ended: ${stderr}`)));

@@ -1,6 +1,7 @@
 /** How messages are delivered: in order, each once, whatever dies or is away meanwhile (guarantees G4 and G5). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SynodError } from "../../src/errors.ts";
 import { shardOf } from "../../src/values/hash.ts";
 import { type TestNode, World } from "../guarantees/world.ts";
 import { mailSystem, type Trouble } from "./mail-system.ts";
@@ -43,6 +44,38 @@ test("a message on which its receiver fails is parked with the reason after its 
   assert.equal(code, "internal");
   assert.match(message, /box\/b\.put failed/);
   assert.ok(at > 0);
+});
+
+test("a message whose durable command was accepted has arrived, though the command is parked when it is repeated", async () => {
+  const file = (): void => {
+    throw new Error("no such drawer");
+  };
+  const schedule = { attemptsMax: 2, ageMaxMs: 600_000, backoffBaseMs: 10, backoffMaxMs: 10 };
+  await using world = World.create();
+  const first = await world.start({ system: mailSystem({ file }), limits: { schedule } });
+  // The row of the message stays, as if its owner had died before the acceptance came back.
+  first.store.intercept("commit", (batch, forward) => {
+    const settles = batch.shards.some(({ progress }) => (progress?.messagesSettled.length ?? 0) > 0);
+    return settles ? Promise.resolve({ status: "failed", error: new SynodError("unavailable", "no") }) : forward();
+  });
+  await first.answer("file", send("p", "b", "deed"));
+  const pending = async (node: TestNode) => (await world.until(node.running.work({ boxes: ["inbox", "outbox"] }))).work;
+  await world.advance(5_000);
+  assert.deepEqual(
+    (await pending(first)).map(({ box, parked }) => [box, parked !== null]),
+    [
+      ["inbox", true],
+      ["outbox", false],
+    ],
+  );
+  first.kill();
+  const second = await world.start({ system: mailSystem({ file }), limits: { schedule }, node: "node-2" });
+  await world.advance(120_000);
+  assert.deepEqual(
+    (await pending(second)).map(({ box, parked }) => [box, parked !== null]),
+    [["inbox", true]],
+    "one thing that failed is parked once",
+  );
 });
 
 test("a receiver that takes nothing blocks its own pairs only, however many they are", async () => {

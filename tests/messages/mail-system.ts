@@ -43,6 +43,7 @@ export interface Trouble {
   /** Throws, kills a node, or waits. */
   put?: (key: string, text: string) => void | Promise<void>;
   ring?: (key: string, text: string) => void;
+  file?: (key: string, text: string) => void;
 }
 
 export function mailSystem(trouble: Trouble = {}): System {
@@ -55,6 +56,7 @@ export function mailSystem(trouble: Trouble = {}): System {
         ctx.state.letters.push(`${from}:${text}`);
       },
       file: (ctx, { from, text }) => {
+        trouble.file?.(ctx.key, text);
         ctx.state.letters.push(`${from}:${text} filed`);
       },
       close: (ctx) => {

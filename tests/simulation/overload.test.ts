@@ -69,8 +69,9 @@ describe("durable commands that call others", () => {
   }
 
   test("are answered past the capacity, too: a node takes on no more of them than it can finish", async () => {
+    const below = await transfers(0.8);
+    assert.ok(below.good >= 0.99 * below.offered, `${below.good} of ${below.offered} at 0.8C, ${[...below.codes]}`);
     const peak = (await transfers(1)).goodput;
-    assert.ok(peak >= 0.8 * capacities.transfer, `${peak} of ${capacities.transfer}/s`);
     for (const [times, part] of gates) {
       const tally = await transfers(times);
       assert.ok(tally.goodput >= part * peak, `at ${times}C ${tally.goodput} of ${peak}/s, ${[...tally.codes]}`);

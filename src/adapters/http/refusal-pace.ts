@@ -17,8 +17,8 @@ const lookMs = 2;
 /** Beyond the share so many are made in one look while nothing else waits, until it is seen whether something does. */
 const spareMax = 100;
 /** No refusal is held for longer than this, nor longer than this part of the time its caller has. */
-const heldMaxMs = 500;
-const heldPart = 0.5;
+const heldMaxMs = 1_000;
+const heldPart = 0.8;
 
 interface Held {
   readonly refuse: () => void;
@@ -62,7 +62,8 @@ export class RefusalPace {
       told += 1;
       this.#spend(refuse, now);
     }
-    this.#held = this.#held.slice(told);
+    // Thousands may be held, and are looked at hundreds of times a second.
+    if (told > 0) this.#held = this.#held.slice(told);
     if (this.#held.length > 0) this.#timer = setTimeout(() => this.#look(), lookMs);
   }
 

@@ -188,6 +188,7 @@ export class LoadControl<C extends WaitingCall> {
     if (call.deadline - now <= this.#intervalMs) return { kind: "shed", call, reason: "deadline" };
     this.#count(now);
     this.#slots.take();
+    this.#slots.started(call.deadline - now);
     return { kind: "start", call };
   }
 

@@ -50,6 +50,32 @@ describe("the limit of calls under way", () => {
     assert.ok(slots.limit >= 256);
   });
 
+  test("but no more of it than a tenth of the time that callers have, so that a slow store makes them not late", () => {
+    const [patient, impatient] = [new Slots(limits), new Slots(limits)];
+    for (let call = 0; call < 100; call++) {
+      patient.started(10_000);
+      impatient.started(call % 2 === 0 ? 10_000 : 1_000);
+    }
+    for (const slots of [patient, impatient]) {
+      const now = windows(slots, 20, 80);
+      windows(slots, 20, 230, { from: now });
+    }
+    assert.equal(patient.limit, defaultLoadLimits.slotsMax);
+    assert.ok(impatient.limit < defaultLoadLimits.slotsMax / 5, `${impatient.limit}`);
+  });
+
+  test("moves when as many calls have ended as are under way, or after four windows", () => {
+    const slots = new Slots(limits);
+    for (let taken = 0; taken < 40; taken++) slots.take();
+    windows(slots, 3, 5);
+    assert.equal(slots.limit, 256, "what the last move did is not seen yet");
+    windows(slots, 1, 5, { from: 3 * windowMs });
+    assert.equal(slots.limit, 384);
+    for (let ended = 0; ended < 20; ended++) slots.release();
+    windows(slots, 1, 5, { from: 4 * windowMs });
+    assert.ok(slots.limit > 384, "20 have ended, and 20 are under way");
+  });
+
   test("does not take the wait that an overload makes for the rule, however long that lasts", () => {
     const slots = new Slots(limits);
     const now = windows(slots, 20, 10);

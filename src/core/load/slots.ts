@@ -12,8 +12,9 @@
  * grows with L although nothing is wrong, and with whatever the user's handlers wait for; it is the mean wait that
  * the node itself causes: that for the store (of the calls that had it behind them, or that the calls in front of it
  * foretell by Little's law, whichever is longer), and what the event loop is late beyond the slice that handlers are
- * given. It is compared with what is `tolerated`: 50 ms, or three times the lowest mean of late where the store is
- * slow by nature. And L grows only while it is what holds calls back: by q = L as long as the wait is below
+ * given. A call that waits for the store several times counts with all of its waits. It is compared with what is
+ * `tolerated`: 50 ms, or three times the lowest mean of late where the store is slow by nature, but then no more than a
+ * tenth of the time that callers have, or they would be late. And L grows only while it is what holds calls back: by q = L as long as the wait is below
  * half of what is tolerated (slow start, as in TCP), so that a store that stood still for two seconds has its calls
  * back half a second later, and so that calls that wait for something else than this node soon hold nobody back; by
  * q = √L from there on.
@@ -25,12 +26,21 @@ const smoothing = 0.5;
 const gradientMin = 0.5;
 /** Where the store is slow by nature, a wait of this many times its lowest mean is tolerated. */
 const toleratedTimes = 3;
+/** But no more than this part of the time that callers have left when their calls start, or so many times that lowest mean. */
+const toleratedPart = 0.1;
+const toleratedTimesMin = 1.5;
+/** Weight of one more call in the time that callers have: of one whose caller has less than the mean, and of another. */
+const impatientWeight = 0.1;
+const patientWeight = 0.01;
 /** Calls at the store from which on their number says how long they will wait. */
 const foretellingMin = 16;
 /** How quickly the lowest mean is forgotten, by windows: in some seconds. */
 const lowestForgotten = 0.02;
-/** Without any commit a window of calls under way ends after so many lengths: the store stands still. */
-const stalledWindows = 4;
+/**
+ * A window ends when as many calls have ended in it as are under way, so that what the last move of the limit did is seen
+ * before the next one; at the latest after so many lengths.
+ */
+const windowLengthsMax = 4;
 
 export class Slots {
   readonly #limits: LoadLimits;
@@ -39,6 +49,8 @@ export class Slots {
   /** Calls under way that wait for the store. */
   #atStore = 0;
   #windowBegan = 0;
+  /** Calls that ended in this window. */
+  #ended = 0;
   /** Waits for the store that ended in this window, and how long they were in all. */
   #waits = 0;
   #waitTotalMs = 0;
@@ -49,6 +61,8 @@ export class Slots {
   #wanted = false;
   /** The lowest mean wait for the store, as far as it is remembered. */
   #lowestMs = Number.POSITIVE_INFINITY;
+  /** The time that callers have left when their calls start; endless until one had to wait. */
+  #patienceMs = Number.POSITIVE_INFINITY;
 
   constructor(limits: LoadLimits) {
     this.#limits = limits;
@@ -73,6 +87,7 @@ export class Slots {
 
   release(): void {
     this.#taken -= 1;
+    this.#ended += 1;
   }
 
   /** A call waits because no slot is free. */
@@ -80,12 +95,19 @@ export class Slots {
     this.#wanted = true;
   }
 
+  /** A call starts that has waited, and its caller will wait for so much longer. */
+  started(leftMs: number): void {
+    if (this.#patienceMs === Number.POSITIVE_INFINITY) this.#patienceMs = leftMs;
+    const weight = leftMs < this.#patienceMs ? impatientWeight : patientWeight;
+    this.#patienceMs += weight * (leftMs - this.#patienceMs);
+  }
+
   /** A command under way waits for the store from now on. */
   storeAsked(): void {
     this.#atStore += 1;
   }
 
-  /** It did so for so long. */
+  /** It did so, and all of its waits so far took so long. */
   storeAnswered(waitMs: number): void {
     this.#atStore -= 1;
     this.#waits += 1;
@@ -104,10 +126,12 @@ export class Slots {
     const { windowMs } = this.#limits;
     if (lastedMs < windowMs) return;
     const unanswered = this.#waits === 0 && this.#atStore > 0;
-    if (unanswered && lastedMs < stalledWindows * windowMs) return;
+    const early = unanswered || this.#ended < this.#taken;
+    if (early && lastedMs < windowLengthsMax * windowMs) return;
     // After a pause nothing is known of, only what is under way says something.
-    this.#move(unanswered ? Math.min(lastedMs, 2 * stalledWindows * windowMs) : this.#foretoldMs(lastedMs));
+    this.#move(unanswered ? Math.min(lastedMs, 2 * windowLengthsMax * windowMs) : this.#foretoldMs(lastedMs));
     this.#windowBegan = now;
+    this.#ended = 0;
     this.#waits = 0;
     this.#waitTotalMs = 0;
     this.#lateTotalMs = 0;
@@ -117,7 +141,8 @@ export class Slots {
 
   /** How long the last of the calls at the store will have waited, at the rate of this window. Few foretell nothing. */
   #foretoldMs(lastedMs: number): number {
-    if (this.#waits === 0 || this.#atStore < foretellingMin || lastedMs > 2 * this.#limits.windowMs) return 0;
+    if (this.#waits === 0 || this.#atStore < foretellingMin || lastedMs > 2 * windowLengthsMax * this.#limits.windowMs)
+      return 0;
     return (this.#atStore * lastedMs) / this.#waits;
   }
 
@@ -145,7 +170,8 @@ export class Slots {
   }
 
   get #toleratedMs(): number {
-    const slowMs = Number.isFinite(this.#lowestMs) ? toleratedTimes * this.#lowestMs : 0;
-    return Math.max(this.#limits.commitWaitMs, slowMs);
+    if (!Number.isFinite(this.#lowestMs)) return this.#limits.commitWaitMs;
+    const inTimeMs = Math.max(toleratedTimesMin * this.#lowestMs, toleratedPart * this.#patienceMs);
+    return Math.max(this.#limits.commitWaitMs, Math.min(toleratedTimes * this.#lowestMs, inTimeMs));
   }
 }

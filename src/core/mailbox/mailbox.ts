@@ -127,11 +127,12 @@ export class Mailbox<Payload> {
 
   /** A copy of a command that is still open. */
   #join(ticket: Ticket<Payload>, token: Token, until: Arrival<Payload>["until"]): void {
-    if (ticket.stage === "parked") return this.#fail([token], "parked");
+    // Also of one that is parked: what it asks for has happened, and stands in the inbox for an operator to see.
     if (until === "acceptance" && this.#isInInbox(ticket)) {
       this.#effects.push({ kind: "accept", tokens: [token], payload: ticket.payload });
       return;
     }
+    if (ticket.stage === "parked") return this.#fail([token], "parked");
     mark("copy joins");
     ticket.waiters.push(token);
     if (until === "acceptance") ticket.impatient.add(token);
