@@ -21,6 +21,7 @@ export {
 export { loadScenario } from "./scenario-file.ts";
 export {
   type CrashManner,
+  type ParkedWork,
   type SimulatedCaller,
   SimulatedSystem,
   type SimulatedSystemOptions,

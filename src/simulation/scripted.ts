@@ -12,6 +12,7 @@ import type { Client } from "./client.ts";
 import { Cluster, type Skew } from "./cluster.ts";
 import { committedState } from "./committed-state.ts";
 import type { Violation } from "./judge.ts";
+import { pendingThings } from "./pending.ts";
 import type { CommittedState } from "./scenario.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { fairWeather } from "./weather.ts";
@@ -23,6 +24,19 @@ export interface SimulatedSystemOptions {
   readonly seed?: number;
   /** Implementations that take the place of the system's own: the outside world. */
   readonly replace?: readonly AnyService[];
+  /** Another release of the system, which nodes run after {@link SimulatedSystem.changeRelease}. */
+  readonly upgrade?: AnySystem;
+}
+
+/** Work that is not tried until an operator says so; see {@link SimulatedSystem.parked}. */
+export interface ParkedWork {
+  /** `transfer/3/17`: service, shard and number, as `synod dead` names it. */
+  readonly id: string;
+  /** Whose it is, and what: `durable command start of transfer "t-1"`. */
+  readonly what: string;
+  /** As in the reason that `synod dead show` gives. */
+  readonly code: string;
+  readonly message: string;
 }
 
 /** How a node is lost by {@link SimulatedSystem.crash}. */
@@ -71,14 +85,16 @@ const shardsPerService = 8;
  */
 export async function startSimulatedSystem(
   system: AnySystem,
-  { nodes = 3, seed = 1, replace = [] }: SimulatedSystemOptions = {},
+  { nodes = 3, seed = 1, replace = [], upgrade }: SimulatedSystemOptions = {},
 ): Promise<SimulatedSystem> {
-  const replaced = replace.length === 0 ? system : replaceServices(system, replace);
+  const replacedIn = (release: AnySystem) => (replace.length === 0 ? release : replaceServices(release, replace));
+  const replaced = replacedIn(system);
   const giveBack = replaceSurroundings();
   try {
     const cluster = new Cluster({
       seed,
       system: replaced,
+      upgrade: upgrade && replacedIn(upgrade),
       nodes,
       weather: fairWeather(),
       shardsPerService,
@@ -206,6 +222,20 @@ export class SimulatedSystem implements AsyncDisposable {
   /** Starts a node that is down. */
   restart(node: string): void {
     this.#cluster.restart(node);
+  }
+
+  /** What a node runs from its next start on: the system that was started, or its `upgrade`. */
+  changeRelease(node: string, to: "system" | "upgrade"): void {
+    this.#cluster.machine(node).upgraded = to === "upgrade";
+  }
+
+  /** Durable commands and messages that are parked, as the store has them. An operator has them tried again now and then. */
+  get parked(): readonly ParkedWork[] {
+    return pendingThings(this.#cluster.database, 0).flatMap(({ shard, number, words, parked }) => {
+      if (parked === null) return [];
+      const { code, message } = JSON.parse(parked) as Pick<ParkedWork, "code" | "message">;
+      return [{ id: `${shard.service}/${shard.number}/${number}`, what: words, code, message }];
+    });
   }
 
   /** The process stands still, as by SIGSTOP, until {@link resume}. */
