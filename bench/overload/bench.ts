@@ -5,6 +5,7 @@
  */
 import type { Bench, Variant } from "../bench.ts";
 import type { Result } from "../result.ts";
+import { gatesOf } from "./gates.ts";
 import { curvesOf } from "./picture.ts";
 
 export type Work = "compute" | "transfer";
@@ -95,6 +96,12 @@ export const overload: Bench = {
   peers: ["moleculer"],
   pictures: (result: Result) =>
     Object.fromEntries(works.map(([work, words]) => [`overload-${work}.svg`, curvesOf(result, work, words, factors)])),
+  gates: (result: Result) =>
+    gatesOf(
+      result,
+      works.map(([work]) => work),
+      factors,
+    ),
   sides: {
     synod: new URL("./synod.ts", import.meta.url),
     unshed: new URL("./unshed.ts", import.meta.url),
