@@ -26,6 +26,8 @@ export interface OverloadVariant extends Variant {
   /** Clients repeat what fails, within the budget of Synod's client library. */
   readonly repeats: boolean;
   readonly phases: readonly Phase[];
+  /** Callers open a connection for each call. */
+  readonly fresh?: boolean;
   /** The part of the calls that is critical, where a side knows priorities. */
   readonly critical?: number;
 }
@@ -75,6 +77,14 @@ const stories: readonly OverloadVariant[] = [
     phases: [
       { times: 3, lengths: 0.5 },
       { times: 3, lengths: 1, counts: true },
+    ],
+  },
+  {
+    ...{ name: "fresh-2", title: "2 ms of the processor, 2 C, a connection for each call", work: "compute" },
+    ...{ repeats: false, fresh: true },
+    phases: [
+      { times: 2, lengths: 0.5 },
+      { times: 2, lengths: 1, counts: true },
     ],
   },
 ];
