@@ -47,7 +47,11 @@ export const breaks: Readonly<Record<string, Break>> = {
     install: () =>
       inText(changes, [["for (const given of entity.records) {", "for (const given of entity.records.slice(0, 0)) {"]]),
   },
-  "reply-before-durable": { faults: ["kill -9"], install: () => installMutation("reply-before-durable") },
+  "reply-before-durable": {
+    // While the store is locked nothing becomes durable, and a node that is killed then takes much with it.
+    faults: ["kill -9", "store locked"],
+    install: () => installMutation("reply-before-durable"),
+  },
   "no-lease-check": { faults: ["SIGSTOP for 10 s"], install: () => installMutation("no-lease-check") },
 };
 

@@ -8,7 +8,7 @@ import { type Finished, finished } from "../../host/running-system.ts";
 import { inWords, type SoakReport } from "./report.ts";
 
 const program = fileURLToPath(new URL("./soak.ts", import.meta.url));
-const runMaxMs = 120_000;
+const runMaxMs = 300_000;
 
 async function soak(...words: readonly string[]): Promise<Finished> {
   const command = ["--conditions=synod-source", program, ...words];
@@ -32,7 +32,7 @@ test("a short soak holds every promise, whatever of it this machine allows", asy
 });
 
 test("a soak fails when replies leave before they are durable, and says what is lost", async (t) => {
-  const run = await soak("--minutes", "1", "--json", "--break", "reply-before-durable");
+  const run = await soak("--minutes", "3", "--json", "--break", "reply-before-durable");
   const report = reportOf(t, run);
   assert.equal(run.code, 1, run.stderr);
   assert.deepEqual(report.troubles, []);
