@@ -52,7 +52,7 @@ export const breaks: Readonly<Record<string, Break>> = {
     faults: ["kill -9", "store locked"],
     install: () => installMutation("reply-before-durable"),
   },
-  "no-lease-check": { faults: ["SIGSTOP for 10 s"], install: () => installMutation("no-lease-check") },
+  "no-lease-check": { faults: ["SIGSTOP behind a lock"], install: () => installMutation("no-lease-check") },
 };
 
 /** Any version will do: that of the row is replaced by the one after it. */

@@ -12,6 +12,8 @@ const lockedMs = 5_000;
 const fullMs = 5_000;
 /** Until every node has a commit that waits for the lock. */
 const gatheringMs = 400;
+/** For how long a node that goes on does not hear from the store. */
+const deafMs = 1_000;
 const jumpedMs = 6_000;
 /** How far the wall clock jumps, at the most, seconds. */
 const jumpMax = 3_600;
@@ -48,8 +50,12 @@ const stopBehindLock: FaultKind = {
       note("unlock store");
       await pause(stoppedMs);
     } finally {
+      // Behind another lock it cannot hear for a while that its lease has ended: only its clocks tell it.
+      const releaseAgain = await lockStore(cluster.database);
       wake(pid);
       note("continue", node);
+      await pause(deafMs);
+      await releaseAgain?.();
     }
   },
 };
