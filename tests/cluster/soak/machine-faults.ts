@@ -1,20 +1,21 @@
-/** Faults of what the nodes stand on: the store's lock is taken, the disk is full, the wall clock jumps. */
+/** Faults of what the nodes stand on: the store's lock is taken or its server killed, the disk is full, the wall clock jumps. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, renameSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { anywhere, type FaultKind, pause } from "./scene.ts";
+import { type FaultKind, pause } from "./scene.ts";
 
 const lockedMs = 5_000;
 const fullMs = 5_000;
+const awayMsMax = 6_000;
 const jumpedMs = 6_000;
 /** How far the wall clock jumps, at the most, seconds. */
 const jumpMax = 3_600;
 
 const lock: FaultKind = {
   name: "store locked",
-  isPossible: anywhere,
+  isPossible: (_, server) => server === undefined,
   strike: async ({ cluster, note }) => {
     const program = fileURLToPath(new URL("../../conformance/sqlite-lock.ts", import.meta.url));
     const holder = spawn(process.execPath, [program, cluster.database], { stdio: ["pipe", "pipe", "ignore"] });
@@ -32,7 +33,7 @@ const lock: FaultKind = {
 
 const full: FaultKind = {
   name: "disk full",
-  isPossible: ({ smallDisk }) => smallDisk !== undefined,
+  isPossible: ({ smallDisk }, server) => smallDisk !== undefined && server === undefined,
   strike: async ({ surroundings, note }) => {
     const ballast = join(surroundings.smallDisk!, "ballast");
     note("fill disk");
@@ -60,6 +61,18 @@ function fill(path: string, disk: string): void {
   }
 }
 
+const killServer: FaultKind = {
+  name: "store killed",
+  isPossible: (_, server) => server !== undefined,
+  strike: async ({ server, note }, { force }) => {
+    note("kill store");
+    await server!.kill();
+    await pause(awayMsMax * force);
+    await server!.start();
+    note("start store");
+  },
+};
+
 const clock: FaultKind = {
   name: "wall clock jumps",
   isPossible: ({ clocks }) => clocks !== undefined,
@@ -80,4 +93,4 @@ function setClock(file: string, seconds: number): void {
   renameSync(`${file}.next`, file);
 }
 
-export const machineFaults: readonly FaultKind[] = [lock, full, clock];
+export const machineFaults: readonly FaultKind[] = [lock, killServer, full, clock];
