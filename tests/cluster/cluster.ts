@@ -22,7 +22,7 @@ export interface ClusterOptions {
   readonly store?: string;
 }
 
-/** How long a start may take whose address is still held by nodes that drain. */
+/** How long a start may take: on a crowded machine, or while its address is held by nodes that drain. */
 const startMaxMs = 40_000;
 
 type RunningCluster = Awaited<ReturnType<typeof startUp>>;
@@ -63,7 +63,7 @@ export class Cluster implements AsyncDisposable {
     const { folder: path, env, lifeMaxMs } = options;
     const folder = path === undefined ? temporaryFolder() : { path, [Symbol.dispose]: () => {} };
     try {
-      const up = await startUp(folder.path, wordsFor(options), lifeMaxMs, env);
+      const up = await startUp(folder.path, wordsFor(options), lifeMaxMs, env, startMaxMs);
       const cluster = new Cluster(folder, options, up, await adminOf(folder.path));
       await cluster.whole();
       return cluster;
