@@ -17,7 +17,7 @@ export interface Break {
 export const breaks: Readonly<Record<string, Break>> = {
   /** Whoever was the owner once may write. What else would stop it, its ended lease and the version, does not either. */
   "no-epoch-check": {
-    faults: ["SIGSTOP for 10 s", "store locked"],
+    faults: ["SIGSTOP behind a lock"],
     install: () =>
       inText(changes, [
         ["return row !== undefined && row.owner === incarnation && row.epoch === epoch;", "return row !== undefined;"],

@@ -4,11 +4,15 @@ import { once } from "node:events";
 import { closeSync, openSync, renameSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { wake } from "../cluster.ts";
+import { pidOf, signal, stoppedMs } from "./process-faults.ts";
 import { type FaultKind, pause } from "./scene.ts";
 
 const lockedMs = 5_000;
 const fullMs = 5_000;
 const awayMsMax = 6_000;
+/** Until every node has a commit that waits for the lock. */
+const gatheringMs = 400;
 const jumpedMs = 6_000;
 /** How far the wall clock jumps, at the most, seconds. */
 const jumpMax = 3_600;
@@ -17,19 +21,53 @@ const lock: FaultKind = {
   name: "store locked",
   isPossible: (_, server) => server === undefined,
   strike: async ({ cluster, note }) => {
-    const program = fileURLToPath(new URL("../../conformance/sqlite-lock.ts", import.meta.url));
-    const holder = spawn(process.execPath, [program, cluster.database], { stdio: ["pipe", "pipe", "ignore"] });
-    const ended = once(holder, "exit");
-    // One that does not get the lock in all the seconds that it tries ends without a word.
-    const locked = await Promise.race([once(holder.stdout, "data"), ended.then(() => undefined)]);
-    if (locked === undefined) return;
+    const release = await lockStore(cluster.database);
+    if (release === undefined) return;
     note("lock store");
     await pause(lockedMs);
-    holder.stdin.end();
-    await ended;
+    await release();
     note("unlock store");
   },
 };
+
+/**
+ * A node stands still with commits on their way that wait for the store's lock: when it goes on, they are written before
+ * it has heard that others have taken over. Only the store can refuse them.
+ */
+const stopBehindLock: FaultKind = {
+  name: "SIGSTOP behind a lock",
+  isPossible: (_, server) => server === undefined,
+  strike: async ({ cluster, note }, { node }) => {
+    const pid = await pidOf(cluster, node);
+    const release = await lockStore(cluster.database);
+    note("lock store");
+    await pause(gatheringMs);
+    note("stop", node);
+    signal(pid, "SIGSTOP");
+    try {
+      await release?.();
+      note("unlock store");
+      await pause(stoppedMs);
+    } finally {
+      wake(pid);
+      note("continue", node);
+    }
+  },
+};
+
+/** Takes the write lock of a store in a process of its own; undefined when it cannot be had. */
+async function lockStore(database: string): Promise<(() => Promise<void>) | undefined> {
+  const program = fileURLToPath(new URL("../../conformance/sqlite-lock.ts", import.meta.url));
+  const holder = spawn(process.execPath, [program, database], { stdio: ["pipe", "pipe", "ignore"] });
+  const ended = once(holder, "exit");
+  // One that does not get the lock in all the seconds that it tries ends without a word.
+  const locked = await Promise.race([once(holder.stdout, "data"), ended.then(() => undefined)]);
+  if (locked === undefined) return undefined;
+  return async () => {
+    holder.stdin.end();
+    await ended;
+  };
+}
 
 const full: FaultKind = {
   name: "disk full",
@@ -93,4 +131,8 @@ function setClock(file: string, seconds: number): void {
   renameSync(`${file}.next`, file);
 }
 
+<<<<<<< HEAD
 export const machineFaults: readonly FaultKind[] = [lock, killServer, full, clock];
+=======
+export const machineFaults: readonly FaultKind[] = [lock, stopBehindLock, full, clock];
+>>>>>>> main

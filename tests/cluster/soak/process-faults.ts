@@ -5,7 +5,7 @@ import { wake } from "../cluster.ts";
 import { anywhere, type FaultKind, pause } from "./scene.ts";
 
 /** Longer than a lease lasts, and shorter than a supervisor's patience. */
-const stoppedMs = 10_000;
+export const stoppedMs = 10_000;
 /** A node that is just being started has no process that serves; a supervisor that is, no answer. */
 const findMaxMs = 30_000;
 const restartMaxMs = 60_000;
@@ -30,7 +30,6 @@ const stop: FaultKind = {
   strike: async ({ cluster, note }, { node }) => {
     const pid = await pidOf(cluster, node);
     note("stop", node);
-    // It may be dead by now, of another fault.
     signal(pid, "SIGSTOP");
     try {
       await pause(stoppedMs);
@@ -74,7 +73,8 @@ const orphan: FaultKind = {
   },
 };
 
-async function pidOf(cluster: Cluster, node: string): Promise<number> {
+/** The process that serves as that node; waits for it. */
+export async function pidOf(cluster: Cluster, node: string): Promise<number> {
   const find = async () =>
     (await cluster.nodes().catch(() => [])).find(({ id, state }) => id === node && state === "ready");
   return await until(`${node} serves`, async () => (await find())?.pid, findMaxMs);
@@ -93,7 +93,8 @@ async function patiently(work: () => Promise<void>): Promise<void> {
   }
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+/** To a process that may be dead by now, of another fault. */
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {

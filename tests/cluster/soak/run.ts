@@ -40,7 +40,7 @@ const recoveryMaxMs = 60_000;
 const probesPerNode = 3;
 /** For what comes after the last fault: the checkers, and what is open until then. */
 const reserveMs = 10 * 60_000;
-const clients = { library: 2, keyed: 1, once: 1, lookers: 2 };
+const clients = { library: 2, keyed: 1, once: 1, lookers: 6 };
 const pace = { thinkMs: 70, movesPerKeys: 1_500, keysLength: 8 };
 
 /** A period that is over. */
