@@ -131,8 +131,4 @@ function setClock(file: string, seconds: number): void {
   renameSync(`${file}.next`, file);
 }
 
-<<<<<<< HEAD
-export const machineFaults: readonly FaultKind[] = [lock, killServer, full, clock];
-=======
-export const machineFaults: readonly FaultKind[] = [lock, stopBehindLock, full, clock];
->>>>>>> main
+export const machineFaults: readonly FaultKind[] = [lock, stopBehindLock, killServer, full, clock];
