@@ -27,6 +27,8 @@ export interface Bench {
   readonly pictures?: (result: Result) => Readonly<Record<string, string>>;
   /** Why there is no least program for this work, where there is none. */
   readonly limitless?: string;
+  /** Whether a result is what Synod is to reach, a line for each gate. */
+  readonly gates?: (result: Result) => readonly string[];
   /** The module of every side, `synod` and `limit` among them, unless it is `limitless`; only `synod` where it is compared with itself. */
   readonly sides: Readonly<Record<string, URL>>;
 }

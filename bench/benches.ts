@@ -11,6 +11,7 @@ import { memory } from "./memory/bench.ts";
 import { messages } from "./messages/bench.ts";
 import { overload } from "./overload/bench.ts";
 import { postgres } from "./postgres/bench.ts";
+import { probes } from "./probes/bench.ts";
 import { rpc } from "./rpc/bench.ts";
 import { saga } from "./saga/bench.ts";
 import { simulation } from "./simulation/bench.ts";
@@ -32,4 +33,5 @@ export const benches: readonly Bench[] = [
   memory,
   growth,
   capacity,
+  probes,
 ];

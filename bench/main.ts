@@ -89,6 +89,7 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
     );
     for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? [])))
       console.log(`Doubtful: ${doubt}`);
+    for (const gate of bench.gates?.(result) ?? []) console.log(gate);
     const saved = [saveResult(resolve(options.results), result)];
     for (const [name, svg] of Object.entries(bench.pictures?.(result) ?? {})) {
       saved.push(savePicture(resolve(options.pictures), name, svg));

@@ -1,24 +1,26 @@
 /** What `synod capacity` finds. */
 import { capacityOf } from "../../src/capacity/capacity.ts";
+import { loadProcessesDefault } from "../../src/capacity/load/load.ts";
 import type { Run } from "../bench.ts";
 import { firstPerSecond, keys, nodes, objective, perSecondMax, startBank, timeoutMs } from "./bank.ts";
 
-const loadProcesses = 2;
-
 export const run: Run = async ({ measureMs }) => {
   const { capacity, loadCores } = await capacityOf({
-    ...{
-      start: startBank,
-      objective,
-      trialMs: measureMs,
-      timeoutMs,
-      firstPerSecond,
-      perSecondMax,
-      loadProcesses,
-      keys,
-    },
-    ...{ headers: {}, curve: false, compare: false, nodes: [nodes] },
-    ...{ onStage: () => {}, onOffer: () => {}, onTrial: () => {} },
+    start: startBank,
+    nodes: [nodes],
+    objective,
+    trialMs: measureMs,
+    timeoutMs,
+    firstPerSecond,
+    perSecondMax,
+    keys,
+    loadProcesses: loadProcessesDefault,
+    headers: {},
+    curve: false,
+    compare: false,
+    onStage: () => {},
+    onOffer: () => {},
+    onTrial: () => {},
   });
   const doubt =
     capacity.limit === "load" ? "the load could not keep its own time above what it says was carried" : undefined;

@@ -27,7 +27,7 @@ const input = JSON.stringify({ text: "x".repeat(88) });
 /** `metersOf`: where a node says what it did. */
 export async function measureCost(metersOf: () => Meters, options: RunOptions): Promise<Measured> {
   const database = createMemoryDatabase({ system: name });
-  const log = createLog({ format: "text", level: "warn", name });
+  const log = createLog({ format: "text", level: "error", name });
   const start = (node: string, system: AnySystem): Promise<RunningNode> =>
     startNode({
       ...{ node, system, log, store: openMemoryStore(database), clock: systemClock, random: systemRandom },

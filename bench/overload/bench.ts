@@ -5,6 +5,7 @@
  */
 import type { Bench, Variant } from "../bench.ts";
 import type { Result } from "../result.ts";
+import { gatesOf } from "./gates.ts";
 import { curvesOf } from "./picture.ts";
 
 export type Work = "compute" | "transfer";
@@ -25,6 +26,8 @@ export interface OverloadVariant extends Variant {
   /** Clients repeat what fails, within the budget of Synod's client library. */
   readonly repeats: boolean;
   readonly phases: readonly Phase[];
+  /** Callers open a connection for each call. */
+  readonly fresh?: boolean;
   /** The part of the calls that is critical, where a side knows priorities. */
   readonly critical?: number;
 }
@@ -76,6 +79,14 @@ const stories: readonly OverloadVariant[] = [
       { times: 3, lengths: 1, counts: true },
     ],
   },
+  {
+    ...{ name: "fresh-2", title: "2 ms of the processor, 2 C, a connection for each call", work: "compute" },
+    ...{ repeats: false, fresh: true },
+    phases: [
+      { times: 2, lengths: 0.5 },
+      { times: 2, lengths: 1, counts: true },
+    ],
+  },
 ];
 
 const variants: readonly OverloadVariant[] = [...curve, ...stories];
@@ -95,6 +106,12 @@ export const overload: Bench = {
   peers: ["moleculer"],
   pictures: (result: Result) =>
     Object.fromEntries(works.map(([work, words]) => [`overload-${work}.svg`, curvesOf(result, work, words, factors)])),
+  gates: (result: Result) =>
+    gatesOf(
+      result,
+      works.map(([work]) => work),
+      factors,
+    ),
   sides: {
     synod: new URL("./synod.ts", import.meta.url),
     unshed: new URL("./unshed.ts", import.meta.url),

@@ -23,6 +23,7 @@ const greeting = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
 export class Connections {
   readonly #port: number;
   readonly #wanted: number;
+  readonly #fresh: boolean;
   readonly #idle: Connection[] = [];
   readonly #all: Set<Connection> = new Set();
   readonly #unseen: Set<Connection> = new Set();
@@ -30,13 +31,16 @@ export class Connections {
   #closed = false;
   #onGreeted: (() => void) | null = null;
 
-  constructor(port: number, wanted: number) {
+  /** `wanted`: how many there are, or with `fresh`, where each request has one of its own, how many there may be. */
+  constructor(port: number, wanted: number, fresh: boolean) {
     this.#port = port;
     this.#wanted = wanted;
+    this.#fresh = fresh;
   }
 
   /** Resolves when the server has answered on all of them. */
   open(): Promise<void> {
+    if (this.#fresh) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onGreeted = () => {
         this.#greeted += 1;
@@ -50,8 +54,23 @@ export class Connections {
 
   /** Sends a request on a connection that has nothing else to do; undefined if there is none. */
   send(request: string, onAnswer: OnAnswer): Connection | undefined {
+    if (this.#fresh) return this.#all.size < this.#wanted ? this.#sendOnce(request, onAnswer) : undefined;
     const connection = this.#idle.pop();
     connection?.send(request, onAnswer);
+    return connection;
+  }
+
+  #sendOnce(request: string, onAnswer: OnAnswer): Connection {
+    const connection = new Connection(this.#port, {
+      opened: () =>
+        connection.send(request, (status) => {
+          connection.abandon();
+          onAnswer(status);
+        }),
+      idle: () => {},
+      ended: () => this.#all.delete(connection),
+    });
+    this.#all.add(connection);
     return connection;
   }
 

@@ -19,6 +19,8 @@ export interface OverloadLoad {
   readonly criticalPath: string;
   readonly critical: number;
   readonly repeats: boolean;
+  /** Each call opens a connection of its own. */
+  readonly fresh: boolean;
   /** Whether it has a processor to itself. */
   readonly alone: boolean;
   /** Before the phases: what the server answers when so many calls are always in flight, for so long. */
@@ -91,7 +93,7 @@ class Load {
 
   constructor(load: OverloadLoad) {
     this.#load = load;
-    this.#connections = new Connections(load.port, load.closed?.inFlight ?? connectionsOf(load));
+    this.#connections = new Connections(load.port, load.closed?.inFlight ?? connectionsOf(load), load.fresh);
     this.#request = requestsOf(load.path);
     this.#criticalRequest = requestsOf(load.criticalPath);
   }

@@ -98,7 +98,7 @@ function doubtOf(lagMs: number, others: number): string | undefined {
 async function calibrate(server: OverloadServer, work: Work, measureMs: number): Promise<number> {
   const ms = Math.min(calibrationMs, measureMs);
   const closed = { inFlight: calibrationInFlight[work], settleMs: ms, ms };
-  const nothing = { phases: [], critical: 0, repeats: false };
+  const nothing = { phases: [], critical: 0, repeats: false, fresh: false };
   const paths = { path: server.paths[work], criticalPath: server.paths.critical };
   return (await loaded({ port: server.port, ...paths, closed, alone, ...nothing }, () => {})).closedPerSecond;
 }
@@ -119,6 +119,7 @@ async function offer(
     criticalPath: server.paths.critical,
     critical: variant.critical ?? 0,
     repeats: variant.repeats,
+    fresh: variant.fresh ?? false,
     alone,
   };
   const onPhase = (index: number): void => {

@@ -6,7 +6,7 @@ import type { Load, Offered } from "./load/load.ts";
 import type { Objective } from "./objective.ts";
 import { type Consumption, consumptionBetween, type Reading, type ReadMeters, takeReading } from "./readings.ts";
 import { CapacitySearch, type NextTrial, type SearchResult } from "./search.ts";
-import { judge, type Verdict } from "./trial.ts";
+import { goodputOf, judge, type Verdict } from "./trial.ts";
 
 export interface TrialRecord {
   readonly phase: NextTrial["phase"] | "warm-up" | "curve";
@@ -43,9 +43,10 @@ export interface Found {
 /** Before a trial counts, so that queues and the load's connections are as that load makes them: a part of the trial, and at most, ms. */
 const settlePart = 0.25;
 const settleMaxMs = 1_000;
-/** A new process compiles its code while it serves its first calls. */
-const warmUpLengths = 1;
+/** A new process compiles its code while it serves its first calls: so long as it does so much more each time, it is offered calls that do not count. */
 const warmUpTimes = 4;
+const warmUpsMax = 12;
+const warmerBy = 1.1;
 /** When the meters are read in a trial, in parts of the time that counts. */
 const readParts = [0.05, 0.95] as const;
 /** Times of the capacity of which the curve consists. */
@@ -56,12 +57,7 @@ const pointTriesMax = 2;
 export async function findCapacity(options: FinderOptions): Promise<Found> {
   const search = new CapacitySearch(options);
   const trials: TrialRecord[] = [];
-  await offer(
-    options,
-    "warm-up",
-    Math.min(options.firstPerSecond * warmUpTimes, options.perSecondMax),
-    options.trialMs * warmUpLengths,
-  );
+  await warmUp(options);
   for (let next = search.next(); next !== undefined; next = search.next()) {
     const record = await offer(options, next.phase, next.perSecond, options.trialMs * next.lengths);
     trials.push(record);
@@ -70,6 +66,17 @@ export async function findCapacity(options: FinderOptions): Promise<Found> {
   const { result } = search;
   const confirmation = trials.findLast(({ phase, verdict }) => phase === "confirmation" && verdict.kind === "passed");
   return { result, confirmation, trials };
+}
+
+async function warmUp(options: FinderOptions): Promise<void> {
+  const perSecond = Math.min(options.firstPerSecond * warmUpTimes, options.perSecondMax);
+  let best = 0;
+  for (let times = 0; times < warmUpsMax; times++) {
+    const { figures, verdict } = await offer(options, "warm-up", perSecond, options.trialMs);
+    const goodput = goodputOf(figures);
+    if (verdict.kind === "passed" || goodput < best * warmerBy) return;
+    best = Math.max(best, goodput);
+  }
 }
 
 /** The same loads again, for another arrangement, when `perSecond` is that of the first. */

@@ -287,6 +287,8 @@ export type TrimResult =
 /** An open connection to a store. All methods may run at the same time. */
 export interface Store {
   readonly identity: StoreIdentity;
+  /** How many commits of one node may be under way at a time, if they are of different shards; 1 when absent. */
+  readonly commitLanes?: number;
   /** Admits a process: a new incarnation with a first renewal. */
   join(request: JoinRequest): Promise<{ readonly incarnation: number; readonly view: View }>;
   /** Renews a lease and returns what has changed since `knownRevision`. */

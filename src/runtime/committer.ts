@@ -1,9 +1,13 @@
 /**
- * Drives the committer core: one store commit under way per node, carrying the finished changes of all of the
- * node's shards. Changes of one turn of the event loop travel together; the rest gathers while a commit is
+ * Drives the committer core: one store commit under way per lane, carrying the finished changes of all of the
+ * lane's shards. Changes of one turn of the event loop travel together; the rest gathers while a commit is
  * under way.
+ *
+ * A store that can work on several commits at once has as many lanes as it says, any other one. A shard is always in the
+ * same lane: what its commits build on each other stays in order, and commits of two lanes have nothing in common that
+ * either could wait for or overtake (decision 0012).
  */
-import { Commits, type CommitsEffect, type ProgressOutcome } from "../core/commits/commits.ts";
+import { Commits, type CommitsEffect, type CommitsInput, type ProgressOutcome } from "../core/commits/commits.ts";
 import type { Change } from "../core/commits/load.ts";
 import type { Progress } from "../core/commits/work.ts";
 import { SynodError, toSynodError } from "../errors.ts";
@@ -35,7 +39,7 @@ const leisureMs = 25;
 export class Committer {
   readonly #environment: Environment;
   readonly #events: CommitterEvents;
-  readonly #commits: Commits;
+  readonly #lanes: readonly Commits[];
   #flushing = false;
   #closed = false;
   #waiters: (() => void)[] = [];
@@ -51,11 +55,25 @@ export class Committer {
     this.#environment = environment;
     this.#events = events;
     const { batchCommandsMax, batchBytesMax } = environment.limits;
-    this.#commits = new Commits({ incarnation, batchCommandsMax, batchBytesMax });
+    const length = environment.store.commitLanes ?? 1;
+    this.#lanes = Array.from({ length }, () => new Commits({ incarnation, batchCommandsMax, batchBytesMax }));
   }
 
   add(change: Change): void {
-    if (!this.#closed) this.#perform(this.#commits.step({ kind: "change", change }));
+    if (!this.#closed) this.#step(change.shard, { kind: "change", change });
+  }
+
+  #laneOf({ number }: ShardId): Commits {
+    return this.#lanes[number % this.#lanes.length]!;
+  }
+
+  #step(shard: ShardId, input: CommitsInput): void {
+    const lane = this.#laneOf(shard);
+    this.#perform(lane, lane.step(input));
+  }
+
+  get #idle(): boolean {
+    return this.#lanes.every(({ idle }) => idle);
   }
 
   /** Commits what happened to pending work without a change of an entity, together with whatever else travels. */
@@ -64,7 +82,7 @@ export class Committer {
     const token = ++this.#lastToken;
     return new Promise((resolve) => {
       this.#authors.set(token, resolve);
-      this.#perform(this.#commits.step({ kind: "progress", progress: { ...progress, token } }));
+      this.#step(progress.shard, { kind: "progress", progress: { ...progress, token } });
     });
   }
 
@@ -83,13 +101,13 @@ export class Committer {
 
   /** Drops the shard's entities; what was sent and not answered may still be written. */
   disown(shard: Shard, reason: SynodError): void {
-    shard.disown(reason, (key) => this.#commits.positionUnderWay(shard.id, key));
-    this.#perform(this.#commits.step({ kind: "drop", shard: shard.id }));
+    shard.disown(reason, (key) => this.#laneOf(shard.id).positionUnderWay(shard.id, key));
+    this.#step(shard.id, { kind: "drop", shard: shard.id });
   }
 
   /** Resolves when nothing waits to be committed. */
   whenIdle(): Promise<void> {
-    if (this.#closed || this.#commits.idle) return Promise.resolve();
+    if (this.#closed || this.#idle) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
@@ -107,20 +125,20 @@ export class Committer {
     author?.({ outcome, error: error === undefined ? null : toSynodError(error, "not-happened") });
   }
 
-  #perform(effects: readonly CommitsEffect[]): void {
+  #perform(lane: Commits, effects: readonly CommitsEffect[]): void {
     for (const effect of effects) {
       if (this.#closed) return;
-      this.#performOne(effect);
+      this.#performOne(lane, effect);
     }
-    if (this.#commits.idle) for (const waiter of this.#waiters.splice(0)) waiter();
+    if (this.#idle) for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
-  #performOne(effect: CommitsEffect): void {
+  #performOne(lane: Commits, effect: CommitsEffect): void {
     switch (effect.kind) {
       case "wake":
         return this.#wake();
       case "commit":
-        return void this.#commit(effect.batch);
+        return void this.#commit(lane, effect.batch);
       case "durable":
         return this.#activation(effect.shard, effect.key)?.becameDurable(effect.position);
       case "rolledBack": {
@@ -154,7 +172,7 @@ export class Committer {
     const shard = this.#events.shard(id);
     this.#environment.log.warn(`shard ${id.service}/${id.number} is dropped: ${why}`);
     shard.disown(new SynodError("unavailable", why, { retryAfterMs: 100 }), unknown);
-    this.#perform(this.#commits.step({ kind: "drop", shard: id }));
+    this.#step(id, { kind: "drop", shard: id });
     this.#events.lostShard();
   }
 
@@ -164,11 +182,11 @@ export class Committer {
     this.#environment.clock.soon(() => {
       this.#callLeisurely();
       this.#flushing = false;
-      if (!this.#closed) this.#perform(this.#commits.step({ kind: "flush" }));
+      for (const lane of this.#lanes) if (!this.#closed) this.#perform(lane, lane.step({ kind: "flush" }));
     });
   }
 
-  async #commit(batch: CommitBatch): Promise<void> {
+  async #commit(lane: Commits, batch: CommitBatch): Promise<void> {
     const { store, lease, counters, log } = this.#environment;
     const sentAt = lease.now();
     counters.commits += 1;
@@ -181,7 +199,7 @@ export class Committer {
     }
     if (this.#closed) return;
     if (result.status === "committed" && result.renewed) lease.renewed(sentAt);
-    this.#perform(this.#commits.step({ kind: "answered", result }));
+    this.#perform(lane, lane.step({ kind: "answered", result }));
   }
 
   /** In the caller's words: a refusal is about this data, a failure is about the store. */

@@ -10,7 +10,7 @@ import { assertFigure, crowding, temporaryFolder, until } from "../host/running-
 import { ask, isOverload } from "./bare-http.ts";
 import { Cluster, wake } from "./cluster.ts";
 import { drain, type Fault, kill, pause } from "./faults.ts";
-import { Workload } from "./workload.ts";
+import { Workload } from "./workload/workload.ts";
 
 const leaseTtlMs = 2_000;
 /** Processes that want each core beyond which nodes may turn some of these requests away: they cannot have enough of it. */
@@ -20,10 +20,12 @@ const crowdedFrom = 3;
 async function assertSafe(workload: Workload): Promise<void> {
   const verdicts = await workload.finish();
   const broken = verdicts.filter(({ status, operations }) => status !== "holds" || operations === 0);
-  const kept = join(tmpdir(), basename(workload.path));
-  if (broken.length > 0) copyFileSync(workload.path, kept);
-  assert.equal(broken.map(formatVerdict).join("\n"), "", `the history is in ${kept}`);
-  assert.deepEqual(workload.libraryFailures, []);
+  const kept = tmpdir();
+  if (broken.length > 0) for (const path of workload.paths) copyFileSync(path, join(kept, basename(path)));
+  const names = workload.paths.map((path) => basename(path)).join(", ");
+  assert.equal(broken.map(formatVerdict).join("\n"), "", `the history is in ${kept}: ${names}`);
+  assert.deepEqual(workload.failures.library, []);
+  assert.deepEqual(workload.failures.keyed, []);
 }
 
 /** The wait of the slowest key for each node in turn; the best of them counts. */
@@ -43,8 +45,9 @@ test("histories of clients are linearizable while each node is killed, one is st
   await using cluster = await Cluster.start();
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`seed ${seed}`);
-  const clients = { libraryClients: 2, bareClients: 1, thinkMs: 20 };
-  const workload = new Workload({ url: cluster.url, folder: folder.path, seed, ...clients });
+  const clients = { library: 2, keyed: 1, once: 1, lookers: 0 };
+  const pace = { thinkMs: 30, movesPerKeys: 400, keysLength: 4 };
+  const workload = new Workload({ url: cluster.url, folder: folder.path, seed, clients, ...pace });
   await strikeEach(t, cluster, workload, kill, 1_000);
   workload.fault(drain.name, "node-2");
   t.diagnostic(`drain: ${Math.round(await drain.strike(cluster, "node-2"))} ms`);

@@ -5,42 +5,66 @@ import { join } from "node:path";
 import { readAdminFile } from "../../src/admin/admin-file.ts";
 import { adminClient } from "../../src/admin/client.ts";
 import type { AdminTarget, NodeReport } from "../../src/admin/target.ts";
-import { root, startUp, temporaryFolder, until } from "../host/running-system.ts";
+import { kill9, lives, root, startUp, temporaryFolder, until } from "../host/running-system.ts";
+import system from "./system.ts";
 
 const systemFile = join(root, "tests/cluster/system.ts");
 const words = [systemFile, "--nodes", "3"];
-const shards = 5 * 64;
+const shards = system.services.length * 64;
+
+/** How it is started, and where, other than on free ports and in a folder that goes with it. */
+export interface ClusterOptions {
+  /** It is killed after this. */
+  readonly lifeMaxMs?: number;
+  readonly folder?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The URL of its store; a file in its folder when absent. */
+  readonly store?: string;
+}
+
+/** How long a start may take: on a crowded machine, or while its address is held by nodes that drain. */
+const startMaxMs = 40_000;
 
 type RunningCluster = Awaited<ReturnType<typeof startUp>>;
+
+type Place = Disposable & { readonly path: string };
 
 export class Cluster implements AsyncDisposable {
   readonly url: string;
   readonly nodeIds: readonly string[];
-  readonly #folder: ReturnType<typeof temporaryFolder>;
+  readonly #folder: Place;
+  readonly #options: ClusterOptions;
   #up: RunningCluster;
-  readonly #admin: AdminTarget;
+  #admin: AdminTarget;
+  /** What earlier supervisors and their nodes have logged. */
+  #logBefore = "";
 
-  private constructor(folder: ReturnType<typeof temporaryFolder>, up: RunningCluster, admin: AdminTarget) {
+  private constructor(folder: Place, options: ClusterOptions, up: RunningCluster, admin: AdminTarget) {
     this.#folder = folder;
+    this.#options = options;
     this.#up = up;
     this.#admin = admin;
     this.url = up.ready.http;
     this.nodeIds = up.ready.nodes.map(({ id }) => id);
   }
 
-  /** What the nodes and their supervisor have logged. */
+  /** What the nodes and their supervisors have logged. */
   get log(): string {
-    return this.#up.stderr;
+    return this.#logBefore + this.#up.stderr;
   }
 
-  /** Three nodes of the workload system, on a store in a folder that goes with them or on that one; killed after `lifeMaxMs`. */
-  static async start(lifeMaxMs?: number, store?: string): Promise<Cluster> {
-    const folder = temporaryFolder();
+  /** The file of the store, if it is one in the folder. */
+  get database(): string {
+    return join(this.#folder.path, ".synod/workload.db");
+  }
+
+  /** Three nodes of the workload system. */
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const { folder: path, env, lifeMaxMs } = options;
+    const folder = path === undefined ? temporaryFolder() : { path, [Symbol.dispose]: () => {} };
     try {
-      const up = await startUp(folder.path, store === undefined ? words : [...words, "--store", store], lifeMaxMs);
-      const [name] = globSync(".synod/*.admin.json", { cwd: folder.path });
-      const file = await readAdminFile(join(folder.path, name!));
-      const cluster = new Cluster(folder, up, adminClient(file!));
+      const up = await startUp(folder.path, wordsFor(options), lifeMaxMs, env, startMaxMs);
+      const cluster = new Cluster(folder, options, up, await adminOf(folder.path));
       await cluster.whole();
       return cluster;
     } catch (error) {
@@ -54,8 +78,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Resolves when every node serves, each its part. */
-  async whole(): Promise<void> {
-    await until("every node serves its part", async () => this.#isWhole(await this.nodes().catch(() => [])), 60_000);
+  async whole(waitMs = 60_000): Promise<void> {
+    await until("every node serves its part", async () => this.#isWhole(await this.nodes().catch(() => [])), waitMs);
   }
 
   #isWhole(nodes: readonly NodeReport[]): boolean {
@@ -94,14 +118,42 @@ export class Cluster implements AsyncDisposable {
     return this.#admin.restart(node);
   }
 
-  /** Stops everything in order and starts it again; resolves with how long the start took, ms. Addresses change. */
+  /** Stops everything in order and starts it again; resolves with how long the start took, ms. */
   async stopAndStartAgain(): Promise<number> {
     this.#up.signal("SIGINT");
     const { code } = await this.#up.ended;
     assert.equal(code, 0);
     const started = performance.now();
-    this.#up = await startUp(this.#folder.path, words);
+    await this.#startAgain();
     return performance.now() - started;
+  }
+
+  /** Kills the supervisor, whose nodes then end by themselves, and starts another one at once, at the same address. */
+  async killSupervisor(): Promise<void> {
+    kill9(this.#up.pid);
+    await this.#up.ended;
+    await this.#startAgain();
+  }
+
+  /** Starts the system again if it has ended by itself; answers whether it had. */
+  async revive(): Promise<boolean> {
+    if (lives(this.#up.pid)) return false;
+    await this.#startAgain();
+    return true;
+  }
+
+  async #startAgain(): Promise<void> {
+    const { lifeMaxMs, env } = this.#options;
+    this.#logBefore = this.log;
+    const port = new URL(this.url).port;
+    this.#up = await startUp(
+      this.#folder.path,
+      [...wordsFor(this.#options), "--port", port],
+      lifeMaxMs,
+      env,
+      startMaxMs,
+    );
+    this.#admin = await adminOf(this.#folder.path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -110,6 +162,16 @@ export class Cluster implements AsyncDisposable {
     await this.#up[Symbol.asyncDispose]();
     this.#folder[Symbol.dispose]();
   }
+}
+
+function wordsFor({ store }: ClusterOptions): readonly string[] {
+  return store === undefined ? words : [...words, "--store", store];
+}
+
+async function adminOf(folder: string): Promise<AdminTarget> {
+  // Its name is that of the store.
+  const [name] = globSync(".synod/*.admin.json", { cwd: folder });
+  return adminClient((await readAdminFile(join(folder, name!)))!);
 }
 
 /** Lets a stopped process go on. One that kept the store locked was killed by its supervisor meanwhile. */

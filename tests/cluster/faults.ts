@@ -61,16 +61,3 @@ export const drain: Fault = {
     return worst;
   },
 };
-
-/** One node after the other is drained and started again. */
-export const rolling: Fault = {
-  name: "rolling restart",
-  strike: async (cluster, node) => {
-    const restartAll = async (): Promise<void> => {
-      for (const id of cluster.nodeIds) await cluster.restart(id);
-    };
-    const worst = await worstGap(cluster, node, restartAll);
-    await cluster.whole();
-    return worst;
-  },
-};

@@ -1,4 +1,4 @@
-/** What the cluster tests ask of a system: a register, a counter, a list and messages, each with a checker of its own. */
+/** What the cluster tests ask of a system: a register, a counter, a list, messages and a bank, each with a checker of its own. */
 import { command, defineInterface, query } from "synod";
 import { z } from "zod";
 
@@ -45,5 +45,29 @@ export const Inbox = defineInterface("inbox", {
     put: command({ input: Message }),
     /** All that came, in the order in which it did. */
     received: query({ output: z.array(Message) }),
+  },
+});
+
+/** What an account holds before anything was done to it. */
+export const initialBalance = 100;
+
+export const Account = defineInterface("account", {
+  key: Key,
+  operations: {
+    balance: query({ output: Value }),
+    deposit: command({ input: Value, output: Value }),
+    /** Declares the balance that was too low. */
+    withdraw: command({ input: Value, output: Value, errors: { insufficientFunds: Value } }),
+  },
+});
+
+const Order = z.object({ from: Key, to: Key, amount: Value });
+
+/** A transfer from one account to another; its key is its id. */
+export const Transfer = defineInterface("transfer", {
+  key: Key,
+  operations: {
+    /** Takes effect once, whatever it is repeated under. */
+    start: command({ durable: true, input: Order, output: z.literal("done"), errors: { refused: z.null() } }),
   },
 });

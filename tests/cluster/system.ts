@@ -1,7 +1,7 @@
 /** The system that the cluster tests run. */
 import { defineSystem, implement } from "synod";
 import { http } from "synod/http";
-import { Counter, Inbox, List, Mailer, Register } from "./interfaces.ts";
+import { Account, Counter, Inbox, initialBalance, List, Mailer, Register, Transfer } from "./interfaces.ts";
 
 const register = implement(Register, {
   state: { version: 1, initial: (): { value: number | null } => ({ value: null }) },
@@ -62,5 +62,37 @@ const inbox = implement(Inbox, {
   },
 });
 
-const services = [register, counter, list, mailer, inbox];
+const account = implement(Account, {
+  state: { version: 1, initial: () => ({ balance: initialBalance }) },
+  operations: {
+    balance: (ctx) => ctx.state.balance,
+    deposit: (ctx, amount) => {
+      ctx.state.balance += amount;
+      return ctx.state.balance;
+    },
+    withdraw: (ctx, amount) => {
+      if (ctx.state.balance < amount) throw ctx.fail("insufficientFunds", ctx.state.balance);
+      ctx.state.balance -= amount;
+      return ctx.state.balance;
+    },
+  },
+});
+
+const transfer = implement(Transfer, {
+  calls: [Account],
+  state: { version: 1, initial: (): { status: "new" | "done" } => ({ status: "new" }) },
+  operations: {
+    start: async (ctx, { from, to, amount }) => {
+      if (ctx.state.status === "done") return "done" as const;
+      // A declared error leaves no trace in the state, so a refusal is found out again, and may be none by then.
+      const taken = await ctx.to(Account, from).withdraw.safe(amount);
+      if (!taken.ok) throw ctx.fail("refused", null);
+      await ctx.to(Account, to).deposit(amount);
+      ctx.state = { status: "done" };
+      return "done" as const;
+    },
+  },
+});
+
+const services = [register, counter, list, mailer, inbox, account, transfer];
 export default defineSystem({ name: "workload", services, adapters: [http()] });

@@ -5,7 +5,7 @@
 import { SynodError } from "../../src/errors.ts";
 import type { CommitBatch, CommitResult, Store, StoreIdentity } from "../../src/ports/store.ts";
 
-type Method = Exclude<keyof Store, "identity">;
+type Method = Exclude<keyof Store, "identity" | "commitLanes">;
 type Request<Name extends Method> = Parameters<Store[Name]>[0];
 type Answer<Name extends Method> = Awaited<ReturnType<Store[Name]>>;
 type Interceptor<Name extends Method> = (
@@ -58,6 +58,7 @@ export function refuses(...keys: string[]): CommitFault {
 
 export class FaultStore implements Store {
   readonly identity: StoreIdentity;
+  readonly commitLanes: number;
   /** Every batch that was answered by the real store, in order, with its answer. */
   readonly commits: { readonly batch: CommitBatch; readonly result: CommitResult }[] = [];
   readonly #store: Store;
@@ -68,6 +69,7 @@ export class FaultStore implements Store {
   constructor(store: Store) {
     this.#store = store;
     this.identity = store.identity;
+    this.commitLanes = store.commitLanes ?? 1;
   }
 
   /** Whether the real store still works on something. */

@@ -58,9 +58,18 @@ export class RunningUp implements AsyncDisposable {
   ready: ReadyEvent | undefined;
   stderr = "";
 
-  constructor(cwd: string, words: readonly string[], lifeMaxMs: number = lifeDefaultMaxMs) {
+  constructor(
+    cwd: string,
+    words: readonly string[],
+    lifeMaxMs: number = lifeDefaultMaxMs,
+    env: Readonly<Record<string, string>> = {},
+  ) {
     const fixed = ["--port", "0", "--admin-port", "0", "--json"];
-    this.#child = spawn(process.execPath, [bin, "up", ...fixed, ...words], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, [bin, "up", ...fixed, ...words], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#child.stderr!.on("data", (chunk) => (this.stderr += chunk));
     this.ended = finished(this.#child, lifeMaxMs);
   }
@@ -103,10 +112,12 @@ export async function startUp(
   cwd: string,
   words: readonly string[] = [bank],
   lifeMaxMs?: number,
+  env?: Readonly<Record<string, string>>,
+  waitMs?: number,
 ): Promise<RunningUp & { ready: ReadyEvent }> {
-  const up = new RunningUp(cwd, words, lifeMaxMs);
+  const up = new RunningUp(cwd, words, lifeMaxMs, env);
   try {
-    await up.whenReady();
+    await up.whenReady(waitMs);
   } catch (error) {
     await up[Symbol.asyncDispose]();
     throw error;

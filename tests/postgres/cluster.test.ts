@@ -5,7 +5,7 @@ import { formatVerdict } from "../../src/simulation/checkers/verdict.ts";
 import { addUntilAnswered } from "../cluster/bare-http.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { kill } from "../cluster/faults.ts";
-import { Workload } from "../cluster/workload.ts";
+import { Workload } from "../cluster/workload/workload.ts";
 import { crowding, temporaryFolder } from "../host/running-system.ts";
 import { ask, startReplicas } from "./replicas.ts";
 
@@ -17,11 +17,12 @@ const epochsOfTheNextTimeline = 2 ** 32;
 test("nothing is lost or doubled while a node is killed, and the primary with a standby promoted", async (t) => {
   using folder = temporaryFolder();
   await using replicas = await startReplicas(2, "ANY 1 (*)");
-  await using cluster = await Cluster.start(undefined, replicas.url);
+  await using cluster = await Cluster.start({ store: replicas.url });
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`seed ${seed}`);
-  const clients = { libraryClients: 2, bareClients: 1, thinkMs: 20 };
-  const workload = new Workload({ url: cluster.url, folder: folder.path, seed, ...clients });
+  const clients = { library: 2, keyed: 1, once: 1, lookers: 0 };
+  const pace = { thinkMs: 20, movesPerKeys: 400, keysLength: 4 };
+  const workload = new Workload({ url: cluster.url, folder: folder.path, seed, clients, ...pace });
   workload.fault(kill.name, "node-1");
   t.diagnostic(`kill -9 of a node: ${Math.round(await kill.strike(cluster, "node-1"))} ms`);
 

@@ -8,6 +8,9 @@ import { Till, Wallet } from "./interfaces.ts";
 /** Where calls go now: a balancer takes a node out before it is stopped. */
 export type Targets = readonly string[];
 
+/** Callers that never think would only be about the processor. */
+const thinkMs = 10;
+
 export class Load implements AsyncDisposable {
   readonly failures: string[] = [];
   requests = 0;
@@ -41,6 +44,7 @@ export class Load implements AsyncDisposable {
       const wallet = `wallet-${number}-${turn % 16}`;
       const expected = (this.#put.get(wallet) ?? 0) + 1;
       this.requests += 1;
+      await new Promise((next) => setTimeout(next, thinkMs));
       try {
         const [held, noted] = number % 2 === 0 ? await this.#byLibrary(url, wallet) : await this.#byHttp(url, wallet);
         this.#put.set(wallet, expected);

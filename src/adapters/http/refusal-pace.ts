@@ -62,7 +62,8 @@ export class RefusalPace {
       told += 1;
       this.#spend(refuse, now);
     }
-    this.#held = this.#held.slice(told);
+    // Thousands may be held, and are looked at hundreds of times a second.
+    if (told > 0) this.#held = this.#held.slice(told);
     if (this.#held.length > 0) this.#timer = setTimeout(() => this.#look(), lookMs);
   }
 

@@ -179,7 +179,7 @@ END $$;
 `;
 
 const commit = `
-CREATE FUNCTION commit_batch(p_incarnation bigint, s_service text[], s_number integer[], s_epoch bigint[],
+CREATE FUNCTION commit_batch(p_incarnation bigint, p_lane integer, s_service text[], s_number integer[], s_epoch bigint[],
   s_session_next bigint[], s_number_last bigint[], s_state_version bigint[],
   e_shard integer[], e_kind integer[], e_key text[], e_expected bigint[], e_version bigint[], e_state_version bigint[],
   e_state text[], e_checksum bigint[], e_counts integer[],
@@ -238,7 +238,7 @@ BEGIN
     RETURN conflicts_of(ids, e_shard, e_key, e_expected, r_shard, r_entity, r_id, p_work);
   END;
   PERFORM write_shards(ids, marks, s_session_next, s_state_version, r_shard, r_key_time);
-  UPDATE witnesses SET commits = commits + 1 WHERE incarnation = p_incarnation RETURNING commits INTO v_commits;
+  v_commits := witness(p_incarnation, p_lane);
   IF v_risen > 0 THEN UPDATE meta SET revision = revision + v_risen; END IF;
   RETURN json_build_object('status', 'committed', 'commits', v_commits);
 END $$;

@@ -40,6 +40,7 @@ export class Connection {
   #client: Client | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  #open = 0;
   #closing: Promise<void> | undefined;
   #isLost = false;
 
@@ -50,6 +51,11 @@ export class Connection {
     this.#log = log;
   }
 
+  /** Statements that it has been asked for and has not answered. */
+  get open(): number {
+    return this.#open;
+  }
+
   /** Rejects with errors of PostgreSQL as they are, and with {@link SynodError} for everything else. */
   ask(statement: Statement): Promise<readonly Row[]> {
     if (this.#closing !== undefined) return Promise.reject(closed());
@@ -57,13 +63,15 @@ export class Connection {
       return Promise.reject(new SynodError("resource_exhausted", "too many requests wait for the store"));
     }
     this.#waiting++;
+    this.#open++;
     const askedAt = performance.now();
     const answer = this.#last.then(async () => {
       this.#waiting--;
       if (performance.now() - askedAt > statement.answerMaxMs) throw this.#tooLate();
       return await this.#run(statement);
     });
-    this.#last = answer.catch(() => undefined);
+    const isOver = (): void => void this.#open--;
+    this.#last = answer.then(isOver, isOver);
     return answer;
   }
 

@@ -60,7 +60,7 @@ $$;
 `;
 
 const join = `
-CREATE FUNCTION join_member(p_node text, p_address text, p_hosts json, p_former bigint, p_commits bigint)
+CREATE FUNCTION join_member(p_node text, p_address text, p_hosts json, p_former bigint, p_commits bigint[])
   RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
   v_incarnation bigint;
@@ -71,7 +71,7 @@ BEGIN
   UPDATE meta SET incarnations = incarnations + 1, revision = revision + 1
     RETURNING incarnations, shards_per_service INTO v_incarnation, v_shards;
   INSERT INTO members VALUES (v_incarnation, p_node, p_address, p_hosts, false, 1);
-  PERFORM add_witness(v_incarnation);
+  PERFORM trim_witnesses();
   INSERT INTO shards (service, number)
     SELECT host.service, number
     FROM json_to_recordset(p_hosts) AS host(service text, "stateVersion" bigint), generate_series(0, v_shards - 1) number
@@ -84,7 +84,7 @@ END $$;
 `;
 
 const renew = `
-CREATE FUNCTION renew(p_incarnation bigint, p_draining boolean, p_known bigint, p_commits bigint)
+CREATE FUNCTION renew(p_incarnation bigint, p_draining boolean, p_known bigint, p_commits bigint[])
   RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM attend();

@@ -20,8 +20,8 @@ import { sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
 /** What a change does to its row; the numbers that `commit_batch` knows. */
 const kinds = { add: 1, change: 2, remove: 3, keep: 4 } as const;
 
-/** The arguments, in the order of the function's parameters. */
-export function packBatch({ incarnation, shards }: CommitBatch): readonly (string | number | null)[] {
+/** The arguments, in the order of the function's parameters. `lane` counts from 1. */
+export function packBatch({ incarnation, shards }: CommitBatch, lane: number): readonly (string | number | null)[] {
   const entities = shards.flatMap((changes, at) => {
     return changes.entities.map((change) => ({ at: at + 1, service: changes.shard.service, change }));
   });
@@ -30,6 +30,7 @@ export function packBatch({ incarnation, shards }: CommitBatch): readonly (strin
   });
   return [
     incarnation,
+    lane,
     texts(shards.map(({ shard }) => shard.service)),
     numbers(shards.map(({ shard }) => shard.number)),
     numbers(shards.map(({ epoch }) => epoch)),

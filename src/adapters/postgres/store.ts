@@ -2,8 +2,8 @@
  * The store port on PostgreSQL, for the nodes of any number of machines.
  *
  * Every request is one statement that calls one function of the store's schema, so it is one transaction, one round trip,
- * and nothing is ever held between two of them. A node has four connections, so that no kind of work waits for
- * another: heartbeats, ownership and upkeep, commits, reads.
+ * and nothing is ever held between two of them. A node has five connections, so that no kind of work waits for
+ * another: heartbeats, ownership and upkeep, commits in two lanes, reads.
  */
 import { SynodError } from "../../errors.ts";
 import { batchFault } from "../../ports/batch.ts";
@@ -44,6 +44,8 @@ export interface PostgresStoreOptions {
   readonly shardsPerService?: number;
 }
 
+/** Commits of one node under way at a time: the server works on one while the node makes the next. */
+const commitLanes = 2;
 /** How long the server may work on a heartbeat: less than half of a lease's time (2 s), so that there is time for another. */
 const heartbeatStatementMaxMs = 800;
 /** How long its answer may take. */
@@ -74,32 +76,49 @@ export async function openPostgresStore({
   const connections = {
     heartbeat: connectionFor("heartbeat"),
     ownership: connectionFor("ownership"),
-    commit: connectionFor("commits"),
+    commits: Array.from({ length: commitLanes }, () => connectionFor("commits")),
     read: connectionFor("reads"),
   };
   try {
     const identity = await prepareSchema(connections.ownership, location, { system, shardsPerService });
     return new PostgresStore(identity, location, connections, log);
   } catch (error) {
-    await Promise.all(Object.values(connections).map((connection) => connection.close()));
+    await Promise.all(
+      Object.values(connections)
+        .flat()
+        .map((connection) => connection.close()),
+    );
     throw storeError(error, location.name);
   }
 }
 
-type Connections = Readonly<Record<"heartbeat" | "ownership" | "commit" | "read", Connection>>;
+interface Connections {
+  readonly heartbeat: Connection;
+  readonly ownership: Connection;
+  readonly read: Connection;
+  /** One for each lane. */
+  readonly commits: readonly Connection[];
+}
+
+/** The highest count that each lane was answered. */
+interface Acknowledged {
+  readonly incarnation: number;
+  readonly commits: readonly number[];
+}
 
 /** What functions take: JSON and arrays as text. */
 type Argument = string | number | boolean | null;
 
 class PostgresStore implements Store {
   readonly identity: StoreIdentity;
+  readonly commitLanes: number = commitLanes;
   readonly #name: string;
   readonly #schema: string;
   readonly #connections: Connections;
   readonly #reads: ReturnType<typeof readsOf>;
   readonly #log: Log | undefined;
   /** The commits that were acknowledged to the incarnation which committed last; what a server must not be behind of. */
-  #acknowledged = { incarnation: 0, commits: 0 };
+  #acknowledged: Acknowledged = { incarnation: 0, commits: [] };
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -119,9 +138,9 @@ class PostgresStore implements Store {
   async join({ node, address, hosts }: JoinRequest): ReturnType<Store["join"]> {
     const hosted = JSON.stringify(hosts.map(({ service, stateVersion }) => ({ service, stateVersion })));
     const former = this.#acknowledged;
-    const what = [node, address, hosted, former.incarnation, former.commits];
+    const what = [node, address, hosted, former.incarnation, numbers(former.commits)];
     const answer = await this.#ask<JoinAnswer>(this.#connections.ownership, "join_member", what);
-    if ("status" in answer) throw this.#lost(former.commits);
+    if ("status" in answer) throw this.#lost();
     return { incarnation: answer.incarnation, view: viewOf(answer.view) };
   }
 
@@ -130,14 +149,14 @@ class PostgresStore implements Store {
    * nothing that comes after.
    */
   async renew({ incarnation, draining, knownRevision }: Parameters<Store["renew"]>[0]): Promise<RenewResult> {
-    const commits = this.#acknowledged.incarnation === incarnation ? this.#acknowledged.commits : 0;
-    const numbers = [knownRevision, commits].map(Math.trunc).join(", ");
-    const call = `renew(${Math.trunc(incarnation)}, ${draining ? "true" : "false"}, ${numbers})`;
+    const commits = this.#acknowledged.incarnation === incarnation ? this.#acknowledged.commits : [];
+    const known = `${Math.trunc(knownRevision)}, '${numbers(commits.map(Math.trunc))}'`;
+    const call = `renew(${Math.trunc(incarnation)}, ${draining ? "true" : "false"}, ${known})`;
     const text = `SET LOCAL statement_timeout = ${heartbeatStatementMaxMs}; SELECT ${this.#schema}.${call} AS answer`;
     const rows = await this.#run(this.#connections.heartbeat, { text, answerMaxMs: heartbeatMaxMs });
     const answer = rows[0]!.answer as RenewAnswer;
     if ("status" in answer) {
-      if (answer.status === "lost") throw this.#lost(commits);
+      if (answer.status === "lost") throw this.#lost();
       return { status: "ended" };
     }
     const { revision, renewals, view } = answer;
@@ -194,12 +213,13 @@ class PostgresStore implements Store {
       entities.map(({ key }) => ({ shard: shards[at]!, key })),
     );
     try {
-      const statement = this.#call("commit_batch", packBatch(batch));
-      const [row] = await this.#connections.commit.ask(statement);
+      const lane = this.#freeLane();
+      const statement = this.#call("commit_batch", packBatch(batch, lane + 1));
+      const [row] = await this.#connections.commits[lane]!.ask(statement);
       const answer = row!.answer as CommitAnswer;
       switch (answer.status) {
         case "committed":
-          this.#acknowledge(batch.incarnation, answer.commits);
+          this.#acknowledge(batch.incarnation, lane, answer.commits);
           return { status: "committed", renewed: false };
         case "ended":
           return answer;
@@ -215,14 +235,22 @@ class PostgresStore implements Store {
     }
   }
 
-  #acknowledge(incarnation: number, commits: number | null): void {
-    const former = this.#acknowledged;
-    if (commits === null || incarnation < former.incarnation) return;
-    if (incarnation > former.incarnation || commits > former.commits) this.#acknowledged = { incarnation, commits };
+  /** The lane with the fewest commits before it. */
+  #freeLane(): number {
+    const open = this.#connections.commits.map((connection) => connection.open);
+    return open.indexOf(Math.min(...open));
   }
 
-  #lost(commits: number): SynodError {
-    const error = lossError(this.#name, `it is behind the ${commits} that this node remembers`);
+  #acknowledge(incarnation: number, lane: number, count: number | null): void {
+    const former = this.#acknowledged;
+    if (count === null || incarnation < former.incarnation) return;
+    const before = incarnation === former.incarnation ? former.commits : this.#connections.commits.map(() => 0);
+    const commits = before.map((highest, index) => (index === lane ? Math.max(highest, count) : highest));
+    this.#acknowledged = { incarnation, commits };
+  }
+
+  #lost(): SynodError {
+    const error = lossError(this.#name, "it is behind what this node remembers");
     this.#log?.error(error.message);
     return error;
   }
@@ -241,8 +269,8 @@ class PostgresStore implements Store {
   }
 
   async #close(): Promise<void> {
-    const { heartbeat, ownership, commit, read } = this.#connections;
-    const others = Promise.all([heartbeat.close(), ownership.close(), commit.close()]);
+    const { heartbeat, ownership, commits, read } = this.#connections;
+    const others = Promise.all([heartbeat, ownership, ...commits].map((connection) => connection.close()));
     await this.#reads.drained();
     await Promise.all([others, read.close()]);
   }

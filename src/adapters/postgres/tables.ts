@@ -32,8 +32,10 @@ CREATE TABLE members (
 ) WITH (fillfactor = 50);
 
 CREATE TABLE witnesses (
-  incarnation bigint PRIMARY KEY,
-  commits bigint NOT NULL DEFAULT 0  -- that were taken from it
+  incarnation bigint NOT NULL,
+  lane integer NOT NULL,          -- of its commits; one is under way in each
+  commits bigint NOT NULL,        -- that were taken
+  PRIMARY KEY (incarnation, lane)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE shards (

@@ -1,5 +1,6 @@
 /** The processes of a load, and what they saw together. */
 import { type ChildProcess, fork } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SynodError } from "../../errors.ts";
 import { mergedHistogram } from "../../values/histogram.ts";
@@ -27,6 +28,9 @@ export interface Offered extends TrialFigures {
   /** Processors that the load itself used. */
   readonly loadCores: number;
 }
+
+/** Where load and system share a machine, half of it is the system's; more processes than processors are late. */
+export const loadProcessesDefault: number = Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 
 const fromSource = import.meta.url.endsWith(".ts");
 

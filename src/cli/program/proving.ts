@@ -1,5 +1,6 @@
 /** Commands that take a system file, and say what can be said before it runs for others. */
 import { type Command, Option } from "commander";
+import { loadProcessesDefault } from "../../capacity/load/load.ts";
 import { type CapacityCommandOptions, capacity } from "../capacity/capacity.ts";
 import { type CheckOptions, check } from "../check.ts";
 import { type DrillCommandOptions, drill } from "../drill/drill.ts";
@@ -84,7 +85,7 @@ export function addCapacity(synod: Command): void {
     .option("--from <rate>", "calls per second that the search begins with", readRate, 50)
     .option("--at-most <rate>", "offer no more than so many calls per second", readRate, 200_000)
     .option("--keys <count>", "entities of each keyed service that are asked", readKeys, 1_000)
-    .option("--load-processes <count>", "how many processes the load comes from", readCount, 2)
+    .option("--load-processes <count>", "how many processes the load comes from", readCount, loadProcessesDefault)
     .option("--header <line>", "a header of every request, such as authorization; several are possible", collect, [])
     .option("--no-curve", "do not offer multiples of the capacity")
     .option("--compare", "offer the same with load control off", false)

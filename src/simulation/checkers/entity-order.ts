@@ -218,9 +218,9 @@ function stretchOf(
   explains: Acceptance["explains"],
 ): Stretch | undefined {
   const ids = new Set(change.records.map(({ id }) => id));
-  // A row that went away and came back has a version that says nothing.
-  const counts = change.expectedVersion > 0 && change.version > 0 && !pending.some(({ cleared }) => cleared);
-  let [text, changes, recorded] = [before, 0, 0];
+  const counts = change.expectedVersion > 0 && change.version > 0;
+  const growth = change.version - change.expectedVersion;
+  let [text, changes, recorded, wentAway] = [before, 0, 0, false];
   let hasRow = change.expectedVersion > 0;
   // An acceptance, or a timer that is let go: pending work comes and goes, and nothing of the entity changes.
   const unchanged = text === after && ids.size === 0 && change.version === change.expectedVersion;
@@ -229,13 +229,15 @@ function stretchOf(
     if (run.start !== null && run.start !== text) break;
     if (ids.has(run.id)) recorded++;
     else if (!recordlessForm.test(run.id)) break;
+    wentAway ||= run.cleared;
     if (run.cleared && run.end === initial) hasRow = false;
     else if (run.end !== null && run.end !== text) {
       changes++;
       hasRow = true;
     }
     text = run.end ?? text;
-    const grown = !counts || changes === change.version - change.expectedVersion;
+    // A row that went away and comes back has a version above all in its shard: it may have grown by more.
+    const grown = !counts || (wentAway ? changes <= growth : changes === growth);
     const whole = text === after && recorded === ids.size && grown && hasRow === change.version > 0;
     const longest = index + 1;
     if (whole && explains(pending.slice(0, longest))) stretch = { shortest: stretch?.shortest ?? longest, longest };

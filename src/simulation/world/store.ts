@@ -16,7 +16,7 @@ import type { Process } from "./process.ts";
 import { isMinor, wordsOfAnswer, wordsOfRequest } from "./store-words.ts";
 import { between, skewed, type World } from "./world.ts";
 
-export type StoreMethod = Exclude<keyof Store, "identity" | "close">;
+export type StoreMethod = Exclude<keyof Store, "identity" | "commitLanes" | "close">;
 
 /** How requests are answered; mutations put their own between. */
 export type Answers = {
