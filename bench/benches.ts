@@ -1,4 +1,5 @@
 /** Every bench there is. */
+import { backlog } from "./backlog/bench.ts";
 import type { Bench } from "./bench.ts";
 import { capacity } from "./capacity/bench.ts";
 import { commands } from "./commands/bench.ts";
@@ -28,6 +29,7 @@ export const benches: readonly Bench[] = [
   messages,
   saga,
   timers,
+  backlog,
   memory,
   growth,
   capacity,

@@ -52,6 +52,7 @@ describe("npm run bench", { concurrency: 3 }, () => {
     messages: ["spread-256"],
     saga: ["trips-64"],
     timers: ["pending"],
+    backlog: ["pending"],
     memory: ["active"],
     growth: ["keys-1000", "nodes-2"],
   };

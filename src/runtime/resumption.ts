@@ -47,7 +47,7 @@ export class Resumption {
     const { reader, log } = this.#options.environment;
     while (isOwned(shard, epoch)) {
       try {
-        const result = await reader.read({ kind: "inbox", shard: shard.id, after, limit: pageLengthMax });
+        const result = await reader.readBacklog({ kind: "inbox", shard: shard.id, after, limit: pageLengthMax });
         if (result.kind === "corrupt") throw result.error;
         if (result.kind !== "inbox") throw new SynodError("internal", "an inbox is read as an inbox");
         return isOwned(shard, epoch) ? result.page : null;

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { CapacityReport } from "../../src/capacity/report.ts";
-import { bank, startUp, synod, temporaryFolder } from "./running-system.ts";
+import { bank, root, startUp, synod, temporaryFolder } from "./running-system.ts";
 
 /** Short trials: the figures are not to be quoted, but what is made of them is the same. */
 const quick = ["--trial", "300ms", "--from", "50", "--at-most", "100", "--keys", "50", "--json"];
@@ -36,6 +36,27 @@ test("capacity starts the system, finds what it carries, writes the page and lea
   assert.ok(report.trials.every(({ verdict, loadLagMs }) => (verdict === "discarded") === loadLagMs > 1));
   assert.match(readFileSync(join(folder.path, "capacity.html"), "utf8"), /<h1>Capacity of bank<\/h1>/);
   assert.deepEqual(readdirSync(join(folder.path, ".synod")), []);
+});
+
+test("capacity by nodes, with a scenario's workload, and beside the system without load control", async () => {
+  using folder = temporaryFolder();
+  const scenario = join(root, "examples/bank/transfer.scenario.ts");
+  const words = ["capacity", bank, "--slo", "p99=2s", "--nodes", "1..2", "--compare", "--scenario", scenario];
+  const { code, stdout, stderr } = await synod(folder.path, [...words, "--pictures", "pictures", ...quick], waitMs);
+  assert.equal(code, 0, stderr);
+  const report = JSON.parse(stdout) as CapacityReport;
+  assert.deepEqual(report.operations, ["account.balance", "account.close", "transfer.start", "transfer.status"]);
+  assert.deepEqual(
+    report.scale?.points.map(({ nodes }) => nodes),
+    [1, 2],
+  );
+  assert.equal(report.scale?.points.at(-1)?.perSecond, report.capacity.perSecond);
+  assert.match(readFileSync(join(folder.path, "pictures/capacity-nodes.svg"), "utf8"), /capacity by nodes<\/title>/);
+  // A crowded machine may carry nothing that can be relied on; then there is nothing to offer multiples of.
+  const points = report.curve.length;
+  assert.equal(points > 0, report.capacity.perSecond > 0);
+  assert.equal(report.withoutShedding?.length ?? 0, points);
+  assert.match(stderr, /Measuring the system with 1 node\n/);
 });
 
 test("capacity of a URL measures the system that runs there, with its meters", async () => {

@@ -18,8 +18,9 @@ import type { Shard } from "../shard.ts";
 import { deliveryAnswerOf } from "./answers.ts";
 import { deliveryOf, pairOf, receiverOf, targetOf } from "./rows.ts";
 
-/** Rows that one read brings. */
+/** Rows that one read brings; of the first, which all shards of a claim make at once, because most have nothing. */
 const pageLengthMax = 500;
+const firstPageLengthMax = 16;
 /** The wait after the store could not be read or written, ms. */
 const storeRetryMs = 200;
 
@@ -137,7 +138,10 @@ export class ShardOutbox {
   async #readAll(): Promise<void> {
     const { environment, session, shard } = this.#options;
     for (let after: number | null = 0; after !== null; ) {
-      const page: Page<OutboxMessage, number> | null = await this.#read(after, pageLengthMax);
+      const page: Page<OutboxMessage, number> | null = await this.#read(
+        after,
+        after === 0 ? firstPageLengthMax : pageLengthMax,
+      );
       if (page === null) return;
       const parked: number[] = [];
       const letters = page.rows.flatMap((message) => {
@@ -165,7 +169,8 @@ export class ShardOutbox {
     const { environment, shard } = this.#options;
     while (!this.#stopped) {
       try {
-        const result = await environment.reader.read({ kind: "outbox", shard: shard.id, after, limit });
+        const read = { kind: "outbox", shard: shard.id, after, limit } as const;
+        const result = await (limit > 1 ? environment.reader.readBacklog(read) : environment.reader.read(read));
         if (result.kind === "corrupt") throw result.error;
         if (result.kind !== "outbox") throw new SynodError("internal", "an outbox is read as an outbox");
         return this.#stopped ? null : result.page;

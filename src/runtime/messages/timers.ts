@@ -129,7 +129,7 @@ export class ShardTimers {
     const { environment, shard } = this.#options;
     while (!this.stopped) {
       try {
-        const result = await environment.reader.read({ kind: "timers", shard: shard.id, after, limit });
+        const result = await environment.reader.readBacklog({ kind: "timers", shard: shard.id, after, limit });
         if (result.kind === "corrupt") throw result.error;
         if (result.kind !== "timers") throw new SynodError("internal", "timers are read as timers");
         return this.#page(result.page);

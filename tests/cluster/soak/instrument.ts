@@ -24,10 +24,13 @@ function nodeOf(text: string | undefined): string {
   return (JSON.parse(text ?? "{}") as { readonly node: string }).node;
 }
 
-/** A node process dials nobody but other nodes. */
+type Place = { readonly host: string; readonly port: number };
+
+/** A node process dials other nodes, as an object says it, and a store's server, whose client says a port and a host. */
 function dialThrough(proxyPort: number, from: string, ownAddress: boolean): void {
-  const dial = Socket.prototype.connect as (this: Socket, place: object) => Socket;
-  const instrumented = function (this: Socket, place: { readonly host: string; readonly port: number }): Socket {
+  const dial = Socket.prototype.connect as (this: Socket, ...words: readonly unknown[]) => Socket;
+  const instrumented = function (this: Socket, place: Place | number, ...rest: readonly unknown[]): Socket {
+    if (typeof place === "number") return dial.call(this, place, ...rest);
     const { host, port } = place;
     const local = ownAddress ? { localAddress: linkAddressOf(from) } : {};
     dial.call(this, { host: "127.0.0.1", port: proxyPort, ...local });

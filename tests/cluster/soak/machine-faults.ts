@@ -1,4 +1,4 @@
-/** Faults of what the nodes stand on: the store's lock is taken, the disk is full, the wall clock jumps. */
+/** Faults of what the nodes stand on: the store's lock is taken or its server killed, the disk is full, the wall clock jumps. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, renameSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { wake } from "../cluster.ts";
 import { pidOf, signal, stoppedMs } from "./process-faults.ts";
-import { anywhere, type FaultKind, pause } from "./scene.ts";
+import { type FaultKind, pause } from "./scene.ts";
 
 const lockedMs = 5_000;
 const fullMs = 5_000;
+const awayMsMax = 6_000;
 /** Until every node has a commit that waits for the lock. */
 const gatheringMs = 400;
 /** For how long a node that goes on does not hear from the store. */
@@ -20,7 +21,7 @@ const jumpMax = 3_600;
 
 const lock: FaultKind = {
   name: "store locked",
-  isPossible: anywhere,
+  isPossible: (_, server) => server === undefined,
   strike: async ({ cluster, note }) => {
     const release = await lockStore(cluster.database);
     if (release === undefined) return;
@@ -37,7 +38,7 @@ const lock: FaultKind = {
  */
 const stopBehindLock: FaultKind = {
   name: "SIGSTOP behind a lock",
-  isPossible: anywhere,
+  isPossible: (_, server) => server === undefined,
   strike: async ({ cluster, note }, { node }) => {
     const pid = await pidOf(cluster, node);
     const release = await lockStore(cluster.database);
@@ -76,7 +77,7 @@ async function lockStore(database: string): Promise<(() => Promise<void>) | unde
 
 const full: FaultKind = {
   name: "disk full",
-  isPossible: ({ smallDisk }) => smallDisk !== undefined,
+  isPossible: ({ smallDisk }, server) => smallDisk !== undefined && server === undefined,
   strike: async ({ surroundings, note }) => {
     const ballast = join(surroundings.smallDisk!, "ballast");
     note("fill disk");
@@ -104,6 +105,18 @@ function fill(path: string, disk: string): void {
   }
 }
 
+const killServer: FaultKind = {
+  name: "store killed",
+  isPossible: (_, server) => server !== undefined,
+  strike: async ({ server, note }, { force }) => {
+    note("kill store");
+    await server!.kill();
+    await pause(awayMsMax * force);
+    await server!.start();
+    note("start store");
+  },
+};
+
 const clock: FaultKind = {
   name: "wall clock jumps",
   isPossible: ({ clocks }) => clocks !== undefined,
@@ -124,4 +137,4 @@ function setClock(file: string, seconds: number): void {
   renameSync(`${file}.next`, file);
 }
 
-export const machineFaults: readonly FaultKind[] = [lock, stopBehindLock, full, clock];
+export const machineFaults: readonly FaultKind[] = [lock, stopBehindLock, killServer, full, clock];

@@ -5,6 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Verdict } from "../../../src/simulation/checkers/verdict.ts";
+import { type PostgresServer, startServer } from "../../postgres/server.ts";
 import { Cluster } from "../cluster.ts";
 import { Workload } from "../workload/workload.ts";
 import { FaultProxy } from "./fault-proxy.ts";
@@ -26,6 +27,8 @@ export interface SoakOptions {
   /** Names of kinds; all when absent. */
   readonly kinds: readonly string[] | undefined;
   readonly defect: string | undefined;
+  /** Where the store is: a file, or a PostgreSQL server that the soak brings. */
+  readonly store: "sqlite" | "postgres";
   readonly folder: string;
   readonly progress: (text: string) => void;
   readonly isInterrupted: () => boolean;
@@ -52,7 +55,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const started = performance.now();
   using surroundings = surroundingsIn(folder);
   await using links = await FaultProxy.betweenNodes();
-  await using cluster = await startCluster(options, surroundings, links.port);
+  await using server = options.store === "postgres" ? await startServer() : undefined;
+  await using cluster = await startCluster(options, surroundings, links.port, server);
   const { hostname: host, port } = new URL(cluster.url);
   await using front = await FaultProxy.inFrontOf({ from: "clients", to: "system", host, port: Number(port) });
   const url = `http://${host}:${front.port}`;
@@ -62,7 +66,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const probes = new Probes(url, probed.flat());
   const workload = new Workload({ url, folder, seed, clients, ...pace });
   const note: Scene["note"] = (f, node, value) => workload.fault(f, node, value);
-  const scene: Scene = { cluster, links, front, surroundings, note };
+  const scene: Scene = { cluster, links, front, surroundings, server, note };
   const run = new Run(scene, workload, probes, options);
   await run.until(started + durationMs);
   await probes.stop();
@@ -84,13 +88,19 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   };
 }
 
-async function startCluster(options: SoakOptions, surroundings: Surroundings, proxyPort: number): Promise<Cluster> {
+async function startCluster(
+  options: SoakOptions,
+  surroundings: Surroundings,
+  proxyPort: number,
+  server: PostgresServer | undefined,
+): Promise<Cluster> {
   const { ownNetwork, clocks, smallDisk } = surroundings;
   const folder = smallDisk ?? join(options.folder, "system");
   mkdirSync(folder, { recursive: true });
   const settings = { proxyPort, ownAddresses: ownNetwork, clocks: clocks?.folder, defect: options.defect };
   const env = { ...instrumented(settings), ...(clocks && clockEnvironment(clocks)) };
-  return await Cluster.start({ folder, env, lifeMaxMs: options.durationMs + reserveMs });
+  const store = server && { store: `${server.url}/postgres` };
+  return await Cluster.start({ folder, env, lifeMaxMs: options.durationMs + reserveMs, ...store });
 }
 
 class Run {
@@ -114,7 +124,7 @@ class Run {
   /** Period after period, until then or until something is wrong. */
   async until(end: number): Promise<void> {
     const { seed, kinds, isInterrupted } = this.#options;
-    const possible = faultKinds.filter((kind) => kind.isPossible(this.#scene.surroundings));
+    const possible = faultKinds.filter((kind) => kind.isPossible(this.#scene.surroundings, this.#scene.server));
     const names = possible.map(({ name }) => name).filter((name) => kinds === undefined || kinds.includes(name));
     const periods = periodsOf(seed, names, this.#scene.cluster.nodeIds.length);
     while (performance.now() < end && !this.#isWrong && !isInterrupted()) await this.#pass(periods.next().value);

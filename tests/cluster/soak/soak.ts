@@ -19,6 +19,7 @@ history is judged. Exits with 0 when every promise held, with 1 when not, with 2
   --minutes N      how long faults strike (default 10); judging comes after that
   --seed N         decides which faults strike when (default: by the clock; it is printed)
   --faults A,B     only these kinds: ${faultKinds.map(({ name }) => name).join(", ")}
+  --store NAME     sqlite (default), or postgres, for which a server is brought along
   --break NAME     puts a defect in, which the soak must find: ${Object.keys(breaks).join(", ")}
   --json           the report as JSON on standard output; progress goes to standard error
   --keep           keeps the histories also when every promise held`;
@@ -37,6 +38,7 @@ function settings() {
         minutes: { type: "string", default: "10" },
         seed: { type: "string", default: String(Date.now() % 2 ** 31) },
         faults: { type: "string" },
+        store: { type: "string", default: "sqlite" },
         break: { type: "string" },
         json: { type: "boolean", default: false },
         keep: { type: "boolean", default: false },
@@ -51,12 +53,14 @@ function settings() {
     const seed = Number(values.seed);
     if (!(durationMs > 0)) throw new Error("--minutes takes a number above 0");
     if (!Number.isSafeInteger(seed)) throw new Error("--seed takes an integer");
+    const { store } = values;
+    if (store !== "sqlite" && store !== "postgres") throw new Error("--store takes sqlite or postgres");
     const defect = values.break;
     if (defect !== undefined && !Object.hasOwn(breaks, defect)) throw new Error(`there is no defect ${defect}`);
     const kinds = values.faults?.split(",") ?? (defect === undefined ? undefined : breaks[defect]!.faults);
     const strange = kinds?.find((kind) => !faultKinds.some(({ name }) => name === kind));
     if (strange !== undefined) throw new Error(`there is no fault ${strange}`);
-    return { ...values, durationMs, seed, defect, kinds };
+    return { ...values, durationMs, seed, defect, kinds, store } as const;
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${help}`);
     process.exitCode = 2;
