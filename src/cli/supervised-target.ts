@@ -3,10 +3,10 @@ import type { AdminTarget } from "../admin/target.ts";
 import { ledgerService } from "../drill/ledger.interface.ts";
 import { SynodError } from "../errors.ts";
 import { AvailabilityMeter } from "../host/availability/meter.ts";
+import { drillTargets } from "../host/own-services.ts";
 import type { SupervisedPlace, Supervisor } from "../host/supervisor.ts";
 import { within } from "../host/within.ts";
 import type { Log } from "../ports/log.ts";
-import type { AvailabilityTargets } from "../service/availability.ts";
 
 /** How much longer than a call its answer may take on its way back from the node. */
 const callReserveMs = 2_000;
@@ -15,8 +15,6 @@ const callDefaultMs = 10_000;
 const keepMaxMs = 3_000;
 /** How long a node may take for what an operator wants done with pending work: it may have to ask the owner. */
 const operateMaxMs = 15_000;
-/** What is held against a system in a drill whose file promises nothing. */
-const drillTargets: AvailabilityTargets = { objective: 0.999, services: {}, webhook: undefined, headers: {} };
 
 /** The availability meter, once there is one. */
 export interface Measured {

@@ -1,17 +1,13 @@
 /** Where the system comes from that is measured: one that this command starts for it, or one that runs already. */
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
-import { join } from "node:path";
 import { createLog } from "../../adapters/log/pino.ts";
-import { adminFileEnding, readAdminFile } from "../../admin/admin-file.ts";
-import { adminClient } from "../../admin/client.ts";
 import type { NodeMeters } from "../../admin/target.ts";
 import type { Arrangement, RunningSystem } from "../../capacity/capacity.ts";
 import type { NodeReading } from "../../capacity/readings.ts";
-import { defaultFolder } from "../../host/store-location.ts";
 import { Supervisor } from "../../host/supervisor.ts";
 import { type Histogram, mergedHistogram } from "../../values/histogram.ts";
 import { UsageError } from "../exit.ts";
+import { passingStore, systemAt } from "../systems-at-hand.ts";
 
 const drainMs = 5_000;
 /** Nodes that are measured leave the processor to the load first, which stands for callers from elsewhere. */
@@ -23,15 +19,14 @@ export async function startedFrom(
   store: string | undefined,
   { nodes = 1, shedding }: Arrangement,
 ): Promise<RunningSystem> {
-  await mkdir(defaultFolder, { recursive: true });
-  const folder = await mkdtemp(join(defaultFolder, "capacity-"));
+  const own = await passingStore("capacity");
   const nodeLog = { format: "text", level: "error" } as const;
   const supervisor = new Supervisor({
     systemFile,
     drainMs,
     nodes,
     port: 0,
-    store: store ?? `sqlite:${join(folder, "store.db")}`,
+    store: store ?? own.store,
     log: createLog({ ...nodeLog, name: "supervisor" }),
     nodeLog,
     quietStdout: true,
@@ -39,7 +34,7 @@ export async function startedFrom(
   });
   const end = async (): Promise<void> => {
     await supervisor.stop(drainMs);
-    await rm(folder, { recursive: true, force: true });
+    await own[Symbol.asyncDispose]();
   };
   const interrupted = (): void => void end().then(() => process.exit(130));
   try {
@@ -68,13 +63,9 @@ export async function startedFrom(
 
 /** The system that answers there; its meters can be read if its admin file is in this folder. */
 export async function runningAt(url: URL): Promise<RunningSystem> {
-  const names = (await readdir(defaultFolder).catch(() => [])).filter((name) => name.endsWith(adminFileEnding));
-  for (const name of names) {
-    const file = await readAdminFile(join(defaultFolder, name));
-    if (file === undefined) continue;
-    const client = adminClient(file);
-    const report = await client.report().catch(() => undefined);
-    if (report?.http == null || new URL(report.http).host !== url.host) continue;
+  const found = await systemAt(url);
+  if (found !== undefined) {
+    const { client, report } = found;
     return {
       name: report.system,
       url,

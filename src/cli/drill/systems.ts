@@ -1,9 +1,5 @@
 /** The system that a drill befalls: one that is started for it, on a store of its own, or one that runs and allows it. */
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { createLog } from "../../adapters/log/pino.ts";
-import { adminFileEnding, readAdminFile } from "../../admin/admin-file.ts";
-import { adminClient } from "../../admin/client.ts";
 import type { AdminTarget } from "../../admin/target.ts";
 import type { DrilledSystem } from "../../drill/drill.ts";
 import { defaultFolder } from "../../host/store-location.ts";
@@ -11,6 +7,7 @@ import { Supervisor } from "../../host/supervisor.ts";
 import type { Log } from "../../ports/log.ts";
 import { NothingRunsError, UsageError } from "../exit.ts";
 import { adminTarget, httpUrl, type Measured, meterFor, stopMeasured } from "../supervised-target.ts";
+import { passingStore, systemAt } from "../systems-at-hand.ts";
 
 export interface OpenedSystem extends AsyncDisposable {
   readonly system: DrilledSystem;
@@ -21,15 +18,14 @@ const unheard: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: (
 
 /** Starts the system, with drills allowed, on a store that is removed at the end, unless another one is given. */
 export async function startedFor(systemFile: string, nodes: number, store: string | undefined): Promise<OpenedSystem> {
-  await mkdir(defaultFolder, { recursive: true });
-  const folder = await mkdtemp(join(defaultFolder, "drill-"));
+  const own = await passingStore("drill");
   const nodeLog = { format: "text", level: "error" } as const;
   const supervisor = new Supervisor({
     systemFile,
     drainMs,
     nodes,
     port: 0,
-    store: store ?? `sqlite:${join(folder, "store.db")}`,
+    store: store ?? own.store,
     log: createLog({ ...nodeLog, name: "supervisor" }),
     nodeLog,
     quietStdout: true,
@@ -39,7 +35,7 @@ export async function startedFor(systemFile: string, nodes: number, store: strin
   const end = async (): Promise<void> => {
     await stopMeasured(measured);
     await supervisor.stop(drainMs);
-    await rm(folder, { recursive: true, force: true });
+    await own[Symbol.asyncDispose]();
   };
   try {
     const place = await supervisor.prepare();
@@ -62,21 +58,17 @@ export async function startedFor(systemFile: string, nodes: number, store: strin
 
 /** The system of this folder that answers there. */
 export async function runningAt(url: URL): Promise<OpenedSystem> {
-  const names = (await readdir(defaultFolder).catch(() => [])).filter((name) => name.endsWith(adminFileEnding));
-  for (const name of names) {
-    const file = await readAdminFile(join(defaultFolder, name));
-    if (file === undefined) continue;
-    const client = adminClient(file);
-    const report = await client.report().catch(() => undefined);
-    if (report?.http == null || new URL(report.http).host !== url.host) continue;
-    if (!report.drills) {
-      const sentence = `Drills are not allowed on system ${report.system}: start it with \`synod up --drills\`, and only where its callers can bear it.`;
-      throw new UsageError(sentence);
-    }
-    return { system: drilled(client, report.system, url.href), [Symbol.asyncDispose]: async () => {} };
+  const found = await systemAt(url);
+  if (found === undefined) {
+    const sentence = `No system of this folder answers at ${url.origin} (looked for its admin file in ${defaultFolder}): faults are injected by its supervisor, so give the drill in the folder of its \`synod up --drills\`.`;
+    throw new NothingRunsError(sentence);
   }
-  const sentence = `No system of this folder answers at ${url.origin} (looked for its admin file in ${defaultFolder}): faults are injected by its supervisor, so give the drill in the folder of its \`synod up --drills\`.`;
-  throw new NothingRunsError(sentence);
+  const { client, report } = found;
+  if (!report.drills) {
+    const sentence = `Drills are not allowed on system ${report.system}: start it with \`synod up --drills\`, and only where its callers can bear it.`;
+    throw new UsageError(sentence);
+  }
+  return { system: drilled(client, report.system, url.href), [Symbol.asyncDispose]: async () => {} };
 }
 
 function drilled(target: AdminTarget, name: string, http: string | null): DrilledSystem {
