@@ -102,6 +102,8 @@ export interface Gateway {
    * system file, during an upgrade): a call for it may be passed on, unjudged.
    */
   isHostedElsewhere(service: string): boolean;
+  /** Told by adapters of every connection that they accept: calls wait for a moment while others come in. */
+  connected(): void;
   /** Whether calls wait for the node: only then is any turned away. */
   readonly busy: boolean;
   /**

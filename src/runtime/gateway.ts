@@ -123,6 +123,10 @@ export class NodeGateway implements Gateway {
     return this.#environment.lease.valid;
   }
 
+  connected(): void {
+    this.#environment.load.connected();
+  }
+
   get busy(): boolean {
     return this.#environment.load.control.queued > 0;
   }

@@ -19,6 +19,8 @@ import { failed } from "./replies.ts";
 
 /** How often calls are looked for whose deadline passed while they waited, ms. */
 const lookIntervalMs = 25;
+/** Turns of the event loop, at the most, for which handlers stand back while one connection after the other comes in. */
+const acceptTurnsMax = 32;
 
 /** What a node says of its load. */
 export interface LoadStatus {
@@ -103,6 +105,8 @@ export class NodeLoad {
   readonly control: LoadControl<Waiting>;
   readonly clock: Clock;
   readonly #meters: OperationMeters;
+  #connections = 0;
+  #connectionsSeen = 0;
   #turnDue = false;
   /** When the queue was last left with something in it that may start. */
   #leftAt: number | null = null;
@@ -225,10 +229,30 @@ export class NodeLoad {
     });
   }
 
+  /**
+   * A connection was accepted. The event loop takes in one connection in a turn: were a handler to run in each turn, callers
+   * that open a connection for each call would stand in the kernel's queue, where nobody counts or refuses them, and
+   * be answered in order when all of them have given up. So handlers stand back until a turn brings no connection.
+   */
+  connected(): void {
+    this.#connections += 1;
+    this.control.hold();
+    this.#turnSoon();
+  }
+
   #turnSoon(): void {
     if (this.#turnDue) return;
     this.#turnDue = true;
-    this.clock.soon(() => this.#turn());
+    this.#turnAfterConnections(acceptTurnsMax);
+  }
+
+  #turnAfterConnections(turnsLeft: number): void {
+    this.clock.soon(() => {
+      const came = this.#connections !== this.#connectionsSeen;
+      this.#connectionsSeen = this.#connections;
+      if (came && turnsLeft > 0) this.#turnAfterConnections(turnsLeft - 1);
+      else this.#turn();
+    });
   }
 
   /** Lets calls start that have waited, until the slice is over; the rest has its turn after what came in meanwhile. */

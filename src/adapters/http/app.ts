@@ -54,6 +54,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     serverFactory: (listener) => {
       const { bodyBytesMax } = limits;
+      options.server.on("connection", () => gateway.connected());
       return options.server.on(
         "request",
         doorTo(listener, { gateway, routes, bodyBytesMax, closing: options.closing }),

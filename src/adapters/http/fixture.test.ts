@@ -109,6 +109,8 @@ export class TestGateway implements Gateway {
     return this.refused;
   }
 
+  connected(): void {}
+
   isHostedElsewhere(service: string): boolean {
     return this.elsewhere.has(service);
   }

@@ -81,6 +81,8 @@ export class LoadControl<C extends WaitingCall> {
   /** Whether a `turn` will come that ends this slice. */
   #sliceCounts = false;
   #sliceMs: number;
+  /** Nothing starts before the next turn, whatever is free. */
+  #held = false;
   readonly #standing: Standing;
   #intervalMs = intervalFirstMs;
   #startsCounted = 0;
@@ -113,9 +115,15 @@ export class LoadControl<C extends WaitingCall> {
 
   /** Whether a call that has come starts now; it has taken a slot then. Those of an admitted chain always start. */
   startsAtOnce(rank: Rank, now: number): boolean {
-    if (rank > ranks.chain && !(this.#queue.length === 0 && this.#slots.free && this.#inSlice(now))) return false;
+    const free = this.#queue.length === 0 && this.#slots.free && !this.#held;
+    if (rank > ranks.chain && !(free && this.#inSlice(now))) return false;
     this.#slots.take();
     return true;
+  }
+
+  /** Until the driver comes back to the queue (`turn`), whoever comes waits there. */
+  hold(): void {
+    this.#held = true;
   }
 
   /** Whether handlers ran in this turn for so long that somebody has to tell when it is over. */
@@ -168,6 +176,7 @@ export class LoadControl<C extends WaitingCall> {
     this.#sliceMs = Math.min(sliceMaxMs, Math.max(sliceMinMs, sliceTimes * aroundMs));
     this.#sliceBegan = null;
     this.#sliceCounts = true;
+    this.#held = false;
     this.#slots.look(now);
   }
 
