@@ -42,8 +42,10 @@ export class RetryBudget {
       this.#tokens -= 1;
       return true;
     }
+    const leftMs = deadline - this.#platform.monotonic();
+    if (leftMs <= 0) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const cancel = this.#platform.after(deadline - this.#platform.monotonic(), () => {
+    const cancel = this.#platform.after(leftMs, () => {
       this.#waiting.delete(resolve);
       resolve(false);
     });
