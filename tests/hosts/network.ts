@@ -6,6 +6,8 @@
  * Needs root, and `ip` and `tc` of iproute2.
  */
 import { execFileSync, spawnSync } from "node:child_process";
+import { delimiter } from "node:path";
+import { toSynodError } from "../../src/errors.ts";
 import type { ServerHost } from "../postgres/server.ts";
 
 /** User and group `nobody` of Linux. */
@@ -17,19 +19,33 @@ export interface Host extends ServerHost {
   readonly rootCommand: readonly string[];
 }
 
+/** Programs of administrators may lie where a user's path does not look. */
+const env = { ...process.env, PATH: [process.env.PATH, "/usr/sbin", "/sbin"].join(delimiter) };
+
 /** Why there can be no such networks here; undefined when there can. */
 export function obstacle(): string | undefined {
   if (process.platform !== "linux") return "network namespaces are Linux's";
   if (process.getuid?.() !== 0) return "network namespaces need root";
-  const name = `synod-try-${process.pid}`;
-  for (const words of [
-    ["add", name],
-    ["del", name],
-  ]) {
-    const { status, error, stderr } = spawnSync("ip", ["netns", ...words], { encoding: "utf8" });
-    if (status !== 0) return `ip netns ${words[0]}: ${error?.message ?? stderr.trim()}`;
+  try {
+    tryOut(`synod-try-${process.pid}`);
+    return undefined;
+  } catch (error) {
+    return toSynodError(error).message.trim().replaceAll("\n", " ");
   }
-  return undefined;
+}
+
+/** Everything once that the faults do, with a single host. */
+function tryOut(prefix: string): void {
+  const room = build(prefix, ["a"]);
+  try {
+    const [program, ...words] = room.command;
+    const cable = cableOf("a");
+    run(program!, ...words, "ip", "rule", "add", "from", addressOf(0), "to", addressOf(1), "blackhole");
+    run(program!, ...words, "tc", "qdisc", "add", "dev", cable, "root", "tbf", ...slowed(1_000));
+    run("nsenter", `--net=/run/netns/${prefix}-a`, "-S", nobody, "-G", nobody, "--", "true");
+  } finally {
+    room.remove();
+  }
 }
 
 /** The room in the middle, with everything that hangs on it; removed by `remove`. */
@@ -43,7 +59,7 @@ export interface Room {
 export function build(prefix: string, names: readonly string[]): Room {
   const made: string[] = [];
   const remove = (): void => {
-    for (const name of made) spawnSync("ip", ["netns", "del", name]);
+    for (const name of made) spawnSync("ip", ["netns", "del", name], { env });
   };
   const add = (name: string): void => {
     run("ip", "netns", "add", name);
@@ -52,7 +68,7 @@ export function build(prefix: string, names: readonly string[]): Room {
   };
   try {
     add(prefix);
-    run("ip", "netns", "exec", prefix, "sysctl", "-qw", "net.ipv4.ip_forward=1");
+    run("ip", "netns", "exec", prefix, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward");
     for (const [index, name] of names.entries()) {
       const host = `${prefix}-${name}`;
       add(host);
@@ -121,8 +137,7 @@ export class Hosts {
 
   /** What the host is sent comes at no more than this rate; what is too much waits for up to a second, and is lost after that. */
   slow(name: string, kilobitsPerSecond: number): void {
-    const rate = ["rate", `${kilobitsPerSecond}kbit`, "burst", "4kb", "latency", "1s"];
-    run("tc", "qdisc", "add", "dev", cableOf(name), "root", "tbf", ...rate);
+    run("tc", "qdisc", "add", "dev", cableOf(name), "root", "tbf", ...slowed(kilobitsPerSecond));
   }
 
   restoreSpeed(name: string): void {
@@ -132,7 +147,7 @@ export class Hosts {
   #rule(verb: "add" | "del", from: string, to: string): void {
     const words = ["rule", verb, "from", this.get(from).address, "to", this.get(to).address, "blackhole"];
     // Of a one-way cut there is only one to undo.
-    if (verb === "del") spawnSync("ip", words);
+    if (verb === "del") spawnSync("ip", words, { env });
     else run("ip", ...words);
   }
 }
@@ -145,6 +160,10 @@ function cableOf(name: string): string {
   return `to-${name}`;
 }
 
+function slowed(kilobitsPerSecond: number): readonly string[] {
+  return ["rate", `${kilobitsPerSecond}kbit`, "burst", "4kb", "latency", "1s"];
+}
+
 function run(program: string, ...words: readonly string[]): void {
-  execFileSync(program, words, { stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync(program, words, { env, stdio: ["ignore", "ignore", "pipe"] });
 }
