@@ -19,7 +19,7 @@ const repeatAfterMs = 50;
 const heldUpMs = 500;
 const keyRandomBytes = 10;
 /** How many of them there are. */
-export const probers = 2;
+const probers = 2;
 /** Where in its slice a probe begins, in parts of it. */
 const beginPart = 0.25;
 
