@@ -8,6 +8,7 @@
 import { invariant } from "../errors.ts";
 import { chance, type Prng, pick } from "../values/prng.ts";
 import type { Cluster } from "./cluster.ts";
+import type { StoreKind } from "./world/store.ts";
 import { between } from "./world/world.ts";
 
 export const faultKinds = [
@@ -32,13 +33,23 @@ export const faultKinds = [
   "drain",
   "leave",
   "lethalCommand",
+  "vanish",
+  "slowLinks",
+  "storeOneWay",
+  "storeFailover",
   "upgrade",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
 
+/** What happens where a system has several hosts and its store is a server. */
+const hostKinds: ReadonlySet<FaultKind> = new Set(["vanish", "slowLinks", "storeOneWay", "storeFailover"]);
 /** What happens to any system; an upgrade wants a release to change to. */
-const commonKinds = faultKinds.filter((kind) => kind !== "upgrade");
+const commonKinds = faultKinds.filter((kind) => kind !== "upgrade" && !hostKinds.has(kind));
+const kindsByStore: Readonly<Record<StoreKind, readonly FaultKind[]>> = {
+  file: commonKinds,
+  server: [...commonKinds, ...hostKinds],
+};
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -58,9 +69,14 @@ const clockRateOffMax = 0.05;
 const kindsShares = [0.15, 0.4] as const;
 
 /** A plan for a run in which faults happen for `durationMs`. */
-export function planFaults(prng: Prng, nodes: readonly string[], durationMs: number): readonly Fault[] {
+export function planFaults(
+  prng: Prng,
+  nodes: readonly string[],
+  durationMs: number,
+  store: StoreKind = "file",
+): readonly Fault[] {
   const share = pick(prng, kindsShares);
-  const kinds = commonKinds.filter(() => chance(prng, share));
+  const kinds = kindsByStore[store].filter(() => chance(prng, share));
   const faults: Fault[] = [];
   if (kinds.length === 0) return faults;
   const meanGapMs = pick(prng, [700, 2_000, 5_000]);
@@ -135,6 +151,10 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     drain: [0, 0],
     leave: [500, 20_000],
     lethalCommand: [2_000, 10_000],
+    vanish: [100, 10_000],
+    slowLinks: [500, 8_000],
+    storeOneWay: [100, 8_000],
+    storeFailover: [200, 5_000],
     upgrade: [0, 0],
   };
   const amounts: Record<FaultKind, number> = {
@@ -159,6 +179,12 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     drain: between(prng, 500, 5_000),
     leave: between(prng, 500, 5_000),
     lethalCommand: 0,
+    vanish: 0,
+    slowLinks: kind === "slowLinks" ? between(prng, 20, 400) : 0,
+    // Requests pass, or answers.
+    storeOneWay: kind === "storeOneWay" ? prng.below(2) : 0,
+    // The standby has all of the log, or lags.
+    storeFailover: kind === "storeFailover" ? prng.below(2) : 0,
     upgrade: 0,
   };
   const [min, max] = lasts[kind];
@@ -339,6 +365,13 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     return () => cluster.restart(first(fault));
   },
   lethalCommand: (cluster) => cluster.doomNextCommand(),
+  vanish: (cluster, fault) => cluster.vanish(first(fault)),
+  slowLinks: (cluster, fault) => cluster.slowLinks(first(fault), fault.amount),
+  storeOneWay: (cluster, fault) => cluster.store.cutOff(first(fault), fault.amount === 0 ? "requests" : "answers"),
+  storeFailover: (cluster, fault) => {
+    cluster.store.losePrimary();
+    return () => cluster.store.promote(fault.amount === 1);
+  },
   upgrade: (cluster, fault) => {
     const machine = cluster.machine(first(fault));
     // Whoever is down comes back with the newer release.
