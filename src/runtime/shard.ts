@@ -177,14 +177,14 @@ export class Shard {
     this.#nextOwner = null;
     this.messages?.stop();
     for (const activation of [...this.activations.values()]) {
-      activation.drop(reason, unknown(activation.options.key));
+      activation.drop(reason, unknown(activation.key));
     }
     invariant(this.activations.size === 0, "a dropped shard has nothing in memory");
   }
 
   forget(activation: Activation): void {
-    if (this.activations.get(activation.options.key) === activation) {
-      this.activations.delete(activation.options.key);
+    if (this.activations.get(activation.key) === activation) {
+      this.activations.delete(activation.key);
     }
   }
 
