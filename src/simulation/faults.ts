@@ -127,36 +127,38 @@ function gap(prng: Prng, meanMs: number): number {
   return -Math.log(1 - prng.number()) * meanMs;
 }
 
+/** How long each lasts at least and at the most, ms. */
+const lasts: Readonly<Record<FaultKind, readonly [number, number]>> = {
+  crash: [50, 1_000],
+  powerLoss: [100, 8_000],
+  pause: [2_000, 20_000],
+  suspend: [500, 20_000],
+  slow: [500, 8_000],
+  isolate: [100, 8_000],
+  halves: [100, 8_000],
+  oneWay: [100, 8_000],
+  ring: [100, 6_000],
+  cut: [0, 0],
+  halfCut: [0, 0],
+  lateDuplicate: [300, 2_500],
+  clockRate: [5_000, 60_000],
+  clockJump: [0, 0],
+  storeCutOff: [100, 8_000],
+  storeRestart: [50, 3_000],
+  storeLock: [50, 5_000],
+  storeSlow: [500, 5_000],
+  drain: [0, 0],
+  leave: [500, 20_000],
+  lethalCommand: [2_000, 10_000],
+  vanish: [100, 10_000],
+  slowLinks: [500, 8_000],
+  storeOneWay: [100, 8_000],
+  storeFailover: [200, 5_000],
+  upgrade: [0, 0],
+};
+
 function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: number): Fault {
   const order = shuffled(prng, nodes);
-  const lasts: Record<FaultKind, readonly [number, number]> = {
-    crash: [50, 1_000],
-    powerLoss: [100, 8_000],
-    pause: [2_000, 20_000],
-    suspend: [500, 20_000],
-    slow: [500, 8_000],
-    isolate: [100, 8_000],
-    halves: [100, 8_000],
-    oneWay: [100, 8_000],
-    ring: [100, 6_000],
-    cut: [0, 0],
-    halfCut: [0, 0],
-    lateDuplicate: [300, 2_500],
-    clockRate: [5_000, 60_000],
-    clockJump: [0, 0],
-    storeCutOff: [100, 8_000],
-    storeRestart: [50, 3_000],
-    storeLock: [50, 5_000],
-    storeSlow: [500, 5_000],
-    drain: [0, 0],
-    leave: [500, 20_000],
-    lethalCommand: [2_000, 10_000],
-    vanish: [100, 10_000],
-    slowLinks: [500, 8_000],
-    storeOneWay: [100, 8_000],
-    storeFailover: [200, 5_000],
-    upgrade: [0, 0],
-  };
   const amounts: Record<FaultKind, number> = {
     crash: chance(prng, 0.7) ? 1 : 0,
     powerLoss: 0,
