@@ -7,6 +7,7 @@
  */
 import { invariant } from "../errors.ts";
 import { chance, type Prng, pick } from "../values/prng.ts";
+import { buildOf, isAskedToLeave } from "./builds.ts";
 import type { Cluster } from "./cluster.ts";
 import { between } from "./world/world.ts";
 
@@ -33,12 +34,15 @@ export const faultKinds = [
   "leave",
   "lethalCommand",
   "upgrade",
+  "newCode",
+  "outage",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
 
-/** What happens to any system; an upgrade wants a release to change to. */
-const commonKinds = faultKinds.filter((kind) => kind !== "upgrade");
+/** What is planned apart: it wants a release to change to, durable commands, or a window shorter than a run. */
+const plannedApart: ReadonlySet<FaultKind> = new Set(["upgrade", "newCode", "outage"]);
+const commonKinds = faultKinds.filter((kind) => !plannedApart.has(kind));
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -136,6 +140,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     leave: [500, 20_000],
     lethalCommand: [2_000, 10_000],
     upgrade: [0, 0],
+    newCode: [0, 0],
+    outage: [0, 0],
   };
   const amounts: Record<FaultKind, number> = {
     crash: chance(prng, 0.7) ? 1 : 0,
@@ -160,6 +166,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     leave: between(prng, 500, 5_000),
     lethalCommand: 0,
     upgrade: 0,
+    newCode: 0,
+    outage: 0,
   };
   const [min, max] = lasts[kind];
   // Most are short; enough of them last beyond every lease.
@@ -345,5 +353,23 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     machine.upgraded = true;
     void machine.stop(fault.amount);
     return nothing;
+  },
+  newCode: (cluster, fault) => {
+    const machine = cluster.machine(first(fault));
+    machine.build = buildOf(fault.amount);
+    if (!isAskedToLeave(fault.amount)) return cluster.crashInDurableCommand(machine);
+    void machine.stop(fault.lastsMs);
+    return nothing;
+  },
+  outage: (cluster, { nodes }) => {
+    cluster.store.stop();
+    for (const name of nodes) cluster.crash(name, { powerLost: true });
+    // Whoever else is meant to start one of them again finds no store.
+    const from = cluster.world.now;
+    return () => {
+      if (cluster.world.now - from > cluster.retentionMs) cluster.judge.reached.outage(cluster.database);
+      cluster.store.start();
+      for (const name of nodes) cluster.restart(name);
+    };
   },
 };

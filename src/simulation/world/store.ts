@@ -75,7 +75,8 @@ export class SimulatedStore {
   /** Until when somebody else holds the write lock, and until when the store writes what it has; ms. */
   #lockedUntil = 0;
   #writingUntil = 0;
-  #down = false;
+  /** Faults that keep it down. */
+  #stops = 0;
   /** Counts restarts: what was under way before one is lost. */
   #run = 0;
 
@@ -139,12 +140,12 @@ export class SimulatedStore {
   }
 
   stop(): void {
-    this.#down = true;
+    this.#stops += 1;
     this.#run += 1;
   }
 
   start(): void {
-    this.#down = false;
+    this.#stops = Math.max(0, this.#stops - 1);
   }
 
   #ask(process: Process, method: StoreMethod, request: unknown): Promise<never> {
@@ -205,7 +206,7 @@ export class SimulatedStore {
     { answer, giveUp }: { readonly answer: (value: unknown) => void; readonly giveUp: () => void },
   ): void {
     const run = this.#run;
-    if (this.#down || !this.#reaches(process)) return giveUp();
+    if (this.#stops > 0 || !this.#reaches(process)) return giveUp();
     if (reading.has(method)) return answer(this.#apply(process, method, request, sent));
     const { now } = this.world;
     if (this.#lockedUntil - now > lockWaitMaxMs) {
@@ -250,7 +251,7 @@ export class SimulatedStore {
   }
 
   #reaches({ name }: Process): boolean {
-    return !this.#down && !this.#unreachable.has(name);
+    return this.#stops === 0 && !this.#unreachable.has(name);
   }
 
   #delayMs(prng: Prng): number {
