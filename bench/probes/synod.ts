@@ -1,4 +1,4 @@
-/** The system at rest, without probes and with them, one after the other. */
+/** The system at rest, without probes, with them, and without them again: code that is still being compiled must not count as either. */
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,8 @@ const nodes = 3;
 const drainMs = 5_000;
 /** After a start, and after the probers' start: code is compiled and connections are made. */
 const restMs = 8_000;
+/** After the probers' end: what they left to do is done. */
+const calmMs = 1_000;
 /** A tick of the kernel's accounts: `USER_HZ` is 100 wherever Node runs on Linux. */
 const tickMs = 10;
 
@@ -27,10 +29,13 @@ export const run: Run = async ({ measureMs, folder }) => {
     const place = await supervisor.prepare();
     const urls = await supervisor.start();
     await rest(restMs);
-    const quiet = await busyPartWhile(measureMs);
+    const before = await busyPartWhile(measureMs);
     measured.meter = meterFor(supervisor, place, urls, { log, drills: false });
     await rest(restMs);
     const probed = await busyPartWhile(measureMs);
+    await stopMeasured(measured);
+    await rest(calmMs);
+    const quiet = (before + (await busyPartWhile(measureMs))) / 2;
     return {
       value: 100 * (1 - Math.max(0, probed - quiet)),
       details: [

@@ -1,5 +1,6 @@
 /** The program of the second prober: a process of its own, so that what befalls the supervisor does not blind both. */
-import { askOver, Prober } from "./prober.ts";
+import { ProbeConnection } from "./probe-connection.ts";
+import { Prober } from "./prober.ts";
 
 export interface ProberSettings {
   readonly url: string;
@@ -13,7 +14,7 @@ process.on("disconnect", () => process.exit());
 process.on("SIGINT", () => {});
 process.on("SIGHUP", () => {});
 new Prober({
-  ask: askOver(new URL(url), headers),
+  connection: new ProbeConnection(new URL(url), headers),
   number,
   tell: (seen) => {
     if (process.connected) process.send!(seen);

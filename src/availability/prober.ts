@@ -1,10 +1,11 @@
 /**
- * A prober: once in every slice it does what a user would, a durable write and a read of it, over HTTP on a connection of its
- * own, on canary keys that rotate over the shards. Within the slice's time it repeats under the same idempotency key, as
- * the client library does. It runs outside the nodes; when it was itself held up it says nothing about that slice.
+ * A prober: it does what a user would, a durable write and a read of it, over HTTP, on canary keys that rotate over the
+ * shards. Probers take turns, a slice each, so that somebody looks in every slice and nobody does so twice. Within a slice's
+ * time a prober repeats under the same idempotency key, as the client library does. It runs outside the nodes; when it was
+ * itself held up it says nothing about that slice.
  */
-import { request } from "node:http";
 import { makeTimedKey } from "../values/ids.ts";
+import type { Ask, ProbeConnection } from "./probe-connection.ts";
 import { type SliceSeen, sliceMs } from "./slices.ts";
 
 /** The name of the service that probers call and that the meter keeps its figures with. */
@@ -17,17 +18,14 @@ const repeatAfterMs = 50;
 /** A probe that ended so much later than it may was not the system's fault. */
 const heldUpMs = 500;
 const keyRandomBytes = 10;
-
-/** An answer: its status and its body; rejects when there is none. */
-export type Ask = (
-  path: string,
-  key: string | undefined,
-  timeoutMs: number,
-) => Promise<{ status: number; body: string }>;
+/** How many of them there are. */
+const probers = 2;
+/** Where in its slice a probe begins, in parts of it. */
+const beginPart = 0.25;
 
 export interface ProberOptions {
-  readonly ask: Ask;
-  /** Probers take turns by their number. */
+  readonly connection: Pick<ProbeConnection, "ask" | "probed" | "close">;
+  /** Probers take turns by their number, from 0. */
   readonly number: number;
   readonly tell: (seen: SliceSeen) => void;
 }
@@ -41,19 +39,21 @@ export class Prober {
 
   constructor(options: ProberOptions) {
     this.#options = options;
-    this.#probes = options.number * Math.floor(canaries / 2);
+    this.#probes = options.number * Math.floor(canaries / probers);
     this.#schedule(Date.now());
   }
 
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    this.#options.connection.close();
   }
 
-  /** Within the next slice; the second prober comes later in it than the first. */
+  /** Within the next slice that is this prober's. */
   #schedule(after: number): void {
-    const offset = (0.25 + 0.4 * (this.#options.number % 2)) * sliceMs;
-    const next = Math.floor((after - offset) / sliceMs + 1) * sliceMs + offset;
+    const turnMs = probers * sliceMs;
+    const offset = (this.#options.number + beginPart) * sliceMs;
+    const next = Math.floor((after - offset) / turnMs + 1) * turnMs + offset;
     this.#timer = setTimeout(() => {
       // A timer may come a moment early, and the slice must not be probed twice for that.
       this.#schedule(Math.max(next, Date.now()));
@@ -64,9 +64,12 @@ export class Prober {
   async #probe(slice: number): Promise<void> {
     if (Math.abs(Date.now() / sliceMs - slice - 0.5) > 1) return;
     const began = performance.now();
-    const failure = await probe(this.#options.ask, `canary-${this.#probes++ % canaries}`);
+    const { connection } = this.#options;
+    const failure = await probe(connection.ask, `canary-${this.#probes++ % canaries}`);
+    if (this.#stopped) return connection.close();
+    connection.probed(failure === undefined);
     const heldUp = performance.now() - began > probeMaxMs + heldUpMs;
-    if (!this.#stopped && !heldUp) this.#options.tell({ slice, failure });
+    if (!heldUp) this.#options.tell({ slice, failure });
   }
 }
 
@@ -94,35 +97,4 @@ async function until(
     await new Promise((resolve) => setTimeout(resolve, repeatAfterMs));
   }
   return failure;
-}
-
-/** Over HTTP, on a new connection each time, which any node may accept. */
-export function askOver(url: URL, headers: Readonly<Record<string, string>>): Ask {
-  return (path, key, timeoutMs) =>
-    new Promise((resolve, reject) => {
-      const sent = request(
-        new URL(path, url),
-        {
-          method: "POST",
-          agent: false,
-          headers: {
-            ...headers,
-            "content-length": 0,
-            "request-timeout": (Math.max(1, timeoutMs) / 1_000).toFixed(3),
-            ...(key !== undefined && { "idempotency-key": key }),
-          },
-        },
-        (response) => {
-          let body = "";
-          response.setEncoding("utf8");
-          response.on("data", (text) => (body += text));
-          response.on("error", () => reject(new Error("cut")));
-          response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-        },
-      );
-      const timer = setTimeout(() => sent.destroy(new Error("late")), timeoutMs);
-      sent.on("error", (error) => reject(new Error(error.message === "late" ? "late" : "cut")));
-      sent.on("close", () => clearTimeout(timer));
-      sent.end();
-    });
 }

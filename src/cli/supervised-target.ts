@@ -53,7 +53,7 @@ export function meterFor(
     targets,
     services: [...system.services.map(({ name }) => name), ...(drills ? [ledgerService] : [])],
     log,
-    meters: () => supervisor.meters(),
+    counts: () => supervisor.counts(),
     call: (call) => supervisor.ask("call", call, callDefaultMs),
     surroundings: () => supervisor.serving,
   });

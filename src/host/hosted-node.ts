@@ -15,6 +15,7 @@ import type { Store } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import { type NodeNetwork, type NodeStatus, type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
+import { type NodeCounts, nodeCounts } from "./availability/requests.ts";
 import { awaitFreeName } from "./former-member.ts";
 import { openStore, type StoreLocation } from "./store-location.ts";
 import { within } from "./within.ts";
@@ -49,6 +50,8 @@ export interface HostedNode {
   readonly urls: readonly string[];
   /** What it has done since its start, and what it consumes. */
   meters(): NodeMeters;
+  /** The little of it that the availability meter looks at. */
+  counts(): NodeCounts;
   /** Takes no new calls from outside; resolves when those that came in are answered, or the time is over. */
   closeDoors(drainMs: number): Promise<void>;
   /** Goes on with an idle connection that another node's adapter of that index passed on. */
@@ -99,13 +102,14 @@ export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> 
       status,
     };
   };
+  const counts = (): NodeCounts => nodeCounts(options.node, meters.readAnswers(), node.status().keyUptime);
   const urls = adapters.map((adapter) => adapter.url);
   const adopt = (index: number, connection: ConnectionHandle): void => {
     const adapter = adapters[index];
     if (adapter?.adopt) adapter.adopt(connection);
     else connection.close();
   };
-  return { node, urls, meters: read, closeDoors, adopt, stop, stopped: node.stopped };
+  return { node, urls, meters: read, counts, closeDoors, adopt, stop, stopped: node.stopped };
 }
 
 /** Of the links, and of what adapters have told. */

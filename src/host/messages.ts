@@ -12,6 +12,7 @@ import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
 import type { WorkAction } from "../runtime/operators.ts";
 import type { WorkDetails, WorkPage, WorkQuery } from "../runtime/pending-work.ts";
 import type { AvailabilityTargets } from "../service/availability.ts";
+import type { NodeCounts } from "./availability/requests.ts";
 
 /** An inbound adapter of the system, as far as a supervisor must know it. */
 export interface AdapterFacts {
@@ -49,6 +50,7 @@ export interface ErrorFacts extends Pick<SynodErrorOptions, "outcome" | "retryab
 export interface Questions {
   status: { readonly ask: undefined; readonly answer: NodeStatus };
   meters: { readonly ask: undefined; readonly answer: NodeMeters };
+  counts: { readonly ask: undefined; readonly answer: NodeCounts };
   inspect: { readonly ask: { readonly service: string; readonly key: string }; readonly answer: EntityInspection };
   call: { readonly ask: GatewayCall; readonly answer: GatewayReply };
   work: { readonly ask: WorkQuery; readonly answer: WorkPage };

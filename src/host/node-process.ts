@@ -170,6 +170,7 @@ async function answer(id: number, question: Question, ask: unknown): Promise<voi
 const answers: { [Q in Question]: (ask: Questions[Q]["ask"]) => Promise<Questions[Q]["answer"]> } = {
   status: async () => serving().node.status(),
   meters: async () => serving().meters(),
+  counts: async () => serving().counts(),
   inspect: ({ service, key }) => serving().node.inspect(service, key),
   call: (call) => serving().node.gateway.call(call),
   work: (query) => serving().node.work(query),

@@ -17,6 +17,7 @@ import { SynodError } from "../errors.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
+import type { NodeCounts } from "./availability/requests.ts";
 import { Strikes } from "./drills/strikes.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
@@ -183,9 +184,18 @@ export class Supervisor {
   }
 
   /** Of all nodes that answer. */
-  async meters(): Promise<readonly NodeMeters[]> {
+  meters(): Promise<readonly NodeMeters[]> {
+    return this.#askAll("meters");
+  }
+
+  /** How calls ended, of all nodes that answer. */
+  counts(): Promise<readonly NodeCounts[]> {
+    return this.#askAll("counts");
+  }
+
+  async #askAll<Q extends "meters" | "counts">(question: Q): Promise<readonly Questions[Q]["answer"][]> {
     const serving = this.#nodes.filter(({ state }) => state === "ready");
-    const answers = serving.map(({ child }) => child.ask("meters", undefined).catch(() => undefined));
+    const answers = serving.map(({ child }) => child.ask<Q>(question, undefined).catch(() => undefined));
     return (await Promise.all(answers)).filter((answer) => answer !== undefined);
   }
 

@@ -52,6 +52,9 @@ export interface OperationFigures {
   readonly commitWait: Histogram;
 }
 
+/** How calls ended, without how long anything took: cheap to read. */
+export type AnswerFigures = Pick<OperationFigures, "service" | "operation" | "answered" | "shed">;
+
 /** What a process consumes. */
 export interface ProcessFigures {
   /** Processor time since the start, s. */

@@ -6,8 +6,7 @@
  * all it could have seen is durable, the lease is valid, and this activation has been continuous since.
  */
 import type { Change } from "../core/commits/load.ts";
-import { Mailbox } from "../core/mailbox/mailbox.ts";
-import type { FailReason, MailboxEffect, MailboxInput } from "../core/mailbox/messages.ts";
+import type { FailReason, MailboxEffect } from "../core/mailbox/messages.ts";
 import { invariant, SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CallRecord } from "../ports/store.ts";
@@ -19,41 +18,39 @@ import { CommandTurn, nothing } from "./command-turn.ts";
 import type { Committer } from "./committer.ts";
 import { Departures } from "./departures.ts";
 import { recordIdOf } from "./durable-item.ts";
-import { EntityInbox, type EntityInboxOptions, type InboxEntry, type Pending } from "./entity-inbox.ts";
+import { EntityInbox, type InboxEntry, type Pending } from "./entity-inbox.ts";
 import type { Passivable } from "./entity-memory.ts";
 import { type Environment, within } from "./environment.ts";
-import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
+import { type Attempt, type CommandId, type Invocation, nameOfEntity, type Target } from "./invocation.ts";
+import { MailboxDriver, type Performer } from "./mailbox-driver.ts";
 import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
-import { findRecord } from "./record-lookup.ts";
+import { findRecord, mayBeRecorded } from "./record-lookup.ts";
 import { leaseRanOut, lost, moving, notLoaded, refusal, tooLate, unknownOutcome } from "./refusals.ts";
 import { decodeRecorded, failed, failure, isRecorded, succeeded, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import { absent, loadSnapshot, type Snapshot } from "./snapshot.ts";
 
-/** What an activation takes besides its state. */
-const overheadBytes = 1_024;
-
+/** What all entities of a shard have in common, as long as this node is the same member. */
 export interface ActivationOptions {
   readonly environment: Environment;
   readonly committer: Committer;
   readonly outgoing: Outgoing;
   readonly service: AnyService;
   readonly shard: Shard;
-  readonly key: string;
-  /** The id of a command that the durable command of this number calls. */
-  readonly idOfCall: EntityInboxOptions["idOfCall"];
+  /** The id of a command that the item of this number calls, with the floor of its session for that receiver. */
+  readonly idOfCall: (number: number, hash: string, inputHash: string, target: Target) => CommandId;
 }
 
-export class Activation implements Passivable {
-  readonly options: ActivationOptions;
-  readonly name: string;
-  readonly #mailbox: Mailbox<Pending>;
-  readonly #inputs: MailboxInput<Pending>[] = [];
-  #driving = false;
+/** What an activation takes besides its state. */
+const overheadBytes = 1_024;
+
+export class Activation implements Passivable, Performer {
+  readonly key: string;
+  readonly #options: ActivationOptions;
+  readonly #driver: MailboxDriver;
   readonly #callers: Callers;
-  #lastToken = 0;
   /** The state that the next command runs on. */
   #executed: Snapshot = absent;
   #durable: Snapshot = absent;
@@ -65,35 +62,40 @@ export class Activation implements Passivable {
   #kept = 0;
   #dropped: SynodError | null = null;
   #rollback: SynodError | null = null;
-  readonly #loaded: PromiseWithResolvers<void> = Promise.withResolvers();
-  #isLoaded = false;
+  /** Resolves when the state is in memory, or never will be; null once it is. */
+  #loading: PromiseWithResolvers<void> | null = Promise.withResolvers();
 
-  constructor(options: ActivationOptions) {
-    this.options = options;
-    this.#ahead = new Ahead(options.environment.counters);
-    this.name = nameOfEntity(options.service.interface.name, options.key);
-    this.#mailbox = new Mailbox({ mailboxLengthMax: options.environment.limits.mailboxLengthMax });
-    this.#callers = new Callers(options.environment.clock, (token) => this.#drive({ kind: "expire", token }));
-    this.#inbox = new EntityInbox({
-      ...options,
-      drive: (input) => this.#drive(input),
-      token: () => ++this.#lastToken,
-    });
+  constructor(options: ActivationOptions, key: string) {
+    this.key = key;
+    this.#options = options;
+    const { counters, limits, clock } = options.environment;
+    this.#ahead = new Ahead(counters);
+    this.#driver = new MailboxDriver(this, limits);
+    this.#callers = new Callers(clock, this.#driver);
+    this.#inbox = new EntityInbox(options, key, this.#driver);
     void this.#load();
+  }
+
+  get name(): string {
+    return nameOfEntity(this.#options.service.interface.name, this.key);
   }
 
   get bytes(): number {
     const durable = this.#durable === this.#executed ? 0 : (this.#durable.text?.length ?? 0);
-    return overheadBytes + this.options.key.length + (this.#executed.text?.length ?? 0) + durable;
+    return overheadBytes + this.key.length + (this.#executed.text?.length ?? 0) + durable;
+  }
+
+  get #isLoaded(): boolean {
+    return this.#loading === null;
   }
 
   get idle(): boolean {
     const unused = this.#queries === 0 && this.#callers.length === 0 && this.#kept === 0;
-    return this.#isLoaded && this.#mailbox.idle && unused;
+    return this.#isLoaded && this.#driver.idle && unused;
   }
 
   get queued(): number {
-    return this.#mailbox.queued;
+    return this.#driver.queued;
   }
 
   get durable(): Snapshot {
@@ -103,29 +105,29 @@ export class Activation implements Passivable {
   passivate(): void {
     invariant(this.idle, "only an idle entity is passivated");
     this.#dropped = new SynodError("unavailable", `${this.name} was passivated`);
-    this.options.shard.forget(this);
+    this.#driver.end();
+    this.#options.shard.forget(this);
   }
 
   /** Runs a command, or answers it from its record. */
   command(invocation: Invocation): Promise<Attempt> {
     if (this.#dropped !== null) return Promise.resolve(lost(this.#dropped, true));
-    const { environment, shard } = this.options;
-    const token = ++this.#lastToken;
+    const { environment, shard } = this.#options;
+    const token = this.#driver.token();
     return new Promise((settle) => {
       this.#callers.add(token, invocation, settle);
       environment.memory.touch(this);
-      const { id, existing, waitFor: until = "outcome" } = invocation;
+      const { id, waitFor: until = "outcome" } = invocation;
       const payload: Pending = { invocation, record: null, result: null, entry: null };
       if (id === null) {
-        return this.#drive({ kind: "arrive", token, id: null, inputHash: null, lookup: false, until, payload });
+        return this.#driver.drive({ kind: "arrive", token, id: null, inputHash: null, lookup: false, until, payload });
       }
       if (!shard.mayExecute(id)) return this.#callers.settle(token, this.#failedAttempt("forgotten"));
       const recordId = recordIdOf(invocation);
       const record = environment.records.get(shard.nameOfRecord(recordId));
       if (record !== undefined) return this.#replay([token], record);
-      // Of what is known to be here nothing has to be looked up, nor opened; nor of what cannot have been here.
-      const lookup = existing === undefined && invocation.unsent !== true;
-      this.#drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
+      const lookup = mayBeRecorded(this.#options, invocation);
+      this.#driver.drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
     });
   }
 
@@ -137,13 +139,13 @@ export class Activation implements Passivable {
       return { reply: failure("deadline_exceeded", `the store did not give the state of ${this.name} in time`) };
     }
     const pending: Pending = { invocation, record: null, result: null, entry: null };
-    const found = this.#mailbox.knows(id) ? "absent" : await findRecord(this.options, this.name, pending);
+    const found = this.#driver.knows(id) ? "absent" : await findRecord(this.#options, this.name, pending);
     // It may have come, or have finished, meanwhile.
     if (this.#dropped !== null) return lost(this.#dropped, true);
-    const late = tooLate(invocation, this.options.environment.clock.monotonic());
+    const late = tooLate(invocation, this.#options.environment.clock.monotonic());
     if (late !== undefined) return { reply: withOutcome(late, "unknown") };
-    const known = this.options.environment.records.get(this.options.shard.nameOfRecord(id)) !== undefined;
-    if (this.#mailbox.knows(id) || known) return this.command(invocation);
+    const known = this.#options.environment.records.get(this.#options.shard.nameOfRecord(id)) !== undefined;
+    if (this.#driver.knows(id) || known) return this.command(invocation);
     if (found === "failed" || found === "damaged")
       return this.#failedAttempt(found === "failed" ? "lookup-failed" : found);
     const { record } = pending;
@@ -154,7 +156,7 @@ export class Activation implements Passivable {
 
   /** Runs a query on the state that is durable when it starts. */
   query(invocation: Invocation): Attempt | Promise<Attempt> {
-    const { environment } = this.options;
+    const { environment } = this.#options;
     if (this.#dropped !== null) return lost(this.#dropped, true);
     this.#queries += 1;
     environment.memory.touch(this);
@@ -175,7 +177,7 @@ export class Activation implements Passivable {
   }
 
   #read(invocation: Invocation): GatewayReply | Promise<GatewayReply> {
-    const { environment, outgoing } = this.options;
+    const { environment, outgoing } = this.#options;
     return runQuery({ environment, outgoing, invocation, snapshot: this.#durable });
   }
 
@@ -189,26 +191,26 @@ export class Activation implements Passivable {
 
   becameDurable(position: number): void {
     if (this.#dropped !== null) return;
-    const { environment, shard, key } = this.options;
+    const { environment, shard } = this.#options;
     const { messages } = shard;
     const sent: OutboxMessage[] = [];
     for (const { snapshot, record, work, accepted, finished } of this.#ahead.take(position)) {
       this.#durable = snapshot;
       environment.counters.committedCommands += 1;
-      if (work !== null) sent.push(...messages!.becameDurable(key, work));
+      if (work !== null) sent.push(...messages!.becameDurable(this.key, work));
       if (record !== null) environment.records.add(shard.nameOfRecord(record.id), record);
       if (accepted !== null) this.#inbox.becameDurable(accepted);
       if (finished !== null) this.#inbox.finished(finished);
     }
     environment.memory.touch(this);
-    this.#drive({ kind: "durable", position });
+    this.#driver.drive({ kind: "durable", position });
     messages!.outbox.sent(sent);
   }
 
   rolledBack(through: number, culprit: boolean, error: SynodError): void {
     if (this.#dropped !== null) return;
     this.#rollback = error;
-    this.#drive({ kind: "rolledBack", through, culprit });
+    this.#driver.drive({ kind: "rolledBack", through, culprit });
   }
 
   /** The entity moves to another node. Resolves when what was taken from durable commands is written down. */
@@ -223,7 +225,7 @@ export class Activation implements Passivable {
 
   /** Resolves when the state is in memory, or never will be. */
   get loaded(): Promise<void> {
-    return this.#loaded.promise;
+    return this.#loading?.promise ?? Promise.resolve();
   }
 
   /** Why the state did not come; null when it has come, or may still come. */
@@ -243,57 +245,45 @@ export class Activation implements Passivable {
   drop(reason: SynodError, unknownThrough: number): void {
     if (this.#dropped !== null) return;
     this.#dropped = reason;
+    this.#driver.end();
     this.#forgetAhead();
     this.#inbox.drop();
-    for (const effect of this.#mailbox.step({ kind: "drop", unknownThrough })) this.#perform(effect);
-    this.options.environment.memory.remove(this);
-    this.options.shard.forget(this);
-    this.#loaded.resolve();
+    this.#driver.drop(unknownThrough);
+    this.#options.environment.memory.remove(this);
+    this.#options.shard.forget(this);
+    this.#loading?.resolve();
   }
 
   async #load(): Promise<void> {
-    const { environment, service, shard, key } = this.options;
+    const { environment, service, shard } = this.#options;
     try {
       const [result, items] = await Promise.all([
-        environment.reader.read({ kind: "entity", shard: shard.id, key }),
+        environment.reader.read({ kind: "entity", shard: shard.id, key: this.key }),
         this.#inbox.mayHaveItems ? this.#inbox.read() : [],
       ]);
       if (this.#dropped !== null) return;
-      this.#durable = loadSnapshot(service, key, result);
+      this.#durable = loadSnapshot(service, this.key, result);
       this.#executed = this.#durable;
       shard.noteVersion(this.#durable.version);
-      this.#isLoaded = true;
-      this.#loaded.resolve();
+      this.#loading?.resolve();
+      this.#loading = null;
       this.#inbox.found(items);
-      this.#drive({ kind: "loaded" });
+      this.#driver.drive({ kind: "loaded" });
       // Not before it is known what it has to do: an entity that seems idle is the first to go when memory is full.
       if (this.#dropped === null) environment.memory.touch(this);
     } catch (error) {
-      this.drop(notLoaded(this.options.environment.log, this.name, error), 0);
+      this.drop(notLoaded(this.#options.environment.log, this.name, error), 0);
     }
   }
 
   /** Waits for the state; false when the deadline comes first. */
   #loadedBy(deadline: number): Promise<boolean> {
-    const { clock } = this.options.environment;
-    return within(clock, deadline - clock.monotonic(), this.#loaded.promise);
+    const { clock } = this.#options.environment;
+    return within(clock, deadline - clock.monotonic(), this.loaded);
   }
 
-  #drive(input: MailboxInput<Pending>): void {
-    this.#inputs.push(input);
-    if (this.#driving) return;
-    this.#driving = true;
-    try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        if (this.#dropped !== null) return;
-        for (const effect of this.#mailbox.step(next)) this.#perform(effect);
-      }
-    } finally {
-      this.#driving = false;
-    }
-  }
-
-  #perform(effect: MailboxEffect<Pending>): void {
+  /** What the mailbox has decided; for its driver. */
+  perform(effect: MailboxEffect<Pending>): void {
     switch (effect.kind) {
       case "lookup":
         return void this.#lookup(effect.token, effect.payload);
@@ -326,20 +316,20 @@ export class Activation implements Passivable {
   }
 
   async #lookup(token: number, pending: Pending): Promise<void> {
-    this.#drive({ kind: "looked", token, answer: await findRecord(this.options, this.name, pending) });
+    this.#driver.drive({ kind: "looked", token, answer: await findRecord(this.#options, this.name, pending) });
   }
 
   #run(token: number, attempt: number, pending: Pending): void {
-    const { environment, outgoing, service, key, shard } = this.options;
+    const { environment, outgoing, service, shard } = this.#options;
     const { invocation, entry } = pending;
     if (!this.#isWanted(pending)) {
       pending.result = nothing(succeeded(undefined));
-      return this.#drive({ kind: "finished", token, attempt, changed: false });
+      return this.#driver.drive({ kind: "finished", token, attempt, changed: false });
     }
     const departure = (): Promise<void> => this.#depart(token, attempt);
     if (entry !== null) return this.#inbox.run({ token, attempt, pending, snapshot: this.#executed, departure });
     if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
-      return this.#drive({ kind: "shed", token, attempt, reason: "shed" });
+      return this.#driver.drive({ kind: "shed", token, attempt, reason: "shed" });
     }
     if (invocation!.target.operation.durable) {
       return this.#inbox.run({ token, attempt, pending, snapshot: this.#executed, departure });
@@ -350,7 +340,7 @@ export class Activation implements Passivable {
       invocation: invocation!,
       attempt,
       service,
-      key,
+      key: this.key,
       snapshot: this.#executed,
       departure,
       room: () => shard.messages!.outbox.room,
@@ -360,7 +350,7 @@ export class Activation implements Passivable {
         this.#departures.close();
         pending.result = result;
         if (result.changed) invocation!.slot?.storeAsked(environment.clock.monotonic());
-        this.#drive({ kind: "finished", token, attempt, changed: result.changed });
+        this.#driver.drive({ kind: "finished", token, attempt, changed: result.changed });
       },
     });
     this.#turn = turn;
@@ -372,10 +362,10 @@ export class Activation implements Passivable {
   #isWanted({ invocation, entry }: Pending): boolean {
     const timer = entry === null ? invocation?.timer : undefined;
     if (timer === undefined) return true;
-    const { shard, key } = this.options;
+    const { shard } = this.#options;
     const ahead = this.#ahead.timer(timer.name);
     if (ahead !== undefined) return ahead === timer.generation;
-    return shard.messages!.timers.isSet(key, timer.name, timer.generation);
+    return shard.messages!.timers.isSet(this.key, timer.name, timer.generation);
   }
 
   #abandon(): void {
@@ -387,11 +377,11 @@ export class Activation implements Passivable {
 
   /** The exit gate for a call of the running handler: resolves when the call may leave. The router asks the lease. */
   #depart(token: number, attempt: number): Promise<void> {
-    return this.#departures.wait((departure) => this.#drive({ kind: "depart", token, attempt, departure }));
+    return this.#departures.wait((departure) => this.#driver.drive({ kind: "depart", token, attempt, departure }));
   }
 
   #commit(position: number, { result, entry: finished, invocation }: Pending): void {
-    const { shard, key } = this.options;
+    const { shard } = this.#options;
     const { state, record, left } = result!;
     const before = this.#executed;
     if (state !== undefined) {
@@ -400,7 +390,7 @@ export class Activation implements Passivable {
     }
     // Calls that its handler did not wait for never leave.
     if (finished !== null) this.#departures.close();
-    const sender = { key, ...(finished === null ? senderOf(invocation!) : senderOfItem(finished)) };
+    const sender = { key: this.key, ...(finished === null ? senderOf(invocation!) : senderOfItem(finished)) };
     // The timer that ran a durable command was cleared by its acceptance.
     const sent = shard.messages!.work(sender, left, finished === null ? invocation!.timer?.name : undefined);
     const work = finished === null ? sent : { ...sent, finished: [finished.item.number] };
@@ -420,15 +410,16 @@ export class Activation implements Passivable {
     accepted: InboxEntry | null,
     finished: InboxEntry | null,
   ): void {
-    const { committer, service, shard, key } = this.options;
+    const { committer, service, shard } = this.#options;
     const { position, state, record, work } = own;
-    const bytes = key.length + (state?.length ?? 0) + (record?.reply.length ?? 0) + inputLengthOf(work);
+    if (finished !== null && record !== null) shard.noteRecord(record);
+    const bytes = this.key.length + (state?.length ?? 0) + (record?.reply.length ?? 0) + inputLengthOf(work);
     this.#ahead.add({ position, snapshot: this.#executed, record, work, bytes, accepted, finished });
     committer.add({
       ...own,
       shard: shard.id,
       epoch: shard.epoch,
-      key,
+      key: this.key,
       version: this.#executed.version,
       stateVersion: service.state!.version,
       floors: shard.takeRisenFloors(),
@@ -460,7 +451,7 @@ export class Activation implements Passivable {
     const { waitFor, target } = this.#callers.invocation(token) ?? {};
     const accepted = waitFor === "acceptance" && target?.operation.durable === true && isRecorded(full);
     const reply = accepted ? { ...succeeded(undefined), replayed: full.replayed } : full;
-    if (this.options.environment.lease.valid) return this.#callers.settle(token, { reply });
+    if (this.#options.environment.lease.valid) return this.#callers.settle(token, { reply });
     const invocation = this.#callers.invocation(token);
     if (invocation === undefined) return;
     void this.#throughGate(reply, invocation.deadline, false).then((attempt) => this.#callers.settle(token, attempt));
@@ -468,7 +459,7 @@ export class Activation implements Passivable {
 
   /** `harmless`: the answer is a query's, so that without it nothing has happened. */
   async #throughGate(reply: GatewayReply, deadline: number, harmless: boolean): Promise<Attempt> {
-    const { lease } = this.options.environment;
+    const { lease } = this.#options.environment;
     const valid = lease.valid || (await lease.whenValid(deadline, () => this.#dropped === null));
     if (valid && this.#dropped === null) return { reply };
     return lost(this.#dropped ?? leaseRanOut(), harmless);
@@ -492,7 +483,7 @@ export class Activation implements Passivable {
   }
 
   #forgetAhead(): void {
-    const { messages } = this.options.shard;
+    const { messages } = this.#options.shard;
     for (const { work } of this.#ahead.forget()) if (work !== null) messages!.rolledBack(work);
   }
 }

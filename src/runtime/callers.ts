@@ -1,6 +1,8 @@
 /** Who waits for an entity's answers: each until it is answered, its deadline passes, or it goes. */
 import type { Clock, Timer } from "../ports/clock.ts";
+import { SmallMap } from "../values/small-map.ts";
 import type { Attempt, Invocation } from "./invocation.ts";
+import type { MailboxDriver } from "./mailbox-driver.ts";
 
 interface Caller {
   readonly invocation: Invocation;
@@ -11,13 +13,13 @@ interface Caller {
 
 export class Callers {
   readonly #clock: Clock;
-  readonly #onGone: (token: number) => void;
-  readonly #callers = new Map<number, Caller>();
+  readonly #driver: MailboxDriver;
+  readonly #callers = new SmallMap<number, Caller>();
 
-  /** `onGone`: this caller's deadline has passed, or it has gone. It still waits for the word of the mailbox. */
-  constructor(clock: Clock, onGone: (token: number) => void) {
+  /** `driver` hears of callers whose deadline has passed, or who have gone: they still wait for the word of its mailbox. */
+  constructor(clock: Clock, driver: MailboxDriver) {
     this.#clock = clock;
-    this.#onGone = onGone;
+    this.#driver = driver;
   }
 
   get length(): number {
@@ -27,7 +29,7 @@ export class Callers {
   add(token: number, invocation: Invocation, settle: (attempt: Attempt) => void): void {
     const { deadline, signal } = invocation;
     const gone = (): void => {
-      if (this.#callers.has(token)) this.#onGone(token);
+      if (this.#callers.has(token)) this.#driver.drive({ kind: "expire", token });
     };
     const timer = this.#clock.setTimer(Math.max(0, deadline - this.#clock.monotonic()), gone);
     signal?.addEventListener("abort", gone);

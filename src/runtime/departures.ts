@@ -1,6 +1,8 @@
 /** Calls of a running handler that wait at the exit gate of its entity until they may leave. */
+import { SmallMap } from "../values/small-map.ts";
+
 export class Departures {
-  readonly #waiting = new Map<number, () => void>();
+  readonly #waiting = new SmallMap<number, () => void>();
   #last = 0;
 
   /** Takes a number for a call, hands it to `ask`, and resolves when the call may leave. */

@@ -6,23 +6,21 @@
  * journals and parking are progress of the shard.
  */
 import { type AttemptEnd, afterAttempt, mayStart, type Next } from "../core/durable/schedule.ts";
-import type { MailboxInput } from "../core/mailbox/messages.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CallRecord } from "../ports/store.ts";
 import type { InboxItem, ItemProgress, JournalEntry, JournaledItem } from "../ports/work.ts";
-import type { AnyService } from "../service/model.ts";
+import { SmallMap } from "../values/small-map.ts";
+import type { ActivationOptions } from "./activation.ts";
 import { nothing, type TurnResult } from "./command-turn.ts";
-import type { Committer, ProgressReport } from "./committer.ts";
+import type { ProgressReport } from "./committer.ts";
 import { acceptedItem, outcomeOf, parkedReply, targetOfItem } from "./durable-item.ts";
 import { DurableTurn } from "./durable-turn.ts";
-import type { Environment } from "./environment.ts";
 import { decodeInput } from "./handler-run.ts";
-import { type CommandId, type Invocation, nameOfEntity, type Target } from "./invocation.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { type CommandId, type Invocation, nameOfEntity } from "./invocation.ts";
+import type { MailboxDriver } from "./mailbox-driver.ts";
 import { encodeRecorded, failed, failure, succeeded } from "./replies.ts";
-import type { Shard } from "./shard.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Suggested to whom a durable command is in the way of, ms. */
@@ -59,20 +57,6 @@ export interface InboxEntry {
   lastWrite: Promise<unknown>;
 }
 
-export interface EntityInboxOptions {
-  readonly environment: Environment;
-  readonly committer: Committer;
-  readonly outgoing: Outgoing;
-  readonly service: AnyService;
-  readonly shard: Shard;
-  readonly key: string;
-  readonly drive: (input: MailboxInput<Pending>) => void;
-  /** A new token of the mailbox. */
-  readonly token: () => number;
-  /** The id of a command that the item of this number calls, with the floor of its session for that receiver. */
-  readonly idOfCall: (number: number, hash: string, inputHash: string, target: Target) => CommandId;
-}
-
 /** One attempt, as the mailbox has given it the turn. */
 export interface GivenTurn {
   readonly token: number;
@@ -83,18 +67,24 @@ export interface GivenTurn {
 }
 
 export class EntityInbox {
-  readonly #options: EntityInboxOptions;
-  readonly #name: string;
-  readonly #entries = new Map<number, InboxEntry>();
+  readonly #options: ActivationOptions;
+  readonly #key: string;
+  readonly #driver: MailboxDriver;
+  readonly #entries = new SmallMap<number, InboxEntry>();
   #running: InboxEntry | null = null;
   /** Of those that gave the turn up. */
   #lastParked: InboxEntry | null = null;
   #leaving = false;
   #dropped = false;
 
-  constructor(options: EntityInboxOptions) {
+  constructor(options: ActivationOptions, key: string, driver: MailboxDriver) {
     this.#options = options;
-    this.#name = nameOfEntity(options.service.interface.name, options.key);
+    this.#key = key;
+    this.#driver = driver;
+  }
+
+  get #name(): string {
+    return nameOfEntity(this.#options.service.interface.name, this.#key);
   }
 
   /** Services without durable commands pay nothing for those of others. */
@@ -105,10 +95,10 @@ export class EntityInbox {
 
   /** Reads what the entity has accepted and tells the mailbox, which is not loaded yet. */
   async read(): Promise<readonly JournaledItem[]> {
-    const { environment, shard, key } = this.#options;
+    const { environment, shard } = this.#options;
     const items: JournaledItem[] = [];
     for (let after: number | null = 0; after !== null; ) {
-      const read = { kind: "inboxOf", shard: shard.id, key, after, limit: pageLengthMax } as const;
+      const read = { kind: "inboxOf", shard: shard.id, key: this.#key, after, limit: pageLengthMax } as const;
       const result = await environment.reader.read(read);
       if (result.kind === "corrupt") throw result.error;
       if (result.kind !== "inboxOf") throw new SynodError("internal", "an inbox is read as an inbox");
@@ -128,7 +118,7 @@ export class EntityInbox {
     for (const read of items) {
       const { journal, ...item } = read;
       const pending: Pending = { invocation: null, record: null, result: null, entry: null };
-      const entry = this.#add({ item, journal, pending, token: this.#options.token(), durable: true });
+      const entry = this.#add({ item, journal, pending, token: this.#driver.token(), durable: true });
       this.#options.shard.session.found(item.number, null);
       if (!open.includes(read)) continue;
       const turn = read !== holder ? null : item.parked === null ? "waits" : "parked";
@@ -139,7 +129,7 @@ export class EntityInbox {
 
   #find({ token, item, pending }: InboxEntry, turn: "waits" | "parked" | null): void {
     const { id, inputHash } = item;
-    this.#options.drive({ kind: "found", token, id, inputHash, turn, payload: pending });
+    this.#driver.drive({ kind: "found", token, id, inputHash, turn, payload: pending });
   }
 
   /** Gives an attempt its turn; a command that was not accepted yet is accepted first. */
@@ -174,7 +164,7 @@ export class EntityInbox {
 
   /** What was not durable is void: an acceptance among it never was. */
   restored(): void {
-    for (const entry of [...this.#entries.values()]) if (!entry.durable) this.#void(entry);
+    for (const entry of this.#entries.values()) if (!entry.durable) this.#void(entry);
   }
 
   /** The result of a command was not written. */
@@ -188,7 +178,7 @@ export class EntityInbox {
     this.#leaving = true;
     const running = this.#running;
     for (const { timer } of this.#entries.values()) timer?.cancel();
-    this.#options.drive({ kind: "leave" });
+    this.#driver.drive({ kind: "leave" });
     await running?.lastWrite;
   }
 
@@ -202,7 +192,7 @@ export class EntityInbox {
 
   /** Why a command, or a repeat of a parked one, gets no turn. */
   refusal(reason: "blocked" | "parked"): GatewayReply {
-    const entries = [...this.#entries.values()];
+    const entries = this.#entries.values();
     if (reason === "parked") {
       const parked = entries.find(({ item }) => item.holdsTurn) ?? this.#lastParked;
       if (parked !== null) return parkedReply(this.#name, parked.item);
@@ -216,13 +206,13 @@ export class EntityInbox {
   /** The answer to whoever asks what became of a command that is parked without the turn; undefined for others. */
   parkedAs(invocation: Invocation): GatewayReply | undefined {
     const { id } = outcomeOf(invocation.id!);
-    const known = [...this.#entries.values()].find(({ item }) => item.id === id && item.parked !== null);
+    const known = this.#entries.values().find(({ item }) => item.id === id && item.parked !== null);
     return known && this.#knownAs(known, invocation);
   }
 
   /** What pends, in the order of acceptance. */
   get items(): readonly InboxItem[] {
-    return [...this.#entries.values()].map(({ item }) => item);
+    return this.#entries.values().map(({ item }) => item);
   }
 
   /** For operators: tries a command again at once, from its first attempt; or takes it out, whatever it has done. */
@@ -237,19 +227,19 @@ export class EntityInbox {
     entry.waits = 0;
     if (parked === null) return this.#resumeAfter(entry, 0);
     await this.#mustWrite(this.#write(entry, { attempts: 0, parked: null, holdsTurn: false }));
-    if (holdsTurn) this.#options.drive({ kind: "resumed", token: entry.token });
+    if (holdsTurn) this.#driver.drive({ kind: "resumed", token: entry.token });
     else this.#find(entry, null);
   }
 
   async #remove(entry: InboxEntry): Promise<void> {
-    const { committer, shard, drive } = this.#options;
+    const { committer, shard } = this.#options;
     const { number } = entry.item;
     if (this.#running === entry) throw new SynodError("aborted", `durable command ${number} runs at this moment`);
     entry.timer?.cancel();
     await this.#mustWrite(committer.progress({ shard: shard.id, epoch: shard.epoch, itemsDropped: [number] }));
     this.#entries.delete(number);
     shard.session.settle(number);
-    drive({ kind: "removed", token: entry.token });
+    this.#driver.drive({ kind: "removed", token: entry.token });
   }
 
   async #mustWrite(write: Promise<ProgressReport>): Promise<void> {
@@ -260,12 +250,12 @@ export class EntityInbox {
   }
 
   #accept(given: GivenTurn): void {
-    const { shard, environment, drive } = this.#options;
+    const { shard, environment } = this.#options;
     const { token, attempt, pending } = given;
-    if (this.#leaving || !shard.admits) return drive({ kind: "shed", token, attempt, reason: "dropped" });
+    if (this.#leaving || !shard.admits) return this.#driver.drive({ kind: "shed", token, attempt, reason: "dropped" });
     const refuse = (reply: GatewayReply): void => {
       pending.result = nothing(reply);
-      drive({ kind: "finished", token, attempt, changed: false });
+      this.#driver.drive({ kind: "finished", token, attempt, changed: false });
     };
     const invocation = pending.invocation!;
     if (this.#entries.size >= environment.limits.inboxLengthMax) {
@@ -273,7 +263,7 @@ export class EntityInbox {
       return refuse(failure("resource_exhausted", message, { retryAfterMs: 1_000 }));
     }
     const { id } = outcomeOf(invocation.id!);
-    const known = [...this.#entries.values()].find((entry) => entry.item.id === id);
+    const known = this.#entries.values().find((entry) => entry.item.id === id);
     if (known !== undefined) return refuse(this.#knownAs(known, invocation));
     let input: unknown;
     try {
@@ -285,7 +275,7 @@ export class EntityInbox {
     const entry = this.#add({ item, journal: [], pending, token, durable: false });
     pending.entry = entry;
     this.#running = entry;
-    drive({ kind: "accepted", token, attempt });
+    this.#driver.drive({ kind: "accepted", token, attempt });
     this.#start(given, entry, input);
   }
 
@@ -326,21 +316,21 @@ export class EntityInbox {
   }
 
   #start(given: GivenTurn, entry: InboxEntry, input: unknown): void {
-    const { environment, outgoing, service, key, idOfCall } = this.#options;
+    const { environment, outgoing, service, shard, idOfCall } = this.#options;
     const { token, attempt, pending, snapshot, departure } = given;
     const { item } = entry;
     const turn = new DurableTurn({
       environment,
       outgoing,
       service,
-      key,
+      key: this.#key,
       snapshot,
       item,
       target: targetOfItem(service, item)!,
       input,
       journal: entry.turn?.journal ?? entry.journal,
       departure,
-      room: () => this.#options.shard.messages!.outbox.room,
+      room: () => shard.messages!.outbox.room,
       record: (entries) => this.#write(entry, {}, entries),
       idOf: (hash, inputHash, target): CommandId => idOfCall(item.number, hash, inputHash, target),
       onFinished: ({ reply, state, left }) => {
@@ -349,7 +339,7 @@ export class EntityInbox {
         slot?.unpark();
         slot?.storeAsked(environment.clock.monotonic());
         pending.result = { reply, state, record: this.#record(item, reply), left, changed: true };
-        this.#options.drive({ kind: "finished", token, attempt, changed: true });
+        this.#driver.drive({ kind: "finished", token, attempt, changed: true });
       },
       onEnded: (end) => this.#pause(given, entry, end),
     });
@@ -374,7 +364,7 @@ export class EntityInbox {
 
   #pause({ token, attempt }: GivenTurn, entry: InboxEntry, end: AttemptEnd): void {
     this.#running = null;
-    this.#options.drive({ kind: "paused", token, attempt });
+    this.#driver.drive({ kind: "paused", token, attempt });
     this.#ended(entry, end);
   }
 
@@ -394,16 +384,16 @@ export class EntityInbox {
 
   #resumeAfter(entry: InboxEntry, ms: number): void {
     if (this.#leaving || this.#dropped) return;
-    const { environment, drive } = this.#options;
+    const { environment } = this.#options;
     entry.timer?.cancel();
     entry.timer = environment.clock.setTimer(ms, () => {
       entry.timer = null;
-      if (this.#entries.get(entry.item.number) === entry) drive({ kind: "resumed", token: entry.token });
+      if (this.#entries.get(entry.item.number) === entry) this.#driver.drive({ kind: "resumed", token: entry.token });
     });
   }
 
   async #park(entry: InboxEntry, { attempts, code, message, thrown }: Extract<Next, { kind: "park" }>): Promise<void> {
-    const { environment, drive } = this.#options;
+    const { environment } = this.#options;
     await entry.lastWrite;
     if (this.#isGone(entry)) return;
     const parked = JSON.stringify({ code, message, at: Math.floor(environment.clock.wall()), thrown });
@@ -420,7 +410,7 @@ export class EntityInbox {
       code,
     });
     this.#lastParked = entry;
-    drive({ kind: "parked", token: entry.token, holdsTurn });
+    this.#driver.drive({ kind: "parked", token: entry.token, holdsTurn });
   }
 
   #isGone(entry: InboxEntry): boolean {

@@ -11,7 +11,7 @@ import { derivedRecordId } from "../values/ids.ts";
 import { mark } from "../values/marks.ts";
 import { ranks } from "../values/priority.ts";
 import type { MovedHint } from "../wire/frames.ts";
-import { Activation } from "./activation.ts";
+import { Activation, type ActivationOptions } from "./activation.ts";
 import type { Committer } from "./committer.ts";
 import type { Environment } from "./environment.ts";
 import { Heights } from "./heights.ts";
@@ -62,6 +62,7 @@ export class Router {
   readonly #outgoing: Outgoing;
   readonly #sleepers: Sleepers;
   readonly #heights: Heights;
+  readonly #shared = new Map<Shard, ActivationOptions>();
   #closed = false;
 
   constructor(options: RouterOptions) {
@@ -160,16 +161,24 @@ export class Router {
     if (active !== undefined) return active;
     const { environment, committer } = this.#options;
     if (!environment.memory.hasRoom(reservePart)) return undefined;
-    const { service } = shard;
-    const outgoing = this.#outgoing;
-    const idOfCall = this.#idOfCall(shard);
-    const activation = new Activation({ environment, committer: committer(), outgoing, service, shard, key, idOfCall });
+    const activation = new Activation(this.#sharedBy(shard, committer()), key);
     shard.activations.set(key, activation);
     return activation;
   }
 
+  /** What the entities of a shard have in common, which is not kept once for each of them. */
+  #sharedBy(shard: Shard, committer: Committer): ActivationOptions {
+    const known = this.#shared.get(shard);
+    if (known?.committer === committer) return known;
+    const { environment } = this.#options;
+    const idOfCall = this.#idOfCall(shard);
+    const shared = { environment, committer, outgoing: this.#outgoing, service: shard.service, shard, idOfCall };
+    this.#shared.set(shard, shared);
+    return shared;
+  }
+
   /** Calls of a durable command belong to its number in its shard's session. */
-  #idOfCall(shard: Shard): Activation["options"]["idOfCall"] {
+  #idOfCall(shard: Shard): ActivationOptions["idOfCall"] {
     return (number, hash, inputHash, target) => {
       const { sessionName: session } = shard;
       // What a stateless service calls may go anywhere: it takes along what holds for all.

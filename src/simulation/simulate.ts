@@ -25,9 +25,9 @@ import { type RunCode, runCode } from "./scenario-file.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { type Place, runAt } from "./user-code/place.ts";
 import { scenarioPlace } from "./user-code/places.ts";
-import { drawWeather, fairWeather, setWeather } from "./weather.ts";
+import { drawStoreKind, drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { planCodeChanges, planOutage } from "./work-faults.ts";
-import { honestAnswers } from "./world/store.ts";
+import { honestAnswers, type StoreKind } from "./world/store.ts";
 import type { Passage, TraceLine } from "./world/trace.ts";
 import { seedPrng } from "./world/world.ts";
 
@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly timing?: number | undefined;
   /** Instead of the seed's weather: nothing is lost, and little is late, but for the faults of the plan. */
   readonly fairWeather?: boolean | undefined;
+  /** Instead of the seed's own: a file with one writer, or a server with standbys. */
+  readonly storeKind?: StoreKind | undefined;
   /** How long faults happen, ms, instead of what the scenario says. */
   readonly durationMs?: number | undefined;
   /** The run ends here if it has not ended before, ms since the world began; for whoever waits for one violation. */
@@ -145,6 +147,7 @@ class Run {
     const { scenario, seed, mutation } = options;
     this.#options = options;
     const nodes = scenario.nodes ?? 3 + (seed % 3);
+    const storeKind = options.storeKind ?? mutation?.storeKind ?? drawStoreKind(seed);
     this.#durationMs = options.durationMs ?? scenario.durationMs;
     const limits = { ...drawLimits(seed), ...mutation?.limits };
     this.#cluster = new Cluster({
@@ -155,6 +158,7 @@ class Run {
       code,
       nodes,
       weather: this.#weather,
+      storeKind,
       shardsPerService: 4,
       limits,
       keepTrace: options.keepTrace ?? false,
@@ -166,7 +170,8 @@ class Run {
     if (options.fairWeather !== true) setWeather(this.#weather, weather);
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
-    this.#plan = options.plan ?? drawPlan(options, names, limits.retentionMs ?? defaultLimits.retentionMs);
+    const retentionMs = limits.retentionMs ?? defaultLimits.retentionMs;
+    this.#plan = options.plan ?? drawPlan(options, { names, storeKind, retentionMs });
     const clients = scenario.clients ?? 2 + prng.below(19);
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
@@ -384,12 +389,21 @@ class Run {
   }
 }
 
+/** What a plan is drawn for. */
+interface PlannedAmong {
+  readonly names: readonly string[];
+  readonly storeKind: StoreKind;
+  readonly retentionMs: number;
+}
+
 /** Everything that happens in the run of a seed; a mutation may want faults of its own. */
-function drawPlan({ scenario, seed, mutation }: RunOptions, names: readonly string[], retentionMs: number): Fault[] {
+function drawPlan({ scenario, seed, mutation }: RunOptions, among: PlannedAmong): Fault[] {
   const { system, upgrade, durationMs } = scenario;
-  if (mutation?.plan !== undefined) return [...mutation.plan(seedPrng(seed, "faults"), names, durationMs)];
+  const { names, storeKind, retentionMs } = among;
+  const plan = (mutation?.plan ?? planFaults)(seedPrng(seed, "faults"), names, durationMs, storeKind);
+  if (mutation?.plan !== undefined) return [...plan];
   return [
-    ...planFaults(seedPrng(seed, "faults"), names, durationMs),
+    ...plan,
     ...(upgrade ? planUpgrade(seedPrng(seed, "upgrade"), names, durationMs) : []),
     ...(hasDurableCommands(system) ? planCodeChanges(seedPrng(seed, "code"), names, durationMs) : []),
     ...planOutage(seedPrng(seed, "outage"), names, { durationMs, retentionMs }),

@@ -1,14 +1,17 @@
 /** The meters port on HDR histograms. */
-import type { Meters, OperationFigures, OperationMeter, ShedReason } from "../../ports/meters.ts";
+import type { AnswerFigures, Meters, OperationFigures, OperationMeter, ShedReason } from "../../ports/meters.ts";
 import { DurationRecorder } from "../../values/recorder.ts";
 
 /** Meters that can be read. */
 export interface ReadableMeters extends Meters {
   read(): readonly OperationFigures[];
+  readAnswers(): readonly AnswerFigures[];
 }
 
 export function createMeters(): ReadableMeters {
   const meters = new Map<string, Map<string, Meter>>();
+  const readAll = <T>(read: (meter: Meter) => T): T[] =>
+    [...meters.values()].flatMap((operations) => Array.from(operations.values(), read));
   return {
     operation: (service, operation) => {
       const operations = meters.get(service) ?? new Map<string, Meter>();
@@ -16,7 +19,8 @@ export function createMeters(): ReadableMeters {
       meters.set(service, operations.set(operation, meter));
       return meter;
     },
-    read: () => [...meters.values()].flatMap((operations) => Array.from(operations.values(), (meter) => meter.read())),
+    read: () => readAll((meter) => meter.read()),
+    readAnswers: () => readAll((meter) => meter.readAnswers()),
   };
 }
 
@@ -56,12 +60,18 @@ class Meter implements OperationMeter {
     this.#shed.set(reason, (this.#shed.get(reason) ?? 0) + 1);
   }
 
-  read(): OperationFigures {
+  readAnswers(): AnswerFigures {
     return {
       service: this.#service,
       operation: this.#operation,
       answered: Object.fromEntries(this.#answered),
       shed: Object.fromEntries(this.#shed),
+    };
+  }
+
+  read(): OperationFigures {
+    return {
+      ...this.readAnswers(),
       response: this.#response.read(),
       queueWait: this.#queueWait.read(),
       handler: this.#handler.read(),

@@ -15,32 +15,36 @@
  */
 import { invariant } from "../../errors.ts";
 import { mark } from "../../values/marks.ts";
+import { SmallMap } from "../../values/small-map.ts";
 import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput, Token } from "./messages.ts";
-import { type Arrival, callersOf, newTicket, type Ticket } from "./ticket.ts";
+import { type Arrival, byAcceptance, callersOf, newTicket, type Ticket } from "./ticket.ts";
 
 export interface MailboxOptions {
   /** Commands that may wait for the turn. */
   readonly mailboxLengthMax: number;
 }
 
+const none: never[] = Object.freeze([]) as unknown as never[];
+
 export class Mailbox<Payload> {
   readonly #options: MailboxOptions;
   #phase: "loading" | "active" | "leaving" | "dropped" = "loading";
   /** Every open ticket by the token of each of its waiters. */
-  readonly #byToken = new Map<Token, Ticket<Payload>>();
+  readonly #byToken = new SmallMap<Token, Ticket<Payload>>();
   /** Open tickets with an id: queued, running or undurable. A copy joins here. */
-  readonly #byId = new Map<string, Ticket<Payload>>();
+  readonly #byId = new SmallMap<string, Ticket<Payload>>();
   #waiting: Ticket<Payload>[] = [];
   #running: Ticket<Payload> | null = null;
   /** The accepted command that keeps the turn without running. */
   #holder: Ticket<Payload> | null = null;
   #executed: Ticket<Payload>[] = [];
   /** Tickets whose record is being looked up, by the token that names them. */
-  readonly #looking = new Map<Token, Ticket<Payload>>();
+  readonly #looking = new SmallMap<Token, Ticket<Payload>>();
   /** Number of the last change that was executed, and of the last that is durable. */
   #position = 0;
   #durable = 0;
-  #effects: MailboxEffect<Payload>[] = [];
+  /** Of the step under way: most mailboxes are at rest, and keep nothing of the last one. */
+  #effects: MailboxEffect<Payload>[] = none;
 
   constructor(options: MailboxOptions) {
     this.#options = options;
@@ -59,10 +63,12 @@ export class Mailbox<Payload> {
 
   step(input: MailboxInput<Payload>): readonly MailboxEffect<Payload>[] {
     invariant(this.#phase !== "dropped", "a dropped mailbox takes no input");
-    this.#effects = [];
+    const effects: MailboxEffect<Payload>[] = [];
+    this.#effects = effects;
     this.#take(input);
     if (input.kind !== "drop") this.#advance();
-    return this.#effects;
+    this.#effects = none;
+    return effects;
   }
 
   #take(input: MailboxInput<Payload>): void {
@@ -223,7 +229,7 @@ export class Mailbox<Payload> {
 
   /** While the turn is kept, nobody waits for it in vain. */
   #sendAway(): void {
-    const [kept, blocked] = partition(this.#waiting, ({ accepted }) => accepted !== null);
+    const [kept, blocked] = byAcceptance(this.#waiting);
     this.#waiting = kept;
     for (const ticket of blocked) {
       this.#end(ticket, this.#phase === "leaving" ? "dropped" : "blocked");
@@ -340,9 +346,7 @@ export class Mailbox<Payload> {
     const running = this.#running;
     for (const ticket of [...this.#executed, running, this.#holder]) if (ticket !== null) this.#announce(ticket);
     if (running !== null && running.departures.length > 0 && this.#position <= position) {
-      for (const departure of running.departures.splice(0)) {
-        this.#effects.push({ kind: "departed", departure });
-      }
+      for (const departure of running.departures.splice(0)) this.#effects.push({ kind: "departed", departure });
     }
   }
 
@@ -419,7 +423,7 @@ export class Mailbox<Payload> {
       this.#hold(running);
     }
     if (this.#holder !== null) this.#goElsewhere(this.#holder);
-    const [accepted, others] = partition(this.#waiting, (ticket) => ticket.accepted !== null);
+    const [accepted, others] = byAcceptance(this.#waiting);
     this.#waiting = others;
     for (const ticket of accepted) this.#end(ticket, "dropped-unknown");
   }
@@ -491,8 +495,4 @@ export class Mailbox<Payload> {
   #fail(tokens: readonly Token[], reason: FailReason): void {
     if (tokens.length > 0) this.#effects.push({ kind: "fail", tokens, reason });
   }
-}
-
-function partition<T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] {
-  return [all.filter(holds), all.filter((one) => !holds(one))];
 }

@@ -49,3 +49,10 @@ export function newTicket<Payload>(
     departures: [],
   };
 }
+
+/** Those that were accepted, and the others. */
+export function byAcceptance<Payload>(
+  tickets: readonly Ticket<Payload>[],
+): [accepted: Ticket<Payload>[], others: Ticket<Payload>[]] {
+  return [tickets.filter(({ accepted }) => accepted !== null), tickets.filter(({ accepted }) => accepted === null)];
+}

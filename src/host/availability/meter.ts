@@ -7,9 +7,9 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { NodeMeters } from "../../admin/target.ts";
 import { type AlertChange, Alerts } from "../../availability/alerts.ts";
-import { askOver, availabilityService, Prober } from "../../availability/prober.ts";
+import { ProbeConnection } from "../../availability/probe-connection.ts";
+import { availabilityService, Prober } from "../../availability/prober.ts";
 import type { ProberSettings } from "../../availability/prober-process.ts";
 import { type AvailabilityReport, keys, probes, reportOf } from "../../availability/report.ts";
 import { RollUps } from "../../availability/rollups.ts";
@@ -17,7 +17,7 @@ import { type SliceSeen, Slices, type Surroundings } from "../../availability/sl
 import type { GatewayCall, GatewayReply } from "../../ports/gateway.ts";
 import type { Log } from "../../ports/log.ts";
 import type { AvailabilityTargets } from "../../service/availability.ts";
-import { RequestCounts } from "./requests.ts";
+import { type NodeCounts, RequestCounts } from "./requests.ts";
 import { type KeptSeries, meterPrincipal } from "./service.ts";
 
 export interface MeterOptions {
@@ -28,7 +28,8 @@ export interface MeterOptions {
   /** The user's services. */
   readonly services: readonly string[];
   readonly log: Log;
-  readonly meters: () => Promise<readonly NodeMeters[]>;
+  /** Of all nodes that answer. */
+  readonly counts: () => Promise<readonly NodeCounts[]>;
   readonly call: (call: GatewayCall) => Promise<GatewayReply>;
   readonly surroundings: () => Surroundings;
 }
@@ -59,7 +60,7 @@ export class AvailabilityMeter {
     this.#options = options;
     const { url, targets } = options;
     const tell = (seen: SliceSeen): void => this.#slices.seen(seen, options.surroundings());
-    this.#prober = new Prober({ ask: askOver(url, targets.headers), number: 0, tell });
+    this.#prober = new Prober({ connection: new ProbeConnection(url, targets.headers), number: 0, tell });
     this.#startSecond();
     this.#schedule();
   }
@@ -117,7 +118,7 @@ export class AvailabilityMeter {
     if (!this.#restored) await this.#restore();
     this.#settle();
     const now = Date.now();
-    const { services, keyTimes } = this.#requests.since(await this.#options.meters(), this.#options.services);
+    const { services, keyTimes } = this.#requests.since(await this.#options.counts(), this.#options.services);
     for (const [service, counts] of services) this.#rollUps.add(`requests/${service}`, now, counts);
     if (keyTimes.good + keyTimes.bad > 0) this.#rollUps.add(keys, now, keyTimes);
     for (const name of this.#rollUps.names) this.#alarm(name, now);
