@@ -30,7 +30,7 @@ import { commitFailure, lossError, storeError } from "./failures.ts";
 import { type PostgresLocation, readPostgresUrl } from "./location.ts";
 import { numbers, packBatch, packRange, texts } from "./packing.ts";
 import { Primary } from "./primary.ts";
-import { type FoundRow, readsOf } from "./reads.ts";
+import { type FoundRow, highestStatement, readsOf } from "./reads.ts";
 import { isReplaced, prepareSchema, quoted, type StoreFunction } from "./schema.ts";
 
 export interface PostgresStoreOptions {
@@ -134,7 +134,13 @@ class PostgresStore implements Store {
     this.#schemaName = schema;
     this.#schema = quoted(schema);
     this.#connections = connections;
-    this.#reads = readsOf((document) => this.#readRows(document), name);
+    const rows = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
+    const highest = highestStatement(this.#schema);
+    const ask = {
+      rows: (document: string) => this.#readBy(rows, document),
+      highest: (document: string) => this.#readBy(highest, document),
+    };
+    this.#reads = readsOf(ask, name);
   }
 
   async join({ node, address, hosts }: JoinRequest): ReturnType<Store["join"]> {
@@ -294,8 +300,7 @@ class PostgresStore implements Store {
     await Promise.all([others, read.close()]);
   }
 
-  async #readRows(document: string): Promise<readonly FoundRow[]> {
-    const text = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
+  async #readBy(text: string, document: string): Promise<readonly FoundRow[]> {
     return (await this.#run(this.#connections.read, {
       text,
       values: [document],
