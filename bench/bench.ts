@@ -21,6 +21,10 @@ export interface Bench {
   readonly variants: readonly Variant[];
   /** The name of the variant by which sides are compared. */
   readonly mainVariant: string;
+  /** Variants take turns as well: all of them once, then all of them again, for benches that compare them with each other. */
+  readonly inRounds?: boolean;
+  /** How long one run of a variant takes, ms, where that is not what is said of it: with what is opened and found out before. */
+  readonly runMs?: (variant: Variant, measureMs: number) => number;
   /** Sides that need what is in `bench/peers`. */
   readonly peers?: readonly string[];
   /** Pictures of a result by file name, as SVG. */

@@ -58,9 +58,9 @@ function rowOf(result: Result, variant: string): string[][] {
   const title = benches.find(({ name }) => name === result.bench)?.variants.find(({ name }) => name === variant)?.title;
   const others = Object.entries(result.sides).flatMap(([side, series]) => {
     const other = side === "synod" ? undefined : series[variant];
-    return other === undefined
-      ? []
-      : [`${side} ${formatted(other.median)} (${formatted(ratioTo(result.sides, side, variant))})`];
+    if (other === undefined) return [];
+    const when = other.taken === undefined ? "" : `; ${other.taken.date}, \`${other.taken.commit.slice(0, 7)}\``;
+    return [`${side} ${formatted(other.median)} (${formatted(ratioTo(result.sides, side, variant))}${when})`];
   });
   const how = `${taken.date}, \`${taken.commit.slice(0, 7)}\`, load average ${formatted(taken.loadBefore)}`;
   const command = `\`npm run bench -- ${result.bench} --variant ${variant}\``;

@@ -10,7 +10,7 @@ import { resultsFolder, writeFigures } from "./figures.ts";
 import { installPeers } from "./peers.ts";
 import { currentCommit, keeping, readResult, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
 import { formatted, tableOf } from "./table.ts";
-import { type TakenRun, takeTurns } from "./turns.ts";
+import { expectedMs, type RunChoice, type TakenRun, takeTurns } from "./turns.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -25,6 +25,7 @@ interface Options {
   readonly pictures: string;
   readonly cpuProfile?: string;
   readonly keep: boolean;
+  readonly minutes?: number;
 }
 
 const program = new Command("npm run bench --")
@@ -36,7 +37,8 @@ const program = new Command("npm run bench --")
   .option("--warm-up <seconds>", "what each side does of each variant before its first run; 0 for none", readSeconds, 3)
   .option("--variant <names...>", "only these variants (default: all)")
   .option("--side <names...>", "only these sides (default: all)")
-  .option("--keep", "keep what is saved of the variants that are not measured now", false)
+  .option("--keep", "keep what is saved of the variants and sides that are not measured now", false)
+  .option("--minutes <minutes>", "begin nothing that will take longer than this", readPositive)
   .option("--results <folder>", "where NAME.json is saved", resultsFolder)
   .option("--pictures <folder>", "where its pictures are saved, if it has any", join(root, "docs"))
   .option("--cpu-profile <folder>", "where each side leaves a CPU profile of all of its runs")
@@ -60,6 +62,13 @@ await program.parseAsync().catch((error: unknown) => {
 });
 
 async function measure(bench: Bench, variants: readonly Variant[], options: Options): Promise<void> {
+  const chosen = {
+    runs: options.runs,
+    measureMs: options.seconds * 1_000,
+    warmUpMs: options.warmUp * 1_000,
+    variants,
+  };
+  sayHowLong(bench, chosen, options.minutes);
   if (bench.peers?.some((side) => bench.sides[side] !== undefined)) installPeers();
   const machine = thisMachine();
   const commit = currentCommit(root);
@@ -71,14 +80,7 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
     process.exit(130);
   });
   try {
-    const turns = {
-      runs: options.runs,
-      measureMs: options.seconds * 1_000,
-      warmUpMs: options.warmUp * 1_000,
-      variants,
-      workFolder,
-      profileFolder: options.cpuProfile && resolve(options.cpuProfile),
-    };
+    const turns = { ...chosen, workFolder, profileFolder: options.cpuProfile && resolve(options.cpuProfile) };
     const runs = await takeTurns(bench, turns, (run) => console.error(progressOf(bench, run, options.runs)));
     const measured = resultOf(bench, machine, commit, runs, options.seconds);
     const earlier = options.keep ? readResult(resolve(options.results), bench.name) : undefined;
@@ -99,6 +101,18 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
   } finally {
     await rm(workFolder, { recursive: true, force: true });
   }
+}
+
+/** Ends the program if that is longer than may be. */
+function sayHowLong(bench: Bench, chosen: RunChoice, minutesMax: number | undefined): void {
+  const ms = expectedMs(bench, chosen);
+  const runs = chosen.runs * chosen.variants.length * Object.keys(bench.sides).length;
+  const words = `${runs} runs will take about ${(ms / 60_000).toFixed(1)} minutes`;
+  if (minutesMax !== undefined && ms > minutesMax * 60_000) {
+    const advice = "give fewer --runs, --variant or --side, or fewer --seconds";
+    program.error(`${words}, more than the ${minutesMax} of --minutes: ${advice}.`, { exitCode: 2 });
+  }
+  console.error(`${bench.name}: ${words}.`);
 }
 
 function withSides(bench: Bench, names: readonly string[] | undefined): Bench {

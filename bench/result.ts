@@ -11,6 +11,8 @@ export interface Series {
   readonly unit: string;
   readonly samples: readonly number[];
   readonly median: number;
+  /** When and how, if the side was not measured with the others of the variant but kept from before. */
+  readonly taken?: Taken;
 }
 
 /** What the samples depend on besides the code. */
@@ -67,15 +69,21 @@ function ratiosOf(bench: Bench, sides: Result["sides"]): Record<string, number> 
   return Object.fromEntries(ratios);
 }
 
-/** The result, with what an earlier one has of variants that were not measured now. All sides of a variant stay together. */
+/**
+ * The result, with what an earlier one has of variants and of sides that were not measured now. What is kept beside a
+ * variant that was measured now says when it was taken.
+ */
 export function keeping(bench: Bench, earlier: Result, result: Result): Result {
   const kept = Object.keys(earlier.taken).filter((variant) => result.taken[variant] === undefined);
-  const isKept = (name: string): boolean =>
-    kept.some((variant) => name === variant || name.startsWith(detailName(variant, "")));
   const names = new Set([...Object.keys(result.sides), ...Object.keys(earlier.sides)]);
   const sides = Object.fromEntries(
     [...names].map((side) => {
-      const old = Object.entries(earlier.sides[side] ?? {}).filter(([name]) => isKept(name));
+      const old = Object.entries(earlier.sides[side] ?? {}).flatMap(([name, series]) => {
+        const variant = variantOf(name);
+        if (result.taken[variant] === undefined) return [[name, series] as const];
+        const taken = series.taken ?? earlier.taken[variant];
+        return result.sides[side] === undefined && taken !== undefined ? [[name, { ...series, taken }] as const] : [];
+      });
       return [side, { ...Object.fromEntries(old), ...result.sides[side] }];
     }),
   );
@@ -101,6 +109,11 @@ export function ratioTo(sides: Result["sides"], side: string, variant: string): 
 /** The name under which a detail of a variant is kept. */
 export function detailName(variant: string, detail: string): string {
   return `${variant}: ${detail}`;
+}
+
+/** The variant that a name of a series belongs to. */
+function variantOf(name: string): string {
+  return name.split(detailName("", ""), 1)[0]!;
 }
 
 function seriesOf(bench: Bench, side: string, runs: readonly TakenRun[]): Record<string, Series> {

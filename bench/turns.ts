@@ -1,17 +1,20 @@
 /**
  * Lets the sides of a bench take turns: A B A B …, variant by variant, so that whatever else the machine does
- * in these minutes meets all of them alike. Each side has its own process, in which nothing but its own code was
+ * in these minutes meets all of them alike. Where variants are compared with each other, they take turns, too. Each side has its own process, in which nothing but its own code was
  * ever compiled, and is warmed up before its first counted run of a variant.
  */
 import type { Bench, Measured, Variant } from "./bench.ts";
 import { Side } from "./side.ts";
 
-export interface TurnOptions {
+export interface RunChoice {
   readonly runs: number;
   readonly measureMs: number;
   /** A first run of every side and variant, which is thrown away. */
   readonly warmUpMs: number;
   readonly variants: readonly Variant[];
+}
+
+export interface TurnOptions extends RunChoice {
   readonly workFolder: string;
   readonly profileFolder?: string | undefined;
 }
@@ -27,6 +30,8 @@ export interface TakenRun {
 
 /** Of the time that counts, how much goes before it with everything freshly opened. */
 const settlePart = 0.25;
+/** What it takes to open and close everything, as a rule, ms. */
+const openingMs = 500;
 
 /** Does all runs, and reports each as soon as it is done. */
 export async function takeTurns(
@@ -40,18 +45,37 @@ export async function takeTurns(
     stack.use(new Side({ name, module, workFolder, profileFolder })),
   );
   const taken: TakenRun[] = [];
-  for (const variant of options.variants) {
-    for (const side of sides) await warmUp(side, variant, options.warmUpMs);
-    for (let run = 1; run <= options.runs; run++) {
-      for (const side of sides) {
-        const { measureMs } = options;
-        const measured = await side.run({ variant: variant.name, settleMs: measureMs * settlePart, measureMs });
-        taken.push({ side: side.name, variant, run, measured });
-        report(taken.at(-1)!);
-      }
+  const take = async (variant: Variant, run: number): Promise<void> => {
+    if (run === 1) for (const side of sides) await warmUp(side, variant, options.warmUpMs);
+    for (const side of sides) {
+      const { measureMs } = options;
+      const measured = await side.run({ variant: variant.name, settleMs: measureMs * settlePart, measureMs });
+      taken.push({ side: side.name, variant, run, measured });
+      report(taken.at(-1)!);
     }
-  }
+  };
+  for (const [variant, run] of orderOf(bench, options)) await take(variant, run);
   return taken;
+}
+
+/** Which variants are run in which order, each with the number of the run. */
+export function orderOf(bench: Bench, { variants, runs }: RunChoice): readonly (readonly [Variant, number])[] {
+  const numbers = Array.from({ length: runs }, (_, index) => index + 1);
+  return bench.inRounds
+    ? numbers.flatMap((run) => variants.map((variant) => [variant, run] as const))
+    : variants.flatMap((variant) => numbers.map((run) => [variant, run] as const));
+}
+
+/** How long all of it will take, ms, as far as it is known before. */
+export function expectedMs(bench: Bench, { variants, runs, measureMs, warmUpMs }: RunChoice): number {
+  const runMs = (variant: Variant, ms: number): number =>
+    bench.runMs?.(variant, ms) ?? openingMs + (1 + settlePart) * ms;
+  const sides = Object.keys(bench.sides).length;
+  const each = variants.map((variant) => {
+    const warmMs = warmUpMs > 0 ? runMs(variant, warmUpMs) : 0;
+    return sides * (warmMs + runs * runMs(variant, measureMs));
+  });
+  return each.reduce((sum, ms) => sum + ms, 0);
 }
 
 async function warmUp(side: Side, variant: Variant, warmUpMs: number): Promise<void> {

@@ -1,8 +1,9 @@
 /** The bench harness: what it saves and what it says. Never how fast anything is. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import type { Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Transform } from "node:stream";
@@ -12,8 +13,12 @@ import type { Bench } from "../bench/bench.ts";
 import { benches } from "../bench/benches.ts";
 import { readmeWithFigures } from "../bench/figures.ts";
 import { FramedSocket } from "../bench/frames.ts";
+import { overload } from "../bench/overload/bench.ts";
+import { Connections } from "../bench/overload/connections.ts";
+import { backAfterSeconds } from "../bench/overload/tally.ts";
 import { keeping, medianOf, type Result, thisMachine } from "../bench/result.ts";
 import { Parcel, parcelOf } from "../bench/rpc/parcel.ts";
+import { orderOf } from "../bench/turns.ts";
 import { Window } from "../bench/window.ts";
 
 const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
@@ -117,6 +122,11 @@ describe("npm run bench", { concurrency: 3 }, () => {
       [/^http has no variant put\. There are: get, post\.$/m, "http", "--variant", "put"],
       [/argument '0' is invalid\. Give 1 or more\.$/m, "http", "--runs", "0"],
       [/argument '0' is invalid\. Give more than 0 seconds\.$/m, "http", "--seconds", "0"],
+      [
+        /^9 runs will take about 15\.2 minutes, more than the 15 of --minutes: give fewer --runs, --variant or --side, or/m,
+        ...["overload", "--variant", "after-3c", "after-stall", "compute-1", "--side", "synod", "--runs", "3"],
+        ...["--seconds", "60", "--warm-up", "0", "--minutes", "15"],
+      ],
     ];
     const answers = await Promise.all(mistakes.map(([_, ...words]) => bench(...words)));
     for (const [index, { code, stderr }] of answers.entries()) {
@@ -130,7 +140,7 @@ test("the README's table of benches is what the saved results say", async () => 
   assert.equal(await readFile(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8"), readmeWithFigures());
 });
 
-test("a result keeps what an earlier one has of other variants, and nothing of its own", () => {
+test("a result keeps what an earlier one has of other variants and sides, with its date, and nothing of its own", () => {
   const series = (median: number) => ({ unit: "calls/s", samples: [median], median });
   const variantsOf = (names: object): string[] => Object.keys(names).filter((name) => !name.includes(":"));
   const result = (commit: string, variants: Readonly<Record<string, number>>, sides = ["synod", "limit"]): Result => ({
@@ -145,13 +155,20 @@ test("a result keeps what an earlier one has of other variants, and nothing of i
   const rpc = benches.find(({ name }) => name === "rpc")!;
   const earlier = result("old", { "echo-1": 1, "echo-64": 2, "echo-64: turned away": 3 }, ["synod", "limit", "nest"]);
   const merged = keeping(rpc, earlier, result("new", { "echo-64": 9 }));
+  const old = { date: "2026-01-01", commit: "old", secondsPerRun: 2, loadBefore: 0 };
   assert.deepEqual(Object.keys(merged.sides), ["synod", "limit", "nest"]);
   assert.deepEqual(Object.keys(merged.sides.synod!).toSorted(), ["echo-1", "echo-64"]);
   assert.equal(merged.sides.synod!["echo-64"]!.median, 9);
-  assert.deepEqual(Object.keys(merged.sides.nest!), ["echo-1"]);
+  assert.deepEqual(merged.sides.nest!["echo-1"], series(1));
+  assert.deepEqual(merged.sides.nest!["echo-64"], { ...series(2), taken: old });
+  assert.deepEqual(merged.sides.nest!["echo-64: turned away"], { ...series(3), taken: old });
+  const again = keeping(rpc, merged, result("newest", { "echo-64": 10 }, ["synod"]));
+  assert.equal(again.sides.nest!["echo-64"]!.taken!.commit, "old");
+  assert.equal(again.sides.limit!["echo-64"]!.taken!.commit, "new");
+  assert.equal(again.sides.synod!["echo-64"]!.taken, undefined);
   assert.equal(merged.taken["echo-1"]!.commit, "old");
   assert.equal(merged.taken["echo-64"]!.commit, "new");
-  assert.deepEqual(merged.ratios, { limit: 1 });
+  assert.deepEqual(merged.ratios, { limit: 1, nest: 4.5 });
 });
 
 test("the gates of overload are those of what was measured, each said with its figure", () => {
@@ -170,7 +187,7 @@ test("the gates of overload are those of what was measured, each said with its f
   ]);
   const stories = {
     ...{ "critical-3c": 400, "critical-3c: good of the critical": 0.9991 },
-    ...{ "after-3c": 300, "after-3c: good": 0.94, "after-3c: attempts per call": 1.19 },
+    ...{ "after-3c": 300, "after-3c: good": 0.94, "after-3c: back after": 11, "after-3c: attempts per call": 1.19 },
     ...{ "after-10c: good": 0.98, "compute-0.8: good": 1 },
   };
   assert.deepEqual(
@@ -178,10 +195,62 @@ test("the gates of overload are those of what was measured, each said with its f
     [
       "passed: critical calls that are answered at 3C: 0.9991",
       "FAILED: after-3c",
+      "FAILED: after-3c",
       "passed: after-3c",
       "passed: 0.8C after 10C over 0.8C on the way up: 0.98",
     ],
   );
+});
+
+test("benches that compare variants with each other run all of them in turn, and others one after the other", () => {
+  const [first, second] = [
+    { name: "a", title: "a" },
+    { name: "b", title: "b" },
+  ] as const;
+  const choice = { runs: 2, variants: [first, second], measureMs: 0, warmUpMs: 0 };
+  const order = (inRounds: boolean) =>
+    orderOf({ ...overload, inRounds }, choice).map(([{ name }, run]) => `${name}${run}`);
+  assert.deepEqual(order(true), ["a1", "b1", "a2", "b2"]);
+  assert.deepEqual(order(false), ["a1", "a2", "b1", "b2"]);
+});
+
+test("goodput is back when the last second is over in which it was too low", () => {
+  const seconds = [0, 100, 94, 95, 96].map((good) => ({ offered: 100, good }));
+  assert.equal(backAfterSeconds(seconds, 0.95), 3);
+  assert.equal(backAfterSeconds(seconds.slice(3), 0.95), 0);
+  assert.equal(backAfterSeconds([{ offered: 0, good: 0 }], 0.95), 0);
+});
+
+test("the load asks nothing on a connection that the server has said it will close", { timeout: 10_000 }, async () => {
+  const [sockets, asked]: [Socket[], number[]] = [[], []];
+  await using server = createServer((socket) => {
+    const number = sockets.push(socket);
+    socket
+      .on("error", () => {})
+      .on("data", () => {
+        asked.push(number);
+        socket.write("HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n");
+      });
+  });
+  server.listen({ host: "127.0.0.1", port: 0 });
+  await once(server, "listening");
+  const connections = new Connections((server.address() as AddressInfo).port, 1, false);
+  try {
+    await connections.open();
+    // As Node does when nothing came for ten seconds. It takes its time to close the connection.
+    const another = once(server, "connection");
+    sockets[0]!.write("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+    await another;
+    const status = await new Promise((resolve) => {
+      const send = (): void => {
+        if (connections.send("GET / HTTP/1.1\r\n\r\n", resolve) === undefined) setImmediate(send);
+      };
+      send();
+    });
+    assert.deepEqual({ status, asked }, { status: 204, asked: [1, 2] });
+  } finally {
+    connections.close();
+  }
 });
 
 test("a parcel of the bench rpc is an object of 100 bytes that its schema accepts", () => {

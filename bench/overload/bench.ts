@@ -13,12 +13,22 @@ export type Work = "compute" | "transfer";
 /** One stretch of an offered load, in times of the capacity. */
 export interface Phase {
   readonly times: number;
-  /** How long, in lengths of the time that counts. */
-  readonly lengths: number;
+  /** In lengths of the time that counts, or in seconds where it is said what has to be over when. */
+  readonly lasts: { readonly lengths: number } | { readonly seconds: number };
   /** The one whose goodput is the result. */
   readonly counts?: boolean;
-  /** The store stands still from its beginning on, for 2 s. */
-  readonly stallsStore?: boolean;
+  /** What may start a collapse: this load, or a store that stands still from the beginning of the phase to its end. */
+  readonly trigger?: "load" | "stall";
+}
+
+/** How long the store stands still. */
+export const stallMs: number = 2_000;
+
+/** What it takes, as a rule, to start a side and the load, and until the last call is over. */
+const startMs = 2_000;
+
+export function phaseMs({ lasts }: Phase, measureMs: number): number {
+  return "lengths" in lasts ? lasts.lengths * measureMs : lasts.seconds * 1_000;
 }
 
 export interface OverloadVariant extends Variant {
@@ -38,54 +48,56 @@ const works: readonly (readonly [Work, string])[] = [
   ["transfer", "a durable command"],
 ];
 
+/** Counted when it has gone on for half as long. */
+function steady(times: number): readonly Phase[] {
+  return [
+    { times, lasts: { lengths: 0.5 } },
+    { times, lasts: { lengths: 1 }, counts: true },
+  ];
+}
+
 const curve: readonly OverloadVariant[] = works.flatMap(([work, words]) =>
   factors.map((times) => ({
-    name: `${work}-${times}`,
-    title: `${words}, offered ${times} times the capacity`,
-    work,
-    repeats: false,
-    phases: [
-      { times, lengths: 0.5 },
-      { times, lengths: 1, counts: true },
-    ],
+    ...{ name: `${work}-${times}`, title: `${words}, offered ${times} times the capacity`, work, repeats: false },
+    phases: steady(times),
   })),
 );
 
-/** Before, trigger, ten seconds at the default length of 4 s to recover, and what counts. */
-function trigger(name: string, title: string, work: Work, triggered: Phase): OverloadVariant {
-  const normal = { times: 0.8, lengths: 1 };
-  const phases = [normal, triggered, { times: 0.8, lengths: 2.5 }, { ...normal, counts: true }];
+/** Before, the trigger, the ten seconds in which a system has to recover, and what counts. */
+function afterTrigger(name: string, title: string, work: Work, trigger: Phase): OverloadVariant {
+  const times = 0.8;
+  const phases: readonly Phase[] = [
+    { times, lasts: { seconds: 3 } },
+    trigger,
+    { times, lasts: { seconds: 10 } },
+    { times, lasts: { lengths: 1 }, counts: true },
+  ];
   return { name, title, work, repeats: true, phases };
 }
 
 const stories: readonly OverloadVariant[] = [
-  trigger("after-stall", "0.8 C with repeats, after the store stood still for 2 s", "transfer", {
-    ...{ times: 0.8, lengths: 0.5, stallsStore: true },
+  afterTrigger("after-stall", "0.8 C with repeats, after the store stood still for 2 s", "transfer", {
+    ...{ times: 0.8, lasts: { seconds: stallMs / 1_000 }, trigger: "stall" },
   }),
-  trigger("after-3c", "0.8 C with repeats, after 3 C for a minute", "compute", { times: 3, lengths: 15 }),
+  afterTrigger("after-3c", "0.8 C with repeats, after 3 C for a minute", "compute", {
+    ...{ times: 3, lasts: { seconds: 60 }, trigger: "load" },
+  }),
   {
     ...{ name: "after-10c", title: "0.8 C on the way down from 10 C", work: "compute", repeats: false },
     phases: [0.8, 2, 10, 2]
-      .map((times): Phase => ({ times, lengths: 1 }))
+      .map((times): Phase => ({ times, lasts: { lengths: 1 } }))
       .concat([
-        { times: 0.8, lengths: 0.25 },
-        { times: 0.8, lengths: 1, counts: true },
+        { times: 0.8, lasts: { lengths: 0.25 } },
+        { times: 0.8, lasts: { lengths: 1 }, counts: true },
       ]),
   },
   {
     ...{ name: "critical-3c", title: "3 C, a tenth of it critical", work: "compute", repeats: false, critical: 0.1 },
-    phases: [
-      { times: 3, lengths: 0.5 },
-      { times: 3, lengths: 1, counts: true },
-    ],
+    phases: steady(3),
   },
   {
     ...{ name: "fresh-2", title: "2 ms of the processor, 2 C, a connection for each call", work: "compute" },
-    ...{ repeats: false, fresh: true },
-    phases: [
-      { times: 2, lengths: 0.5 },
-      { times: 2, lengths: 1, counts: true },
-    ],
+    ...{ repeats: false, fresh: true, phases: steady(2) },
   },
 ];
 
@@ -103,6 +115,9 @@ export const overload: Bench = {
   unit: "good answers/s",
   variants,
   mainVariant: "compute-10",
+  inRounds: true,
+  runMs: ({ name }, measureMs) =>
+    overloadVariant(name).phases.reduce((sum, phase) => sum + phaseMs(phase, measureMs), startMs),
   peers: ["moleculer"],
   pictures: (result: Result) =>
     Object.fromEntries(works.map(([work, words]) => [`overload-${work}.svg`, curvesOf(result, work, words, factors)])),

@@ -9,8 +9,8 @@
  */
 import { connect, type Socket } from "node:net";
 
-/** Told once: the status of the answer, or null if there will be none. */
-export type OnAnswer = (status: number | null) => void;
+/** Told once: the status of the answer and all of its text, or null if there will be none. */
+export type OnAnswer = (status: number | null, text: string) => void;
 
 /** Connections on which the server has not answered anything yet. */
 const unseenMax = 128;
@@ -63,9 +63,9 @@ export class Connections {
   #sendOnce(request: string, onAnswer: OnAnswer): Connection {
     const connection = new Connection(this.#port, {
       opened: () =>
-        connection.send(request, (status) => {
+        connection.send(request, (status, text) => {
           connection.abandon();
-          onAnswer(status);
+          onAnswer(status, text);
         }),
       idle: () => {},
       ended: () => this.#all.delete(connection),
@@ -127,7 +127,7 @@ export class Connection {
     this.#socket.on("error", () => {});
     this.#socket.on("close", () => {
       events.ended();
-      this.#answer(null);
+      this.#answer(null, "");
     });
   }
 
@@ -144,18 +144,23 @@ export class Connection {
   #read(length: number): boolean {
     this.#received += buffer.toString("latin1", 0, length);
     const status = statusOfWhole(this.#received);
-    if (status !== undefined) {
-      this.#received = "";
-      this.#events.idle();
-      this.#answer(status);
+    if (status === undefined) return true;
+    const text = this.#received;
+    this.#received = "";
+    // Nothing was asked: the server says that it will close a connection on which nothing came for so long.
+    if (this.#onAnswer === null) {
+      this.abandon();
+      return false;
     }
+    this.#events.idle();
+    this.#answer(status, text);
     return true;
   }
 
-  #answer(status: number | null): void {
+  #answer(status: number | null, text: string): void {
     const onAnswer = this.#onAnswer;
     this.#onAnswer = null;
-    onAnswer?.(status);
+    onAnswer?.(status, text);
   }
 }
 

@@ -9,6 +9,7 @@ import { platform } from "../../src/client/platform.ts";
 import { RetryBudget } from "../../src/client/retry-budget.ts";
 import { type Connection, Connections } from "./connections.ts";
 import { goFirst, ownBusyMs } from "./processors.ts";
+import { type Ending, newTally, type PhaseTally } from "./tally.ts";
 
 /** What the process is told. */
 export interface OverloadLoad {
@@ -25,26 +26,6 @@ export interface OverloadLoad {
   readonly alone: boolean;
   /** Before the phases: what the server answers when so many calls are always in flight, for so long. */
   readonly closed?: { readonly inFlight: number; readonly settleMs: number; readonly ms: number };
-}
-
-/** What became of the calls that were due in one phase. */
-export interface PhaseTally {
-  offered: number;
-  good: number;
-  /** Of the critical ones. */
-  criticalOffered: number;
-  criticalGood: number;
-  attempts: number;
-  /** Answered with 429 or 503, at the last attempt. */
-  refused: number;
-  /** No good answer within the second. */
-  late: number;
-  /** No connection was free. */
-  lost: number;
-  /** Of good answers, ms. */
-  readonly responsesMs: number[];
-  /** How late calls were sent that were due, ms. */
-  readonly lagsMs: number[];
 }
 
 export type FromOverloadLoad =
@@ -68,15 +49,21 @@ const connectionsMax = 4_000;
 const connectionsMin = 500;
 /** How often it is looked for calls whose time is over. */
 const lookMs = 5;
-const repeatsMax = 3;
+/** As in `src/client/caller.ts`. */
 const backoffFirstMs = 50;
-const backoffMaxMs = 200;
+const backoffMaxMs = 2_000;
+
+/** What a call that is not over does: it waits for an answer, before a repeat, or for leave to repeat. */
+type Doing = "asking" | "pausing" | "queueing";
 
 interface Call {
   readonly due: number;
   readonly critical: boolean;
   readonly tally: PhaseTally;
+  /** The second of its phase, from 0. */
+  readonly second: number;
   attempts: number;
+  doing: Doing;
   /** The connection on which it waits for an answer. */
   connection: Connection | null;
   over: boolean;
@@ -128,7 +115,7 @@ class Load {
     const tallies: PhaseTally[] = [];
     for (const [index, { perSecond, ms }] of this.#load.phases.entries()) {
       tell({ kind: "phase", index });
-      const tally = newTally();
+      const tally = newTally(ms);
       tallies.push(tally);
       await this.#offer(tally, perSecond, ms);
     }
@@ -145,16 +132,17 @@ class Load {
       due += (-Math.log(1 - Math.random()) / perSecond) * 1_000;
       if (due - began >= ms) break;
       while (performance.now() < due) await (this.#load.alone ? turn() : pause(1));
-      this.#arrive(tally, due);
+      this.#arrive(tally, due, Math.floor((due - began) / 1_000));
     }
     const leftMs = began + ms - performance.now();
     if (leftMs > 0) await pause(leftMs);
   }
 
-  #arrive(tally: PhaseTally, due: number): void {
+  #arrive(tally: PhaseTally, due: number, second: number): void {
     const critical = Math.random() < this.#load.critical;
-    const call: Call = { due, critical, tally, attempts: 0, connection: null, over: false };
+    const call: Call = { due, critical, tally, second, attempts: 0, doing: "asking", connection: null, over: false };
     tally.offered += 1;
+    tally.seconds[second]!.offered += 1;
     if (critical) tally.criticalOffered += 1;
     tally.lagsMs.push(performance.now() - due);
     this.#open.push(call);
@@ -166,39 +154,41 @@ class Load {
     if (leftMs <= 0) return;
     call.attempts += 1;
     call.tally.attempts += 1;
+    call.doing = "asking";
     const request = call.critical ? this.#criticalRequest(leftMs) : this.#request(leftMs);
-    const connection = this.#connections.send(request, (status) => this.#answered(call, status));
+    const connection = this.#connections.send(request, (status, text) => this.#answered(call, status, text));
     call.connection = connection ?? null;
-    if (connection === undefined) {
-      call.tally.lost += 1;
-      call.over = true;
-    }
+    if (connection === undefined) end(call, "lost");
   }
 
-  #answered(call: Call, status: number | null): void {
+  #answered(call: Call, status: number | null, text: string): void {
     call.connection = null;
     if (call.over) return;
-    if (status !== 200) return this.#failed(call, status === 429 || status === 503);
+    if (status === 429 || status === 503) return this.#failed(call, "refused", retryAfterMsOf(text));
+    if (status !== 200) return this.#failed(call, "cut", 0);
     this.#budget.answered();
     const tookMs = performance.now() - call.due;
     if (tookMs > patienceMs) return;
+    const { tally } = call;
     call.over = true;
-    call.tally.good += 1;
-    if (call.critical) call.tally.criticalGood += 1;
-    call.tally.responsesMs.push(tookMs);
+    tally.good += 1;
+    tally.seconds[call.second]!.good += 1;
+    if (call.critical) tally.criticalGood += 1;
+    tally.responsesMs.push(tookMs);
   }
 
-  /** Repeated, if there is a budget and time; otherwise it is over. */
-  #failed(call: Call, refused: boolean): void {
-    if (!this.#load.repeats || call.attempts > repeatsMax) {
-      call.over = true;
-      if (refused) call.tally.refused += 1;
-      return;
-    }
+  /** Repeated as by the client library, if there is a budget and time; otherwise it is over. */
+  #failed(call: Call, ending: Ending, retryAfterMs: number): void {
+    if (!this.#load.repeats) return end(call, ending);
     const deadline = call.due + patienceMs;
-    const waitMs = Math.random() * Math.min(backoffMaxMs, backoffFirstMs * 2 ** (call.attempts - 1));
+    const waitMs = retryAfterMs + Math.random() * Math.min(backoffMaxMs, backoffFirstMs * 2 ** (call.attempts - 1));
+    if (performance.now() + waitMs >= deadline) return end(call, ending);
+    call.doing = "pausing";
     void pause(waitMs)
-      .then(() => this.#budget.take(deadline))
+      .then(() => {
+        call.doing = "queueing";
+        return this.#budget.take(deadline);
+      })
       .then((granted) => {
         if (granted && !call.over) this.#send(call);
       });
@@ -211,12 +201,27 @@ class Load {
       if (call.due > before) break;
       ended += 1;
       if (call.over) continue;
-      call.over = true;
-      call.tally.late += 1;
+      end(call, lateWhile(call));
       call.connection?.abandon();
     }
     if (ended > 0) this.#open = this.#open.slice(ended);
   }
+}
+
+/** As Synod says it in milliseconds in the body; the header has whole seconds, which is as long as callers wait here. */
+function retryAfterMsOf(text: string): number {
+  return Number(/"retryAfterMs":(\d+)/.exec(text)?.[1] ?? 0);
+}
+
+function end(call: Call, ending: Ending): void {
+  call.over = true;
+  call.tally.ended[ending] += 1;
+}
+
+function lateWhile({ doing, attempts }: Call): Ending {
+  if (doing === "pausing") return "latePausing";
+  if (doing === "queueing") return "lateInBudget";
+  return attempts === 1 ? "lateAtFirst" : "lateAtRepeat";
 }
 
 function connectionsOf({ phases }: OverloadLoad): number {
@@ -233,20 +238,6 @@ function requestsOf(path: string): (leftMs: number) => string {
   return (leftMs) =>
     `POST ${pathOf()} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nRequest-Timeout: ` +
     `${Math.max(0.001, leftMs / 1_000).toFixed(3)}\r\n\r\n`;
-}
-
-function newTally(): PhaseTally {
-  const counts = {
-    offered: 0,
-    good: 0,
-    criticalOffered: 0,
-    criticalGood: 0,
-    attempts: 0,
-    refused: 0,
-    late: 0,
-    lost: 0,
-  };
-  return { ...counts, responsesMs: [], lagsMs: [] };
 }
 
 function pause(ms: number): Promise<void> {

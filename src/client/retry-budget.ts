@@ -2,6 +2,10 @@
  * The retry budget: what all calls of one client may spend on repeats, so that a system in trouble is not
  * buried under them. A token bucket: a repeat takes a token or queues for one, an answer gives a part of one back,
  * and a little comes back with time, so that a client whose every call fails still finds out when it is over.
+ *
+ * Of those that queue the last one goes first. In the order in which they came each would wait, when there are many, until
+ * its time is nearly over, and what it had waited for would be spent on an attempt that nobody can answer in time any more.
+ *
  * (After gRPC's retry throttling, https://github.com/grpc/proposal/blob/master/A6-client-retries.md.)
  */
 import type { Platform } from "./platform.ts";
@@ -20,8 +24,8 @@ export class RetryBudget {
   #tokens = tokensMax;
   /** When time was last counted. */
   #at: number;
-  /** First come, first served. */
-  readonly #waiting = new Set<Grant>();
+  /** The last one goes first. */
+  readonly #waiting: Grant[] = [];
   #cancelTimer: (() => void) | null = null;
 
   constructor(platform: Platform) {
@@ -38,7 +42,7 @@ export class RetryBudget {
   /** Takes a token, or waits for one; false when the deadline comes first. */
   async take(deadline: number): Promise<boolean> {
     this.#refill();
-    if (this.#tokens >= 1 && this.#waiting.size === 0) {
+    if (this.#tokens >= 1 && this.#waiting.length === 0) {
       this.#tokens -= 1;
       return true;
     }
@@ -46,10 +50,10 @@ export class RetryBudget {
     if (leftMs <= 0) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const cancel = this.#platform.after(leftMs, () => {
-      this.#waiting.delete(resolve);
+      this.#waiting.splice(this.#waiting.indexOf(resolve), 1);
       resolve(false);
     });
-    this.#waiting.add(resolve);
+    this.#waiting.push(resolve);
     this.#serve();
     const granted = await promise;
     cancel();
@@ -58,13 +62,11 @@ export class RetryBudget {
 
   #serve(): void {
     this.#refill();
-    for (const grant of this.#waiting) {
-      if (this.#tokens < 1) break;
+    while (this.#tokens >= 1 && this.#waiting.length > 0) {
       this.#tokens -= 1;
-      this.#waiting.delete(grant);
-      grant(true);
+      this.#waiting.pop()!(true);
     }
-    if (this.#waiting.size === 0) {
+    if (this.#waiting.length === 0) {
       this.#cancelTimer?.();
       this.#cancelTimer = null;
     } else if (this.#cancelTimer === null) {

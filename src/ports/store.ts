@@ -224,6 +224,8 @@ export type CommitResult =
 export type Read =
   | { readonly kind: "entity"; readonly shard: ShardId; readonly key: string }
   | { readonly kind: "record"; readonly shard: ShardId; readonly id: string }
+  /** The highest number of a session that any record of the shard belongs to. */
+  | { readonly kind: "highest"; readonly shard: ShardId; readonly session: string }
   | PageRead;
 
 /** `after` is the `next` of the page before, 0 or null for the first; at most `limit` rows, which is at least 1. */
@@ -250,6 +252,8 @@ export interface EntityRow {
 export type ReadResult =
   | { readonly kind: "entity"; readonly row: EntityRow | null }
   | { readonly kind: "record"; readonly record: CallRecord | null }
+  /** 0 when the session has no record here. */
+  | { readonly kind: "highest"; readonly number: number }
   | { readonly kind: "inboxOf"; readonly page: Page<JournaledItem, number> }
   | { readonly kind: "inbox"; readonly page: Page<InboxItem, number> }
   | { readonly kind: "outbox"; readonly page: Page<OutboxMessage, number> }

@@ -26,7 +26,7 @@ import { MailboxDriver, type Performer } from "./mailbox-driver.ts";
 import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
-import { findRecord } from "./record-lookup.ts";
+import { findRecord, mayBeRecorded } from "./record-lookup.ts";
 import { leaseRanOut, lost, moving, notLoaded, refusal, tooLate, unknownOutcome } from "./refusals.ts";
 import { decodeRecorded, failed, failure, isRecorded, succeeded, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
@@ -121,7 +121,7 @@ export class Activation implements Passivable, Performer {
     return new Promise((settle) => {
       this.#callers.add(token, invocation, settle);
       environment.memory.touch(this.#place);
-      const { id, existing, waitFor: until = "outcome" } = invocation;
+      const { id, waitFor: until = "outcome" } = invocation;
       const payload: Pending = { invocation, record: null, result: null, entry: null };
       if (id === null) {
         return this.#driver.drive({ kind: "arrive", token, id: null, inputHash: null, lookup: false, until, payload });
@@ -130,8 +130,7 @@ export class Activation implements Passivable, Performer {
       const recordId = recordIdOf(invocation);
       const record = environment.records.get(shard.nameOfRecord(recordId));
       if (record !== undefined) return this.#replay([token], record);
-      // Of what is known to be here nothing has to be looked up, nor opened; nor of what cannot have been here.
-      const lookup = existing === undefined && invocation.unsent !== true;
+      const lookup = mayBeRecorded(this.#options, invocation);
       this.#driver.drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
     });
   }
@@ -417,6 +416,7 @@ export class Activation implements Passivable, Performer {
   ): void {
     const { committer, service, shard } = this.#options;
     const { position, state, record, work } = own;
+    if (finished !== null && record !== null) shard.noteRecord(record);
     const bytes = this.key.length + (state?.length ?? 0) + (record?.reply.length ?? 0) + inputLengthOf(work);
     this.#ahead.add({ position, snapshot: this.#executed, record, work, bytes, accepted, finished });
     committer.add({

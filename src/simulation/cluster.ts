@@ -16,7 +16,7 @@ import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
 import { type Process, seededRandom } from "./world/process.ts";
-import { type Answers, SimulatedStore } from "./world/store.ts";
+import { type Answers, SimulatedStore, type StoreKind } from "./world/store.ts";
 import { seedPrng, World } from "./world/world.ts";
 
 export interface ClusterOptions {
@@ -29,6 +29,8 @@ export interface ClusterOptions {
   readonly code?: ((process: Process, judge: Judge, upgraded: boolean) => ProcessCode) | undefined;
   readonly nodes: number;
   readonly weather: Weather;
+  /** `file` when absent. */
+  readonly storeKind?: StoreKind | undefined;
   readonly shardsPerService: number;
   readonly limits: Partial<NodeLimits>;
   readonly keepTrace: boolean;
@@ -77,11 +79,13 @@ export class Cluster {
     this.judge = new Judge(this.world, system, upgrade);
     this.network = new SimulatedNetwork(this.world, weather.network);
     const random = seededRandom(seedPrng(seed, "secret"));
-    const { shardsPerService } = options;
-    this.database = createMemoryDatabase({ system: system.name, random, shardsPerService });
+    const { shardsPerService, storeKind: kind = "file" } = options;
+    const commitsRenew = kind === "file";
+    this.database = createMemoryDatabase({ system: system.name, random, shardsPerService, commitsRenew });
     this.store = new SimulatedStore(this.world, {
       database: this.database,
       weather: weather.store,
+      kind,
       observer: this.judge,
       ...(options.answers && { answers: options.answers }),
     });
@@ -180,6 +184,28 @@ export class Cluster {
     };
     this.#partitions.push(heal);
     return heal;
+  }
+
+  /** A machine is out of reach, of the others and of the store, while its process goes on, until the returned function has been called. */
+  vanish(name: string): () => void {
+    this.#note("vanish", name);
+    const others = this.machines.flatMap((machine) => (machine.name === name ? [] : [machine.name]));
+    const undo = [this.partition([name], others), this.store.cutOff(name)];
+    return () => {
+      for (const one of undo) one();
+    };
+  }
+
+  /** Whatever a machine exchanges with the others and with the store takes so much longer, each way. */
+  slowLinks(name: string, ms: number): () => void {
+    const undo = [this.store.slowDown(name, ms)];
+    for (const other of this.machines) {
+      if (other.name === name) continue;
+      undo.push(this.network.slowDown(name, other.name, ms), this.network.slowDown(other.name, name, ms));
+    }
+    return () => {
+      for (const one of undo) one();
+    };
   }
 
   /** Ends all partitions. */

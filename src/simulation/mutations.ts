@@ -19,6 +19,7 @@ import type { Prng } from "../values/prng.ts";
 import { type Fault, shuffled } from "./faults.ts";
 import { type Mutation, replaced } from "./mutation.ts";
 import { forgetful } from "./run-limits.ts";
+import { serverMutations } from "./server-mutations.ts";
 import { workMutations } from "./work-mutations.ts";
 import type { Answers } from "./world/store.ts";
 import { between } from "./world/world.ts";
@@ -55,6 +56,7 @@ export const mutations: readonly Mutation[] = [
     limits: forgetful,
   },
   ...workMutations(callsThatComeBack),
+  ...serverMutations,
 ];
 
 /**

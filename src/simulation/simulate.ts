@@ -22,8 +22,8 @@ import { type RunCode, runCode } from "./scenario-file.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { type Place, runAt } from "./user-code/place.ts";
 import { scenarioPlace } from "./user-code/places.ts";
-import { drawWeather, fairWeather, setWeather } from "./weather.ts";
-import { honestAnswers } from "./world/store.ts";
+import { drawStoreKind, drawWeather, fairWeather, setWeather } from "./weather.ts";
+import { honestAnswers, type StoreKind } from "./world/store.ts";
 import type { Passage, TraceLine } from "./world/trace.ts";
 import { seedPrng } from "./world/world.ts";
 
@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly timing?: number | undefined;
   /** Instead of the seed's weather: nothing is lost, and little is late, but for the faults of the plan. */
   readonly fairWeather?: boolean | undefined;
+  /** Instead of the seed's own: a file with one writer, or a server with standbys. */
+  readonly storeKind?: StoreKind | undefined;
   /** How long faults happen, ms, instead of what the scenario says. */
   readonly durationMs?: number | undefined;
   /** The run ends here if it has not ended before, ms since the world began; for whoever waits for one violation. */
@@ -139,6 +141,7 @@ class Run {
     const { scenario, seed, mutation } = options;
     this.#options = options;
     const nodes = scenario.nodes ?? 3 + (seed % 3);
+    const storeKind = options.storeKind ?? mutation?.storeKind ?? drawStoreKind(seed);
     this.#durationMs = options.durationMs ?? scenario.durationMs;
     this.#cluster = new Cluster({
       seed,
@@ -148,6 +151,7 @@ class Run {
       code,
       nodes,
       weather: this.#weather,
+      storeKind,
       shardsPerService: 4,
       limits: { ...drawLimits(seed), ...mutation?.limits },
       keepTrace: options.keepTrace ?? false,
@@ -161,7 +165,7 @@ class Run {
     const names = this.#cluster.machines.map(({ name }) => name);
     const drawPlan = mutation?.plan ?? planFaults;
     this.#plan = options.plan ?? [
-      ...drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs),
+      ...drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs, storeKind),
       ...(scenario.upgrade ? planUpgrade(seedPrng(seed, "upgrade"), names, scenario.durationMs) : []),
     ];
     const clients = scenario.clients ?? 2 + prng.below(19);

@@ -30,7 +30,7 @@ import { commitFailure, lossError, storeError } from "./failures.ts";
 import { type PostgresLocation, readPostgresUrl } from "./location.ts";
 import { numbers, packBatch, packRange, texts } from "./packing.ts";
 import { Primary } from "./primary.ts";
-import { type FoundRow, readsOf } from "./reads.ts";
+import { type FoundRow, highestStatement, readsOf } from "./reads.ts";
 import { prepareSchema, quoted, type StoreFunction } from "./schema.ts";
 
 export interface PostgresStoreOptions {
@@ -132,7 +132,13 @@ class PostgresStore implements Store {
     this.#name = name;
     this.#schema = quoted(schema);
     this.#connections = connections;
-    this.#reads = readsOf((document) => this.#readRows(document), name);
+    const rows = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
+    const highest = highestStatement(this.#schema);
+    const ask = {
+      rows: (document: string) => this.#readBy(rows, document),
+      highest: (document: string) => this.#readBy(highest, document),
+    };
+    this.#reads = readsOf(ask, name);
   }
 
   async join({ node, address, hosts }: JoinRequest): ReturnType<Store["join"]> {
@@ -275,8 +281,7 @@ class PostgresStore implements Store {
     await Promise.all([others, read.close()]);
   }
 
-  async #readRows(document: string): Promise<readonly FoundRow[]> {
-    const text = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
+  async #readBy(text: string, document: string): Promise<readonly FoundRow[]> {
     return (await this.#run(this.#connections.read, {
       text,
       values: [document],
