@@ -224,6 +224,8 @@ export type CommitResult =
 export type Read =
   | { readonly kind: "entity"; readonly shard: ShardId; readonly key: string }
   | { readonly kind: "record"; readonly shard: ShardId; readonly id: string }
+  /** The highest number of a session that any record of the shard belongs to. */
+  | { readonly kind: "highest"; readonly shard: ShardId; readonly session: string }
   | PageRead;
 
 /** `after` is the `next` of the page before, 0 or null for the first; at most `limit` rows, which is at least 1. */
@@ -250,6 +252,8 @@ export interface EntityRow {
 export type ReadResult =
   | { readonly kind: "entity"; readonly row: EntityRow | null }
   | { readonly kind: "record"; readonly record: CallRecord | null }
+  /** 0 when the session has no record here. */
+  | { readonly kind: "highest"; readonly number: number }
   | { readonly kind: "inboxOf"; readonly page: Page<JournaledItem, number> }
   | { readonly kind: "inbox"; readonly page: Page<InboxItem, number> }
   | { readonly kind: "outbox"; readonly page: Page<OutboxMessage, number> }
@@ -289,7 +293,11 @@ export interface Store {
   readonly identity: StoreIdentity;
   /** How many commits of one node may be under way at a time, if they are of different shards; 1 when absent. */
   readonly commitLanes?: number;
-  /** Admits a process: a new incarnation with a first renewal. */
+  /**
+   * Admits a process: a new incarnation with a first renewal. Rejects with `failed_precondition` when the store holds another
+   * secret or another number of shards than when it was opened: a backup of another store was restored into it, and what this
+   * connection's user believes of where keys are is void for good.
+   */
   join(request: JoinRequest): Promise<{ readonly incarnation: number; readonly view: View }>;
   /** Renews a lease and returns what has changed since `knownRevision`. */
   renew(request: {

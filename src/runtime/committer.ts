@@ -63,12 +63,17 @@ export class Committer {
     if (!this.#closed) this.#step(change.shard, { kind: "change", change });
   }
 
-  #laneOf({ number }: ShardId): Commits {
-    return this.#lanes[number % this.#lanes.length]!;
+  /** Which of so many lanes a shard's changes take, always. */
+  laneOf({ number }: ShardId, lanes: number): number {
+    return number % lanes;
+  }
+
+  #lane(shard: ShardId): Commits {
+    return this.#lanes[this.laneOf(shard, this.#lanes.length)]!;
   }
 
   #step(shard: ShardId, input: CommitsInput): void {
-    const lane = this.#laneOf(shard);
+    const lane = this.#lane(shard);
     this.#perform(lane, lane.step(input));
   }
 
@@ -101,7 +106,7 @@ export class Committer {
 
   /** Drops the shard's entities; what was sent and not answered may still be written. */
   disown(shard: Shard, reason: SynodError): void {
-    shard.disown(reason, (key) => this.#laneOf(shard.id).positionUnderWay(shard.id, key));
+    shard.disown(reason, (key) => this.#lane(shard.id).positionUnderWay(shard.id, key));
     this.#step(shard.id, { kind: "drop", shard: shard.id });
   }
 

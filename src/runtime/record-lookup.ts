@@ -3,14 +3,42 @@ import type { LookupAnswer } from "../core/mailbox/messages.ts";
 import { recordIdOf } from "./durable-item.ts";
 import type { Pending } from "./entity-inbox.ts";
 import type { Environment } from "./environment.ts";
+import type { Invocation } from "./invocation.ts";
 import type { Shard } from "./shard.ts";
 
+interface Place {
+  readonly environment: Environment;
+  readonly shard: Shard;
+}
+
+/**
+ * Whether the store may have a record of the command, which has just come. Of a session that is not known here yet the
+ * store is asked which of its numbers it has, along with the look for this one.
+ */
+export function mayBeRecorded(place: Place, { id, existing, unsent }: Invocation): boolean {
+  const call = id?.call;
+  const may = call === undefined || place.shard.highest.arrived(call.session, call.number);
+  // Of what is known to be here nothing has to be looked up, nor opened; nor of what cannot have been here.
+  if (!may || existing !== undefined || unsent === true) return false;
+  if (call !== undefined && place.shard.highest.ask(call.session)) void askHighest(place, call.session);
+  return true;
+}
+
+async function askHighest({ environment, shard }: Place, session: string): Promise<void> {
+  const { epoch } = shard;
+  let number: number | null = null;
+  try {
+    const result = await environment.reader.read({ kind: "highest", shard: shard.id, session });
+    if (result.kind === "highest") ({ number } = result);
+  } catch {
+    // The looks for single records say so, and the next one asks again.
+  }
+  // What was recorded before this epoch is no measure for another one.
+  if (shard.owned && shard.epoch === epoch) shard.highest.answered(session, number);
+}
+
 /** Leaves what it found in `pending`. `name` is that of the entity. */
-export async function findRecord(
-  { environment, shard }: { readonly environment: Environment; readonly shard: Shard },
-  name: string,
-  pending: Pending,
-): Promise<LookupAnswer> {
+export async function findRecord({ environment, shard }: Place, name: string, pending: Pending): Promise<LookupAnswer> {
   const id = pending.invocation!.id!;
   try {
     const read = { kind: "record", shard: shard.id, id: recordIdOf(pending.invocation!) } as const;

@@ -1,10 +1,12 @@
 /** One shard at this node: whether the node owns it, at which epoch, and the entities of it in memory. */
 
+import { HighestNumbers } from "../core/sessions/highest.ts";
 import { SessionFloors } from "../core/sessions/receiver.ts";
 import { ShardSession } from "../core/sessions/shard-session.ts";
 import { invariant, SynodError } from "../errors.ts";
-import type { ClaimedShard, SessionFloor, ShardId } from "../ports/store.ts";
+import type { CallRecord, ClaimedShard, SessionFloor, ShardId } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
+import { sessionCallOf } from "../values/ids.ts";
 import { mark } from "../values/marks.ts";
 import type { Activation } from "./activation.ts";
 import type { CommandId } from "./invocation.ts";
@@ -31,6 +33,8 @@ export class Shard {
   /** Which calls of which sessions are settled, and which of these floors the store does not have yet. */
   readonly #floors = new SessionFloors();
   readonly #risen = new Map<string, SessionFloor>();
+  /** Of each session, the highest number of which a record may be in the store. */
+  readonly highest: HighestNumbers = new HighestNumbers();
   /** Sessions whose caller is gone: what comes of them late is refused, though nothing of them is known any more. */
   readonly #ended = new Set<string>();
   /** The incarnation that this shard is being handed to; nothing is admitted any more. */
@@ -132,6 +136,13 @@ export class Shard {
     return !settled;
   }
 
+  /** A record is on its way into the store: also one of a command that came to an earlier owner. */
+  noteRecord({ id, finishedAt }: CallRecord): void {
+    if (finishedAt !== null) return;
+    const call = sessionCallOf(id);
+    if (call !== undefined) this.highest.recorded(call.session, call.number);
+  }
+
   /** Whether its caller has promised never to repeat this call, or is gone. */
   isSettled({ session, number }: { readonly session: string; readonly number: number }): boolean {
     return this.#ended.has(session) || this.#floors.isSettled(session, number);
@@ -154,7 +165,10 @@ export class Shard {
   }
 
   forgetSessions(sessions: readonly string[]): void {
-    for (const session of sessions) this.#floors.forget(session);
+    for (const session of sessions) {
+      this.#floors.forget(session);
+      this.highest.forget(session);
+    }
   }
 
   own({ epoch, watermark, floors, sessionNext }: ClaimedShard): void {
@@ -167,6 +181,7 @@ export class Shard {
     this.#nextOwner = null;
     this.#floors.clear();
     this.#risen.clear();
+    this.highest.clear();
     this.#ended.clear();
     for (const { session, ...floor } of floors) this.#floors.raise(session, floor);
   }

@@ -10,14 +10,14 @@ import { boundsLookMs, overBounds } from "./checkers/bounds.ts";
 import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
-import { type ClientOperation, type HandlerRun, nameOfEntity } from "./operation.ts";
+import { type ClientOperation, type HandlerRun, isDurable, nameOfEntity } from "./operation.ts";
 import { Operator } from "./operator.ts";
 import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
 import { type Process, seededRandom } from "./world/process.ts";
-import { type Answers, SimulatedStore } from "./world/store.ts";
-import { seedPrng, World } from "./world/world.ts";
+import { type Answers, SimulatedStore, type StoreKind } from "./world/store.ts";
+import { between, seedPrng, World } from "./world/world.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -29,6 +29,8 @@ export interface ClusterOptions {
   readonly code?: ((process: Process, judge: Judge, upgraded: boolean) => ProcessCode) | undefined;
   readonly nodes: number;
   readonly weather: Weather;
+  /** `file` when absent. */
+  readonly storeKind?: StoreKind | undefined;
   readonly shardsPerService: number;
   readonly limits: Partial<NodeLimits>;
   readonly keepTrace: boolean;
@@ -42,6 +44,9 @@ export interface Skew {
   /** The time of the day jumps by so many ms. */
   readonly jumpMs?: number;
 }
+
+/** Of a process, when a durable command there has made a call, ms: before its journal is written, or after. */
+const crashDelayMaxMs = 30;
 
 /** Within this time of the world, all nodes of a quiet system serve, ms. */
 const startMs = 60_000;
@@ -77,11 +82,13 @@ export class Cluster {
     this.judge = new Judge(this.world, system, upgrade);
     this.network = new SimulatedNetwork(this.world, weather.network);
     const random = seededRandom(seedPrng(seed, "secret"));
-    const { shardsPerService } = options;
-    this.database = createMemoryDatabase({ system: system.name, random, shardsPerService });
+    const { shardsPerService, storeKind: kind = "file" } = options;
+    const commitsRenew = kind === "file";
+    this.database = createMemoryDatabase({ system: system.name, random, shardsPerService, commitsRenew });
     this.store = new SimulatedStore(this.world, {
       database: this.database,
       weather: weather.store,
+      kind,
       observer: this.judge,
       ...(options.answers && { answers: options.answers }),
     });
@@ -182,6 +189,28 @@ export class Cluster {
     return heal;
   }
 
+  /** A machine is out of reach, of the others and of the store, while its process goes on, until the returned function has been called. */
+  vanish(name: string): () => void {
+    this.#note("vanish", name);
+    const others = this.machines.flatMap((machine) => (machine.name === name ? [] : [machine.name]));
+    const undo = [this.partition([name], others), this.store.cutOff(name)];
+    return () => {
+      for (const one of undo) one();
+    };
+  }
+
+  /** Whatever a machine exchanges with the others and with the store takes so much longer, each way. */
+  slowLinks(name: string, ms: number): () => void {
+    const undo = [this.store.slowDown(name, ms)];
+    for (const other of this.machines) {
+      if (other.name === name) continue;
+      undo.push(this.network.slowDown(name, other.name, ms), this.network.slowDown(other.name, name, ms));
+    }
+    return () => {
+      for (const one of undo) one();
+    };
+  }
+
   /** Ends all partitions. */
   repair(): void {
     this.#note("repair", "");
@@ -220,6 +249,11 @@ export class Cluster {
     machine.start();
   }
 
+  /** For how long replies are remembered, ms. */
+  get retentionMs(): number {
+    return this.#limits.retentionMs;
+  }
+
   /** The next command of a client that runs kills its process, and every other one that runs it, until the returned function has been called. */
   doomNextCommand(): () => void {
     let lethal: ClientOperation | null = null;
@@ -237,6 +271,26 @@ export class Cluster {
     };
     this.judge.watchers.add(watch);
     return () => void this.judge.watchers.delete(watch);
+  }
+
+  /**
+   * The process of this machine crashes shortly after a durable command there has made a call; when the returned
+   * function is called, if none has until then.
+   */
+  crashInDurableCommand(machine: Machine): () => void {
+    const { process } = machine;
+    const { makers } = this.judge;
+    const crash = (): void => {
+      makers.delete(watch);
+      if (machine.process === process) machine.crash();
+    };
+    const watch = (run: HandlerRun): void => {
+      if (run.process !== process || !isDurable(run)) return;
+      makers.delete(watch);
+      this.world.after(between(this.world.prng(`crash/${machine.name}/${run.id}`), 0, crashDelayMaxMs), crash);
+    };
+    makers.add(watch);
+    return crash;
   }
 
   pause(name: string): void {

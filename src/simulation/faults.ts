@@ -7,7 +7,9 @@
  */
 import { invariant } from "../errors.ts";
 import { chance, type Prng, pick } from "../values/prng.ts";
+import { buildOf, isAskedToLeave } from "./builds.ts";
 import type { Cluster } from "./cluster.ts";
+import type { StoreKind } from "./world/store.ts";
 import { between } from "./world/world.ts";
 
 export const faultKinds = [
@@ -32,13 +34,27 @@ export const faultKinds = [
   "drain",
   "leave",
   "lethalCommand",
+  "vanish",
+  "slowLinks",
+  "storeOneWay",
+  "storeFailover",
   "upgrade",
+  "newCode",
+  "outage",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
 
-/** What happens to any system; an upgrade wants a release to change to. */
-const commonKinds = faultKinds.filter((kind) => kind !== "upgrade");
+/** What happens where a system has several hosts and its store is a server. */
+const hostKinds: ReadonlySet<FaultKind> = new Set(["vanish", "slowLinks", "storeOneWay", "storeFailover"]);
+/** What is planned apart: it wants a release to change to, durable commands, or a window shorter than a run. */
+const plannedApart: ReadonlySet<FaultKind> = new Set(["upgrade", "newCode", "outage"]);
+/** What happens to any system. */
+const commonKinds = faultKinds.filter((kind) => !plannedApart.has(kind) && !hostKinds.has(kind));
+const kindsByStore: Readonly<Record<StoreKind, readonly FaultKind[]>> = {
+  file: commonKinds,
+  server: [...commonKinds, ...hostKinds],
+};
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -58,9 +74,14 @@ const clockRateOffMax = 0.05;
 const kindsShares = [0.15, 0.4] as const;
 
 /** A plan for a run in which faults happen for `durationMs`. */
-export function planFaults(prng: Prng, nodes: readonly string[], durationMs: number): readonly Fault[] {
+export function planFaults(
+  prng: Prng,
+  nodes: readonly string[],
+  durationMs: number,
+  store: StoreKind = "file",
+): readonly Fault[] {
   const share = pick(prng, kindsShares);
-  const kinds = commonKinds.filter(() => chance(prng, share));
+  const kinds = kindsByStore[store].filter(() => chance(prng, share));
   const faults: Fault[] = [];
   if (kinds.length === 0) return faults;
   const meanGapMs = pick(prng, [700, 2_000, 5_000]);
@@ -111,32 +132,40 @@ function gap(prng: Prng, meanMs: number): number {
   return -Math.log(1 - prng.number()) * meanMs;
 }
 
+/** How long each lasts at least and at the most, ms. */
+const lasts: Readonly<Record<FaultKind, readonly [number, number]>> = {
+  crash: [50, 1_000],
+  powerLoss: [100, 8_000],
+  pause: [2_000, 20_000],
+  suspend: [500, 20_000],
+  slow: [500, 8_000],
+  isolate: [100, 8_000],
+  halves: [100, 8_000],
+  oneWay: [100, 8_000],
+  ring: [100, 6_000],
+  cut: [0, 0],
+  halfCut: [0, 0],
+  lateDuplicate: [300, 2_500],
+  clockRate: [5_000, 60_000],
+  clockJump: [0, 0],
+  storeCutOff: [100, 8_000],
+  storeRestart: [50, 3_000],
+  storeLock: [50, 5_000],
+  storeSlow: [500, 5_000],
+  drain: [0, 0],
+  leave: [500, 20_000],
+  lethalCommand: [2_000, 10_000],
+  vanish: [100, 10_000],
+  slowLinks: [500, 8_000],
+  storeOneWay: [100, 8_000],
+  storeFailover: [200, 5_000],
+  upgrade: [0, 0],
+  newCode: [0, 0],
+  outage: [0, 0],
+};
+
 function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: number): Fault {
   const order = shuffled(prng, nodes);
-  const lasts: Record<FaultKind, readonly [number, number]> = {
-    crash: [50, 1_000],
-    powerLoss: [100, 8_000],
-    pause: [2_000, 20_000],
-    suspend: [500, 20_000],
-    slow: [500, 8_000],
-    isolate: [100, 8_000],
-    halves: [100, 8_000],
-    oneWay: [100, 8_000],
-    ring: [100, 6_000],
-    cut: [0, 0],
-    halfCut: [0, 0],
-    lateDuplicate: [300, 2_500],
-    clockRate: [5_000, 60_000],
-    clockJump: [0, 0],
-    storeCutOff: [100, 8_000],
-    storeRestart: [50, 3_000],
-    storeLock: [50, 5_000],
-    storeSlow: [500, 5_000],
-    drain: [0, 0],
-    leave: [500, 20_000],
-    lethalCommand: [2_000, 10_000],
-    upgrade: [0, 0],
-  };
   const amounts: Record<FaultKind, number> = {
     crash: chance(prng, 0.7) ? 1 : 0,
     powerLoss: 0,
@@ -159,7 +188,15 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     drain: between(prng, 500, 5_000),
     leave: between(prng, 500, 5_000),
     lethalCommand: 0,
+    vanish: 0,
+    slowLinks: kind === "slowLinks" ? between(prng, 20, 400) : 0,
+    // Requests pass, or answers.
+    storeOneWay: kind === "storeOneWay" ? prng.below(2) : 0,
+    // The standby has all of the log, or lags.
+    storeFailover: kind === "storeFailover" ? prng.below(2) : 0,
     upgrade: 0,
+    newCode: 0,
+    outage: 0,
   };
   const [min, max] = lasts[kind];
   // Most are short; enough of them last beyond every lease.
@@ -339,11 +376,36 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     return () => cluster.restart(first(fault));
   },
   lethalCommand: (cluster) => cluster.doomNextCommand(),
+  vanish: (cluster, fault) => cluster.vanish(first(fault)),
+  slowLinks: (cluster, fault) => cluster.slowLinks(first(fault), fault.amount),
+  storeOneWay: (cluster, fault) => cluster.store.cutOff(first(fault), fault.amount === 0 ? "requests" : "answers"),
+  storeFailover: (cluster, fault) => {
+    cluster.store.losePrimary();
+    return () => cluster.store.promote(fault.amount === 1);
+  },
   upgrade: (cluster, fault) => {
     const machine = cluster.machine(first(fault));
     // Whoever is down comes back with the newer release.
     machine.upgraded = true;
     void machine.stop(fault.amount);
     return nothing;
+  },
+  newCode: (cluster, fault) => {
+    const machine = cluster.machine(first(fault));
+    machine.build = buildOf(fault.amount);
+    if (!isAskedToLeave(fault.amount)) return cluster.crashInDurableCommand(machine);
+    void machine.stop(fault.lastsMs);
+    return nothing;
+  },
+  outage: (cluster, { nodes }) => {
+    cluster.store.stop();
+    for (const name of nodes) cluster.crash(name, { powerLost: true });
+    // Whoever else is meant to start one of them again finds no store.
+    const from = cluster.world.now;
+    return () => {
+      if (cluster.world.now - from > cluster.retentionMs) cluster.judge.reached.outage(cluster.database);
+      cluster.store.start();
+      for (const name of nodes) cluster.restart(name);
+    };
   },
 };

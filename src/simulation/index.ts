@@ -28,3 +28,4 @@ export {
   startSimulatedSystem,
 } from "./scripted.ts";
 export { type RunOptions, type RunResult, simulate } from "./simulate.ts";
+export type { StoreKind } from "./world/store.ts";

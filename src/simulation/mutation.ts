@@ -2,7 +2,7 @@
 import type { NodeLimits } from "../runtime/limits.ts";
 import type { Prng } from "../values/prng.ts";
 import type { Fault } from "./faults.ts";
-import type { Answers } from "./world/store.ts";
+import type { Answers, StoreKind } from "./world/store.ts";
 
 export interface Mutation {
   readonly name: string;
@@ -10,8 +10,10 @@ export interface Mutation {
   readonly answers?: () => Partial<Answers>;
   /** Bounds under which the defect can show. */
   readonly limits?: Partial<NodeLimits>;
+  /** The kind of store with which it can show; the seed's own when absent. */
+  readonly storeKind?: StoreKind;
   /** Faults among which the defect can show, where it takes a certain order of several; instead of the seed's own. */
-  readonly plan?: (prng: Prng, nodes: readonly string[], durationMs: number) => readonly Fault[];
+  readonly plan?: (prng: Prng, nodes: readonly string[], durationMs: number, store: StoreKind) => readonly Fault[];
   /** Changes the runtime for the time of a run; returns the way back. */
   readonly install?: () => () => void;
 }

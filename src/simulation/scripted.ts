@@ -16,12 +16,15 @@ import { pendingThings } from "./pending.ts";
 import type { CommittedState } from "./scenario.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { fairWeather } from "./weather.ts";
+import type { StoreKind } from "./world/store.ts";
 
 export interface SimulatedSystemOptions {
   /** How many nodes there are: `node-1`, `node-2`, … 3 when absent. */
   readonly nodes?: number;
   /** Decides every tie and every delay; 1 when absent. */
   readonly seed?: number;
+  /** A `file` of one machine, as on SQLite, or a `server` with standbys, as on PostgreSQL; a file when absent. */
+  readonly store?: StoreKind;
   /** Implementations that take the place of the system's own: the outside world. */
   readonly replace?: readonly AnyService[];
   /** Another release of the system, which nodes run after {@link SimulatedSystem.changeRelease}. */
@@ -85,7 +88,7 @@ const shardsPerService = 8;
  */
 export async function startSimulatedSystem(
   system: AnySystem,
-  { nodes = 3, seed = 1, replace = [], upgrade }: SimulatedSystemOptions = {},
+  { nodes = 3, seed = 1, store, replace = [], upgrade }: SimulatedSystemOptions = {},
 ): Promise<SimulatedSystem> {
   const replacedIn = (release: AnySystem) => (replace.length === 0 ? release : replaceServices(release, replace));
   const replaced = replacedIn(system);
@@ -97,6 +100,7 @@ export async function startSimulatedSystem(
       upgrade: upgrade && replacedIn(upgrade),
       nodes,
       weather: fairWeather(),
+      storeKind: store,
       shardsPerService,
       limits: {},
       keepTrace: false,
@@ -212,6 +216,19 @@ export class SimulatedSystem implements AsyncDisposable {
   /** Nothing passes between a node and the store, until the returned function has been called. */
   cutOffStore(node: string): () => void {
     return this.#cluster.store.cutOff(node);
+  }
+
+  /**
+   * The server of the store is gone, until {@link promoteStandby}. What was answered is at a standby, and so are some of the writes that
+   * were under way, of which nobody hears.
+   */
+  losePrimary(): void {
+    this.#cluster.store.losePrimary();
+  }
+
+  /** A standby is the store's server now: every lease has ended, and every node joins again. */
+  promoteStandby(): void {
+    this.#cluster.store.promote(false);
   }
 
   /** The process of a node is gone, as by `kill -9`; its supervisor ends its lease and starts it again within a second. */

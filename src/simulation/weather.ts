@@ -1,8 +1,8 @@
 /** The weather of a run: what is always a little wrong. Drawn once per seed; parts of it are switched off entirely. */
 import { chance, type Prng, pick } from "../values/prng.ts";
 import type { NetworkWeather } from "./world/network.ts";
-import type { StoreWeather } from "./world/store.ts";
-import { between } from "./world/world.ts";
+import type { StoreKind, StoreWeather } from "./world/store.ts";
+import { between, seedPrng } from "./world/world.ts";
 
 export interface Weather {
   readonly network: NetworkWeather;
@@ -39,6 +39,11 @@ export function drawWeather(prng: Prng): Weather {
     },
     clientAnswerLost: sometimes(0.05),
   };
+}
+
+/** Where the state of a run lies: half of them have a server. */
+export function drawStoreKind(seed: number): StoreKind {
+  return pick(seedPrng(seed, "store kind"), ["file", "server"]);
 }
 
 /** Changes the weather of a world that is under way. */

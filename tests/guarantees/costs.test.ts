@@ -133,11 +133,19 @@ test("a command costs one transaction with one row, and ten at a time no more th
   assert.deepEqual(await costsOf(world, () => owner.answer("peek", { key })), nothing, "one that changes nothing");
 });
 
-test("a command from another node costs two frames, a look for its record, and rows for state, record and floor", async () => {
+test("a command from another node costs two frames, and rows for state, record and floor; its record is not looked for", async () => {
   await using nodes = await pair();
-  const { world, other, key } = nodes;
+  const { world, owner, other, key } = nodes;
   const costs = await costsOf(world, () => other.answer("add", { key, input: 1 }));
-  assert.deepEqual(costs, { frames: 2, bytes: 69, readTrips: 1, reads: 1, commits: 1, rows: 3 });
+  assert.deepEqual(costs, { frames: 2, bytes: 69, readTrips: 0, reads: 0, commits: 1, rows: 3 });
+  const elsewhere = await keyOf(owner, 1);
+  const first = await costsOf(world, () => other.answer("add", { key: elsewhere, input: 1 }));
+  // The entity, the record, and up to where the store has records of this session.
+  assert.deepEqual(
+    first,
+    { frames: 2, bytes: 69, readTrips: 1, reads: 3, commits: 1, rows: 3 },
+    "the first in a shard",
+  );
 });
 
 test("a command with an idempotency key costs a look for its record and a row for it; its repeat costs nothing", async () => {

@@ -22,20 +22,24 @@ export const mutationSeeds: Readonly<Record<string, MutationSeed>> = {
   "epoch-not-increased": { file: bank, seed: 5 },
   "ended-lease-renewed": { file: bank, seed: 6 },
   "no-lease-check": { file: bank, seed: 16 },
-  "claim-without-waiting": { file: bank, seed: 7 },
+  "claim-without-waiting": { file: bank, seed: 14 },
   // The bank's commands call nobody in the middle of a turn.
   "call-past-exit-gate": { file: workshop, seed: 1 },
   "passivation-of-undurable": { file: bank, seed: 1 },
   // Only calls between nodes without a key of their client can show it.
-  "floor-ignored": { file: plainAppends, seed: 1 },
+  "floor-ignored": { file: plainAppends, seed: 8 },
   "watermark-ignored": { file: bank, seed: 1 },
   "outbox-before-commit": { file: errands, seed: 1 },
   "no-inbox-deduplication": { file: errands, seed: 1 },
   "timer-lost-at-failover": { file: errands, seed: 7 },
   // Only a saga that is repeated with its calls in another order can show it.
-  "ids-by-position": { file: "tests/simulation/only-errands.scenario.ts", seed: 5 },
+  "ids-by-position": { file: "tests/simulation/only-errands.scenario.ts", seed: 7 },
   "unrecorded-outcome-shown": { file: errands, seed: 1 },
   "parked-saga-gives-up-turn": { file: errands, seed: 4 },
   // As above, of messages.
   "floor-ignored-for-messages": { file: "tests/simulation/plain-sends.scenario.ts", seed: 3 },
+  "unknown-taken-for-failed": { file: bank, seed: 1 },
+  "shards-change-lanes": { file: bank, seed: 1 },
+  // Two nodes of one incarnation: who reads what the other wrote tells.
+  "promotion-taken-for-restart": { file: workshop, seed: 2 },
 };

@@ -18,7 +18,7 @@ import type {
   TrimResult,
 } from "../../ports/store.ts";
 import { ungivenNumber } from "../../ports/work-form.ts";
-import { sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
+import { sessionCallOf, sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
 import type { MemoryDatabase, ShardRow } from "./database.ts";
 import { copyOfFloor, shardRow } from "./membership.ts";
 import { applyProgress, applyWork, conflictsWith, itemId, readPage, takenNumber } from "./work.ts";
@@ -144,10 +144,20 @@ export function read(database: MemoryDatabase, reads: readonly Read[]): ReadResu
       const entity = row?.entities.get(wanted.key);
       return { kind: "entity", row: entity === undefined ? null : { ...entity } };
     }
+    if (wanted.kind === "highest") return { kind: "highest", number: highestOf(row, wanted.session) };
     if (wanted.kind !== "record") return readPage(row?.pending, wanted);
     const record = row?.records.get(wanted.id);
     return { kind: "record", record: record === undefined ? null : copyOf(record) };
   });
+}
+
+function highestOf(row: ShardRow | undefined, session: string): number {
+  let highest = 0;
+  for (const id of row?.records.keys() ?? []) {
+    const call = sessionCallOf(id);
+    if (call?.session === session && call.number > highest) highest = call.number;
+  }
+  return highest;
 }
 
 function copyOf({ id, inputHash, reply, finishedAt, keyTime }: CallRecord): CallRecord {

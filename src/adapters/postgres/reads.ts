@@ -12,6 +12,7 @@ import {
   type StoredMessage,
   type StoredTimer,
 } from "../../ports/stored-work.ts";
+import { sessionCallOf, sessionRecordRange } from "../../values/ids.ts";
 
 /** Reads in one statement. */
 const batchReadsMax = 1_000;
@@ -36,8 +37,26 @@ export interface FoundRow {
   readonly content: unknown;
 }
 
-/** Hands the document of one statement to the server. */
-type AskServer = (document: string) => Promise<readonly FoundRow[]>;
+/** Hands the document of one statement to the server: to `read_rows`, or to the look for highest numbers. */
+interface AskServer {
+  rows(document: string): Promise<readonly FoundRow[]>;
+  highest(document: string): Promise<readonly FoundRow[]>;
+}
+
+/**
+ * The last id of each range. No function of the store's form, which older nodes have to know too: it is asked once for
+ * each session and shard that is claimed.
+ */
+export function highestStatement(schema: string): string {
+  return `SELECT asked.place, found.id AS content
+    FROM json_to_recordset($1::json) AS asked(place int, service text, number int, first text, behind text)
+    JOIN ${schema}.shards AS shard ON shard.service = asked.service AND shard.number = asked.number
+    CROSS JOIN LATERAL (
+      SELECT id FROM ${schema}.records AS record
+      WHERE record.shard = shard.id AND id >= asked.first COLLATE "C" AND id < asked.behind COLLATE "C"
+      ORDER BY id DESC LIMIT 1
+    ) AS found`;
+}
 
 export function readsOf(ask: AskServer, name: string): Reads {
   let waiting: Waiting[] = [];
@@ -83,7 +102,7 @@ function takeBatch(waiting: readonly Waiting[]): readonly Waiting[] {
 async function answer(ask: AskServer, batch: readonly Waiting[], name: string): Promise<void> {
   const all = batch.flatMap(({ reads }) => reads);
   try {
-    const found = all.length === 0 ? [] : await ask(JSON.stringify(documentOf(all)));
+    const found = await foundBy(ask, all);
     const rows: unknown[][] = all.map(() => []);
     for (const { place, content } of found) rows[place]!.push(content);
     const results = all.map((read, place) => resultOf(read, rows[place]!, name));
@@ -97,13 +116,32 @@ async function answer(ask: AskServer, batch: readonly Waiting[], name: string): 
   }
 }
 
+async function foundBy(ask: AskServer, reads: readonly Read[]): Promise<readonly FoundRow[]> {
+  const document = documentOf(reads);
+  const ranges = rangesOf(reads);
+  const [rows, highest] = await Promise.all([
+    reads.length === ranges.length ? [] : ask.rows(JSON.stringify(document)),
+    ranges.length === 0 ? [] : ask.highest(JSON.stringify(ranges)),
+  ]);
+  return [...rows, ...highest];
+}
+
+/** Where the records of sessions stand whose highest number is asked for. */
+function rangesOf(reads: readonly Read[]): readonly object[] {
+  return reads.flatMap((read, place) => {
+    if (read.kind !== "highest") return [];
+    const { from: first, to: behind } = sessionRecordRange(read.session);
+    return [{ place, service: read.shard.service, number: read.shard.number, first, behind }];
+  });
+}
+
 function documentOf(reads: readonly Read[]): Record<"entities" | "records" | "pages", object[]> {
   const document: ReturnType<typeof documentOf> = { entities: [], records: [], pages: [] };
   for (const [place, read] of reads.entries()) {
     const at = { place, service: read.shard.service, number: read.shard.number };
     if (read.kind === "entity") document.entities.push({ ...at, key: read.key });
     else if (read.kind === "record") document.records.push({ ...at, id: read.id });
-    else document.pages.push({ ...at, ...pageDocument(read) });
+    else if (read.kind !== "highest") document.pages.push({ ...at, ...pageDocument(read) });
   }
   return document;
 }
@@ -127,6 +165,10 @@ function resultOf(read: Read, rows: readonly unknown[], name: string): ReadResul
     const { checksum, ...record } = rows[0] as CallRecord & { readonly checksum: number };
     if (recordChecksum(service, record) === checksum) return { kind: "record", record };
     return mismatch(name, `reply recorded under ${service}/${JSON.stringify(read.id)}`);
+  }
+  if (read.kind === "highest") {
+    const id = rows[0] as string | undefined;
+    return { kind: "highest", number: id === undefined ? 0 : (sessionCallOf(id)?.number ?? 0) };
   }
   return pageResult(read, rows, name);
 }

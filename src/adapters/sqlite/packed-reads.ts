@@ -30,6 +30,9 @@ export function packReads(reads: readonly Read[], packed: Scalar[] = []): Scalar
       case "record":
         packed.push(read.id);
         break;
+      case "highest":
+        packed.push(read.session);
+        break;
       case "inboxOf":
         packed.push(read.key, read.after, read.limit);
         break;
@@ -54,6 +57,7 @@ export function unpackReads(packed: PackedReads): Read[] {
     const shard = { service: text(), number: number() };
     if (kind === "entity") reads.push({ kind, shard, key: text() });
     else if (kind === "record") reads.push({ kind, shard, id: text() });
+    else if (kind === "highest") reads.push({ kind, shard, session: text() });
     else if (kind === "inboxOf") reads.push({ kind, shard, key: text(), after: number(), limit: number() });
     else if (kind === "timers") reads.push({ kind, shard, after: unpackPlace(values), limit: number() });
     else reads.push({ kind, shard, after: number(), limit: number() });
@@ -87,6 +91,8 @@ function packResult(packed: Packed, result: ReadResult): void {
       if (result.row === null) packed.push("no entity");
       else packed.push("entity", result.row.version, result.row.stateVersion, result.row.state);
       return;
+    case "highest":
+      return void packed.push("highest", result.number);
     case "record": {
       if (result.record === null) return void packed.push("no record");
       const { id, inputHash, reply, finishedAt, keyTime } = result.record;
@@ -143,6 +149,7 @@ export function unpackReadResults(packed: PackedReadResults): () => ReadResult {
     if (kind === "corrupt") return { kind, error: error() };
     if (kind === "no entity") return { kind: "entity", row: null };
     if (kind === "no record") return { kind: "record", record: null };
+    if (kind === "highest") return { kind, number: number() };
     if (kind === "entity") return { kind, row: { version: number(), stateVersion: number(), state: text() } };
     if (kind !== "record") return unpackPage(kind as PageResult["kind"], values);
     const record = {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { SynodError } from "../../errors.ts";
 import { entityChecksum, recordChecksum } from "../../ports/checksums.ts";
 import type { CallRecord, EntityRow, Read, ReadResult, ShardId } from "../../ports/store.ts";
+import { sessionCallOf, sessionRecordRange } from "../../values/ids.ts";
 import { damaged, sqliteCode, sqliteCodes } from "./failures.ts";
 import { pagesOf } from "./work-reads.ts";
 
@@ -15,6 +16,9 @@ export function readsOf(database: DatabaseSync, path: string): (read: Read) => R
   const record = database.prepare(
     `SELECT id, input_hash AS inputHash, reply, finished_at AS finishedAt, key_time AS keyTime, checksum FROM records
      WHERE service = ? AND shard = ? AND id = ?`,
+  );
+  const lastInRange = database.prepare(
+    "SELECT id FROM records WHERE service = ? AND shard = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
   );
 
   const readPage = pagesOf(database, path);
@@ -35,9 +39,16 @@ export function readsOf(database: DatabaseSync, path: string): (read: Read) => R
     return mismatch(path, `reply recorded under ${service}/${JSON.stringify(id)}`);
   };
 
+  const readHighest = ({ service, number }: ShardId, session: string): ReadResult => {
+    const { from, to } = sessionRecordRange(session);
+    const found = lastInRange.get(service, number, from, to) as { id: string } | undefined;
+    return { kind: "highest", number: found === undefined ? 0 : (sessionCallOf(found.id)?.number ?? 0) };
+  };
+
   return (read) => {
     try {
       if (read.kind === "entity") return readEntity(read.shard, read.key);
+      if (read.kind === "highest") return readHighest(read.shard, read.session);
       return read.kind === "record" ? readRecord(read.shard, read.id) : readPage(read);
     } catch (error) {
       // A page that SQLite cannot make sense of, or a number that no writer of ours has written.

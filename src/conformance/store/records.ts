@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Read } from "../../ports/store.ts";
-import { batch, claim, commit, type Fixture, note, own, put, readRecord, readRow, record, rowAt } from "./fixture.ts";
+import type { Read, ReadResult } from "../../ports/store.ts";
+import { derivedRecordId, sessionRecordId } from "../../values/ids.ts";
+import {
+  batch,
+  claim,
+  commit,
+  type Fixture,
+  note,
+  own,
+  put,
+  raising,
+  readRecord,
+  readRow,
+  record,
+  rowAt,
+} from "./fixture.ts";
 
 /** Recorded replies, and reads of several things at once. */
 export function recordTests(fixture: () => Fixture): void {
@@ -87,6 +101,38 @@ function readingTests(fixture: () => Fixture): void {
       { kind: "entity", row: rowAt(2) },
     ]);
     assert.deepEqual(await store.read([]), []);
+  });
+
+  test("the highest number of a session is that of its records in the shard, whatever was derived from them", async () => {
+    const { store, service } = fixture();
+    const owner = await own(store, service());
+    const { shard } = owner;
+    const highest = async (session: string): Promise<readonly ReadResult[]> =>
+      await store.read([{ kind: "highest", shard, session }]);
+    assert.deepEqual(await highest("n1"), [{ kind: "highest", number: 0 }], "none");
+    const ids = [sessionRecordId("n1", 3), sessionRecordId("n1", 40), derivedRecordId("n1", 41, "hash")];
+    const others = [sessionRecordId("n10", 99), sessionRecordId("n", 98), "n1", "n1$", "opaque"];
+    await commit(
+      store,
+      owner,
+      put(
+        "alice",
+        0,
+        1,
+        [...ids, ...others].map((id) => ({ ...record(id), finishedAt: null })),
+      ),
+    );
+    assert.deepEqual(await highest("n1"), [{ kind: "highest", number: 41 }]);
+    const [first, , third] = await store.read([
+      { kind: "highest", shard, session: "n10" },
+      { kind: "record", shard, id: "opaque" },
+      { kind: "highest", shard: { service: service(), number: 0 }, session: "n1" },
+    ]);
+    assert.deepEqual(first, { kind: "highest", number: 99 });
+    assert.deepEqual(third, { kind: "highest", number: 0 }, "of another shard");
+    const floor = { session: "n1", floor: 42, open: [3] };
+    assert.equal((await store.commit(raising(owner, [floor]))).status, "committed");
+    assert.deepEqual(await highest("n1"), [{ kind: "highest", number: 3 }], "a floor has removed the others");
   });
 
   test("thousands of reads at once each get their own answer", async () => {

@@ -20,6 +20,8 @@ export interface Way {
   readonly isLocal: boolean;
   /** How many faults block it: it carries nothing while there are any. */
   blocks: number;
+  /** What each segment takes besides, ms. */
+  slownessMs: number;
 }
 
 interface Listening {
@@ -70,16 +72,16 @@ export class SimulatedNetwork {
     };
   }
 
-  delayMs({ prng, isLocal }: Way): number {
+  delayMs({ prng, isLocal, slownessMs }: Way): number {
     if (isLocal) return skewed(prng, 0.01, 0.1);
-    return skewed(prng, this.weather.delayMinMs, this.weather.delayMaxMs);
+    return skewed(prng, this.weather.delayMinMs, this.weather.delayMaxMs) + slownessMs;
   }
 
   way(from: string, to: string): Way {
     const name = `${from}→${to}`;
     let way = this.#ways.get(name);
     if (way === undefined) {
-      way = { prng: this.world.momentaryPrng(`network/${name}`), isLocal: from === to, blocks: 0 };
+      way = { prng: this.world.momentaryPrng(`network/${name}`), isLocal: from === to, blocks: 0, slownessMs: 0 };
       this.#ways.set(name, way);
     }
     return way;
@@ -96,6 +98,17 @@ export class SimulatedNetwork {
     let undone = false;
     return () => {
       if (!undone) way.blocks -= 1;
+      undone = true;
+    };
+  }
+
+  /** Whatever goes this way takes so much longer, until the returned function has been called. */
+  slowDown(from: string, to: string, ms: number): () => void {
+    const way = this.way(from, to);
+    way.slownessMs += ms;
+    let undone = false;
+    return () => {
+      if (!undone) way.slownessMs -= ms;
       undone = true;
     };
   }

@@ -3,6 +3,10 @@
  * be reached from everywhere, is restarted, has its write lock held by somebody else, and loses answers. Each process
  * gets a store port of its own.
  *
+ * It is of one of two kinds, after the two adapters for real stores. A `file` (SQLite) has one writer. A `server` (PostgreSQL)
+ * works on many writes at a time and is done with each when it is done, takes two commits of a node at a time (decision
+ * 0012), leaves leases to heartbeats, and can be lost and replaced by a standby.
+ *
  * It keeps the port's contract: what it answers is the truth, durably; what it rejects is unknown, and may have been
  * applied, or may be applied later still, as by a server that works off what a client has given up (rule S3).
  */
@@ -13,10 +17,17 @@ import { SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, Read, Store } from "../../ports/store.ts";
 import { chance, type Prng } from "../../values/prng.ts";
 import type { Process } from "./process.ts";
+import { Standby } from "./promotion.ts";
 import { isMinor, wordsOfAnswer, wordsOfRequest } from "./store-words.ts";
 import { between, skewed, type World } from "./world.ts";
 
 export type StoreMethod = Exclude<keyof Store, "identity" | "commitLanes" | "close">;
+
+/** See above; {@link MemoryDatabase.commitsRenew} of the database goes with it. */
+export type StoreKind = "file" | "server";
+
+/** What passes between a machine and the store: everything, requests only, or answers only. */
+export type StoreWays = "neither" | "requests" | "answers";
 
 /** How requests are answered; mutations put their own between. */
 export type Answers = {
@@ -61,6 +72,9 @@ const lockWaitMaxMs = 1_000;
 /** How late a request may arrive that its sender has given up, ms. */
 const lateMaxMs = 6_000;
 
+/** Commits of one node under way at a time, as on PostgreSQL. */
+const serverLanes = 2;
+
 const reading: ReadonlySet<StoreMethod> = new Set(["read", "view"]);
 
 export class SimulatedStore {
@@ -71,19 +85,28 @@ export class SimulatedStore {
   readonly #prngs = new Map<string, Prng>();
   readonly #answers: Answers;
   readonly #observer: StoreObserver;
-  readonly #unreachable = new Map<string, number>();
+  readonly #kind: StoreKind;
+  readonly #standby: Standby;
+  /** How many faults keep requests, and answers, of each machine from passing. */
+  readonly #blocked = { requests: new Map<string, number>(), answers: new Map<string, number>() };
+  /** What each machine's requests and answers take besides, ms. */
+  readonly #slowness = new Map<string, number>();
   /** Until when somebody else holds the write lock, and until when the store writes what it has; ms. */
   #lockedUntil = 0;
   #writingUntil = 0;
-  #down = false;
+  /** Faults that keep it down. */
+  #stops = 0;
   /** Counts restarts: what was under way before one is lost. */
   #run = 0;
+  /** Writes that are under way, each as what decides it. */
+  readonly #writes = new Set<() => void>();
 
   constructor(
     world: World,
     options: {
       readonly database: MemoryDatabase;
       readonly weather: StoreWeather;
+      readonly kind?: StoreKind;
       readonly answers?: Answers;
       readonly observer: StoreObserver;
     },
@@ -91,6 +114,8 @@ export class SimulatedStore {
     this.world = world;
     this.database = options.database;
     this.weather = options.weather;
+    this.#kind = options.kind ?? "file";
+    this.#standby = new Standby(options.database);
     this.#answers = options.answers ?? honestAnswers;
     this.#observer = options.observer;
   }
@@ -105,6 +130,7 @@ export class SimulatedStore {
     const { identity } = this.database;
     return {
       identity: { ...identity, secret: identity.secret.slice() },
+      ...(this.#kind === "server" && { commitLanes: serverLanes }),
       join: (request) => ask("join", request),
       renew: (request) => ask("renew", request),
       claim: (request) => ask("claim", request),
@@ -120,16 +146,22 @@ export class SimulatedStore {
     };
   }
 
-  /** Nothing passes between the store and a machine, until the returned function has been called. */
-  cutOff(host: string): () => void {
-    this.#unreachable.set(host, (this.#unreachable.get(host) ?? 0) + 1);
-    let undone = false;
+  /** Between the store and a machine passes only this, until the returned function has been called. */
+  cutOff(host: string, passes: StoreWays = "neither"): () => void {
+    const { requests, answers } = this.#blocked;
+    const undo: (() => void)[] = [];
+    if (passes !== "requests") undo.push(raised(requests, host, 1));
+    if (passes !== "answers") undo.push(raised(answers, host, 1));
     return () => {
-      if (undone) return;
-      undone = true;
-      const left = this.#unreachable.get(host)! - 1;
-      if (left > 0) this.#unreachable.set(host, left);
-      else this.#unreachable.delete(host);
+      for (const one of undo.splice(0)) one();
+    };
+  }
+
+  /** Whatever passes between the store and a machine takes so much longer, until the returned function has been called. */
+  slowDown(host: string, ms: number): () => void {
+    const undo = [raised(this.#slowness, host, ms)];
+    return () => {
+      for (const one of undo.splice(0)) one();
     };
   }
 
@@ -139,12 +171,26 @@ export class SimulatedStore {
   }
 
   stop(): void {
-    this.#down = true;
+    this.#stops += 1;
     this.#run += 1;
   }
 
   start(): void {
-    this.#down = false;
+    this.#stops = Math.max(0, this.#stops - 1);
+  }
+
+  /** The primary is gone. Of the writes under way some have reached a standby, and nobody is told. */
+  losePrimary(): void {
+    this.#stops += 1;
+    this.#run += 1;
+    const prng = this.world.momentaryPrng("store/losePrimary");
+    for (const decide of [...this.#writes]) if (chance(prng, 0.5)) decide();
+  }
+
+  /** A standby takes its place; `lags`: it has not got the end of the log (see `promotion.ts`). */
+  promote(lags: boolean): void {
+    this.#standby.promote(this.world.momentaryPrng("store/promote"), lags);
+    this.start();
   }
 
   #ask(process: Process, method: StoreMethod, request: unknown): Promise<never> {
@@ -166,20 +212,20 @@ export class SimulatedStore {
       const answer = (value: unknown): void => {
         const words = trace.kept ? wordsOfAnswer(method, value) : "";
         const back = trace.sent("store", process.name, [words], isMinor(method));
-        if (!this.#reaches(process) || chance(prng, weather.answerLost)) return giveUp();
+        if (!this.#passes("answers", process) || chance(prng, weather.answerLost)) return giveUp();
         const deliver = (): void => {
           trace.arrived(back);
           if (method === "commit") this.#observer.delivered(process, copy as CommitBatch, value as CommitResult);
           resolve(value as never);
         };
-        world.after(this.#delayMs(prng), () => settle(deliver));
+        world.after(this.#delayMs(prng, process), () => settle(deliver));
       };
       const giveUp = (): void => {
         const waitMs = between(prng, answerWaitMinMs, answerWaitMaxMs);
         world.after(waitMs, () => settle(() => reject(connectionLost())));
       };
       const serve = (): void => this.#serve(process, method, copy, sent, { answer, giveUp });
-      if (!this.#reaches(process) || chance(prng, weather.requestLost)) return giveUp();
+      if (!this.#passes("requests", process) || chance(prng, weather.requestLost)) return giveUp();
       if (method !== "read" && chance(prng, weather.late)) {
         giveUp();
         return void world.after(skewed(prng, 0, lateMaxMs), () => {
@@ -187,7 +233,7 @@ export class SimulatedStore {
           serve();
         });
       }
-      world.after(this.#delayMs(prng), () => {
+      world.after(this.#delayMs(prng, process), () => {
         // What a process had just sent when it died may have left it, or not.
         if (!process.alive && chance(prng, 0.5)) return;
         trace.arrived(there);
@@ -205,7 +251,7 @@ export class SimulatedStore {
     { answer, giveUp }: { readonly answer: (value: unknown) => void; readonly giveUp: () => void },
   ): void {
     const run = this.#run;
-    if (this.#down || !this.#reaches(process)) return giveUp();
+    if (!this.#passes("requests", process)) return giveUp();
     if (reading.has(method)) return answer(this.#apply(process, method, request, sent));
     const { now } = this.world;
     if (this.#lockedUntil - now > lockWaitMaxMs) {
@@ -216,13 +262,26 @@ export class SimulatedStore {
       });
       return;
     }
-    const startAt = Math.max(now, this.#lockedUntil, this.#writingUntil);
-    this.#writingUntil =
-      startAt + skewed(this.#prngOf(process, method), this.weather.writeMinMs, this.weather.writeMaxMs);
-    this.world.after(this.#writingUntil - now, () => {
-      if (this.#run !== run) return giveUp();
-      answer(this.#apply(process, method, request, sent));
+    const decide = (): unknown => {
+      this.#writes.delete(decide);
+      this.#standby.follow(method);
+      return this.#apply(process, method, request, sent);
+    };
+    this.#writes.add(decide);
+    this.world.after(this.#writtenAt(process, method) - now, () => {
+      if (this.#run === run) return answer(decide());
+      this.#writes.delete(decide);
+      giveUp();
     });
+  }
+
+  /** When a write that has come now is done, ms: after the ones before it, or each for itself. */
+  #writtenAt(process: Process, method: StoreMethod): number {
+    const takesMs = skewed(this.#prngOf(process, method), this.weather.writeMinMs, this.weather.writeMaxMs);
+    const free = Math.max(this.world.now, this.#lockedUntil);
+    if (this.#kind === "server") return free + takesMs;
+    this.#writingUntil = Math.max(free, this.#writingUntil) + takesMs;
+    return this.#writingUntil;
   }
 
   #apply(process: Process, method: StoreMethod, request: unknown, sent: unknown): unknown {
@@ -249,13 +308,23 @@ export class SimulatedStore {
     return prng;
   }
 
-  #reaches({ name }: Process): boolean {
-    return !this.#down && !this.#unreachable.has(name);
+  #passes(what: "requests" | "answers", { name }: Process): boolean {
+    return this.#stops === 0 && !this.#blocked[what].has(name);
   }
 
-  #delayMs(prng: Prng): number {
-    return skewed(prng, this.weather.delayMinMs, this.weather.delayMaxMs);
+  #delayMs(prng: Prng, { name }: Process): number {
+    return skewed(prng, this.weather.delayMinMs, this.weather.delayMaxMs) + (this.#slowness.get(name) ?? 0);
   }
+}
+
+/** Raises what a map counts under a name, until the returned function is called, once; nothing is kept that is 0. */
+function raised(counts: Map<string, number>, name: string, by: number): () => void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
+  return () => {
+    const left = counts.get(name)! - by;
+    if (left > 0) counts.set(name, left);
+    else counts.delete(name);
+  };
 }
 
 /** A request as it travels: what its sender changes afterwards is not changed in it. Plain objects and arrays only. */
