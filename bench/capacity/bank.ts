@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { RunningSystem } from "../../src/capacity/capacity.ts";
 import { type Objective, parseObjective } from "../../src/capacity/objective.ts";
+import { type Division, leaveToLoad } from "../../src/capacity/processors.ts";
 import { startedFrom } from "../../src/cli/capacity/systems.ts";
 
 export const nodes = 3;
@@ -11,6 +12,10 @@ export const timeoutMs = 1_000;
 export const firstPerSecond = 100;
 export const perSecondMax = 20_000;
 export const objective: Objective = parseObjective("p99=100ms");
+
+/** Of one process, as both sides' loads are: a machine of two processors has one for it. */
+export const loadProcesses = 1;
+export const division: Division | undefined = leaveToLoad(loadProcesses);
 
 export function startBank(): Promise<RunningSystem> {
   const file = fileURLToPath(new URL("../../examples/bank/system.ts", import.meta.url));

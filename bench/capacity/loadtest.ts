@@ -4,6 +4,7 @@
  */
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { findAsks, written } from "../../src/capacity/asks.ts";
+import { keepTo } from "../../src/capacity/processors.ts";
 import { CapacitySearch } from "../../src/capacity/search.ts";
 import type { Verdict } from "../../src/capacity/trial.ts";
 import { newKey } from "../../src/drill/callers.ts";
@@ -11,7 +12,7 @@ import { createPrng } from "../../src/values/prng.ts";
 import type { Run } from "../bench.ts";
 import { goFirst } from "../overload/processors.ts";
 import { peer } from "../peers.ts";
-import { firstPerSecond, keys, objective, perSecondMax, startBank, timeoutMs } from "./bank.ts";
+import { division, firstPerSecond, keys, objective, perSecondMax, startBank, timeoutMs } from "./bank.ts";
 
 interface RequestParameters {
   readonly host: string;
@@ -40,7 +41,10 @@ const settleMs = 1_000;
 export const run: Run = async ({ measureMs }) => {
   const { loadTest } = await peer<{ readonly loadTest: LoadTest }>("loadtest");
   goFirst();
+  // The bank's nodes stay where they were started, and this process, which is the load, goes to its own processors.
+  if (division !== undefined) keepTo(division.system, process.pid);
   await using bank = await startBank();
+  if (division !== undefined) keepTo(division.load, process.pid);
   const next = await requestsOf(bank.url);
   const offer = (perSecond: number, ms: number): Promise<LoadtestResult> =>
     loadTest({

@@ -1,8 +1,17 @@
 /** What `synod capacity` finds. */
 import { capacityOf } from "../../src/capacity/capacity.ts";
-import { loadProcessesDefault } from "../../src/capacity/load/load.ts";
 import type { Run } from "../bench.ts";
-import { firstPerSecond, keys, nodes, objective, perSecondMax, startBank, timeoutMs } from "./bank.ts";
+import {
+  division,
+  firstPerSecond,
+  keys,
+  loadProcesses,
+  nodes,
+  objective,
+  perSecondMax,
+  startBank,
+  timeoutMs,
+} from "./bank.ts";
 
 export const run: Run = async ({ measureMs }) => {
   const { capacity, loadCores } = await capacityOf({
@@ -14,7 +23,9 @@ export const run: Run = async ({ measureMs }) => {
     firstPerSecond,
     perSecondMax,
     keys,
-    loadProcesses: loadProcessesDefault,
+    loadProcesses,
+    division,
+    runs: 1,
     headers: {},
     curve: false,
     compare: false,

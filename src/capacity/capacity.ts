@@ -7,6 +7,7 @@ import type { Work } from "./asks.ts";
 import { type FinderOptions, type Found, findCapacity, measureCurve, type TrialRecord } from "./finder.ts";
 import { Load } from "./load/load.ts";
 import type { Objective } from "./objective.ts";
+import type { Division } from "./processors.ts";
 import type { ReadMeters } from "./readings.ts";
 import { type CapacityReport, namedBottleneck, pointOf, trialReportOf } from "./report.ts";
 import { fitScalability, type ScalePoint } from "./scalability.ts";
@@ -39,6 +40,10 @@ export interface CapacityOptions {
   /** No load above it is offered, calls/s. */
   readonly perSecondMax: number;
   readonly loadProcesses: number;
+  /** Who keeps to which processors, where load and system do not share them. */
+  readonly division?: Division | undefined;
+  /** How often the capacity is searched for, each time on a system that is started anew. */
+  readonly runs: number;
   readonly keys: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly work?: Work;
@@ -62,15 +67,27 @@ interface Stage {
 export async function capacityOf(options: CapacityOptions): Promise<CapacityReport> {
   const loadAverage = loadavg()[0]!;
   const most = options.nodes.at(-1);
-  const main = await staged(options, { shedding: true, ...(most !== undefined && { nodes: most }) }, async (stage) => {
-    const found = await findCapacity(stage.finder);
+  const arrangement = { shedding: true, ...(most !== undefined && { nodes: most }) };
+  const before: Found[] = [];
+  while (before.length < options.runs - 1) {
+    before.push(await staged(options, arrangement, ({ finder }) => findCapacity(finder)));
+  }
+  const main = await staged(options, arrangement, async (stage) => {
+    const all = [...before, await findCapacity(stage.finder)];
+    const found = middleOf(all);
     const points =
       options.curve && found.result.perSecond > 0 ? await measureCurve(stage.finder, found.result.perSecond) : [];
-    return { stage, found, points };
+    return { stage, all, found, points };
   });
   const unshed = await compared(options, main.found, most);
   const scale = await scaled(options, main.found);
   return reportOf(options, main, { loadAverage, unshed, scale });
+}
+
+/** The one with the median capacity; of an even number the lower of the middle two, as a capacity is a lower bound. */
+function middleOf(all: readonly Found[]): Found {
+  const sorted = all.toSorted((a, b) => a.result.perSecond - b.result.perSecond);
+  return sorted[Math.floor((sorted.length - 1) / 2)]!;
 }
 
 /** Runs `work` on a system that is started for it, with a load that is ready. */
@@ -92,7 +109,7 @@ async function staged<T>(
     keys,
     ...(options.work && { work: options.work }),
   });
-  using load = new Load({ url, requests: workload.requests, processes });
+  using load = new Load({ url, requests: workload.requests, processes, processors: options.division?.load });
   const { objective, trialMs, firstPerSecond, perSecondMax, onOffer, onTrial } = options;
   const finder = {
     load,
@@ -132,6 +149,8 @@ async function scaled(options: CapacityOptions, { result }: Found): Promise<read
 
 interface Measured {
   readonly stage: Stage;
+  readonly all: readonly Found[];
+  /** The one of them that counts. */
   readonly found: Found;
   readonly points: readonly TrialRecord[];
 }
@@ -142,9 +161,11 @@ interface Besides {
   readonly scale: readonly ScalePoint[] | undefined;
 }
 
-function reportOf(options: CapacityOptions, { stage, found, points }: Measured, besides: Besides): CapacityReport {
+function reportOf(options: CapacityOptions, { stage, all, found, points }: Measured, besides: Besides): CapacityReport {
   const { system, workload } = stage;
-  const { loadCores, ...bottleneck } = namedBottleneck(found, points, system.sameMachine);
+  const { division } = options;
+  const processors = division?.system.length ?? cpus().length;
+  const { loadCores, ...bottleneck } = namedBottleneck(found, points, system.sameMachine ? processors : undefined);
   const { scale } = besides;
   return {
     system: system.name,
@@ -157,6 +178,7 @@ function reportOf(options: CapacityOptions, { stage, found, points }: Measured, 
       system: process.platform,
       loadAverage: besides.loadAverage,
       shared: system.sameMachine,
+      ...(division && { systemCores: division.system.length }),
     },
     nodes: system.nodes,
     objective: options.objective,
@@ -164,6 +186,7 @@ function reportOf(options: CapacityOptions, { stage, found, points }: Measured, 
     loadProcesses: options.loadProcesses,
     operations: workload.operations,
     unasked: workload.unasked,
+    runs: all.map(({ result }) => result.perSecond),
     capacity: { ...found.result, confirmed: found.confirmation && pointOf(found.confirmation) },
     trials: found.trials.map(trialReportOf),
     curve: points.map(pointOf),

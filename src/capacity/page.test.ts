@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pageOf, picturesOf } from "./page.ts";
+import { bottleneckOf } from "./readings.ts";
 import type { CapacityReport, LoadPoint } from "./report.ts";
 import { beyondWords, headlineOf, sentencesOf } from "./words.ts";
 
@@ -44,6 +45,7 @@ const report: CapacityReport = {
   loadProcesses: 2,
   operations: ["account.deposit"],
   unasked: ["account.close: 60 tries were refused"],
+  runs: [1_000],
   capacity: { perSecond: 1_000, above: 1_050, limit: "system", confirmed: point(1_000, 1_000) },
   trials: [{ phase: "ramp", verdict: "failed", reasons: ["p99 was 60 ms"], ...point(2_000, 960) }],
   curve: plateau,
@@ -75,6 +77,26 @@ test("the sentences say the bound, the bottleneck, that the machine is shared an
   assert.match(text, /Without load control: beyond its capacity it degrades/);
   assert.match(text, /Nothing to speak of is shared by all nodes/);
   assert.match(text, /Not asked for: account\.close/);
+});
+
+test("several searches are told with how far they lie apart, and none of them is kept quiet", () => {
+  const words = (runs: readonly number[]): string => sentencesOf({ ...report, runs })[0]!;
+  assert.match(
+    words([1_000, 950, 1_020]),
+    /median of 3 searches: 1,000, 950, 1,020 calls\/s; they lie 7\.0 % of it apart/,
+  );
+  assert.match(sentencesOf({ ...report, runs: [1_000] })[0]!, /highest load that passed twice/);
+});
+
+test("a system that has processors of its own is said to, and is held back by them when they are used up", () => {
+  const words = sentencesOf({ ...report, machine: { ...report.machine, systemCores: 1 } }).join("\n");
+  assert.match(words, /had 1 of this machine's 2 processors, and the load 1 of its own \(the load took 0\.4\)/);
+  const node = { node: "a", cores: 0.96, eventLoopUtilization: 0.4, networkBytesPerSecond: 0 };
+  const waits = { queueWaitMs: 1, handlerMs: 1, commitWaitMs: 20, linkQueueWaitMs: 0 };
+  const consumption = { machineCores: 1.2, machineCoresMax: 2, nodes: [node], ...waits };
+  assert.equal(bottleneckOf(consumption, 0.2, 1).name, "CPU");
+  assert.equal(bottleneckOf({ ...consumption, machineCores: 0.9 }, 0.2, 1).name, "store commit");
+  assert.equal(bottleneckOf(consumption, 0.2, undefined).name, "store commit");
 });
 
 test("a report whose load could not keep time says so instead of blaming the system", () => {

@@ -97,8 +97,12 @@ export function consumptionBetween(before: Reading, after: Reading): Consumption
   };
 }
 
-/** `sameMachine`: whether the system runs on the machine that the load runs on, so that they share its processors. */
-export function bottleneckOf(consumption: Consumption, loadCores: number, sameMachine: boolean): NamedBottleneck {
+/** `processors`: how many of this machine's the system may use; undefined when it runs on another machine. */
+export function bottleneckOf(
+  consumption: Consumption,
+  loadCores: number,
+  processors: number | undefined,
+): NamedBottleneck {
   const { machineCores, machineCoresMax, nodes, queueWaitMs, handlerMs, commitWaitMs, linkQueueWaitMs } = consumption;
   if (nodes.length === 0)
     return {
@@ -107,10 +111,14 @@ export function bottleneckOf(consumption: Consumption, loadCores: number, sameMa
     };
   const full = nodes.filter(({ eventLoopUtilization }) => eventLoopUtilization >= saturated);
   const waits = queueWaitMs + handlerMs + commitWaitMs + linkQueueWaitMs;
-  if (sameMachine && machineCores >= machineCoresMax * saturated) {
-    const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
-    const others = machineCores - taken - loadCores;
-    const theirs = others >= othersMin ? `, ${others.toFixed(1)} by other programs` : "";
+  const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
+  const others = machineCores - taken - loadCores;
+  const theirs = others >= othersMin ? `, ${others.toFixed(1)} by other programs` : "";
+  if (processors !== undefined && processors < machineCoresMax && machineCores - loadCores >= processors * saturated) {
+    const words = `CPU: of the ${counted(processors, "processor")} that the nodes had, they used ${taken.toFixed(1)}${theirs}.`;
+    return { name: "CPU", words };
+  }
+  if (processors !== undefined && machineCores >= machineCoresMax * saturated) {
     const words = `CPU: ${machineCores.toFixed(1)} of the machine's ${machineCoresMax} processors were in use, ${taken.toFixed(1)} by the nodes and ${loadCores.toFixed(1)} by the load itself${theirs}.`;
     return { name: "CPU", words };
   }
@@ -130,6 +138,10 @@ export function bottleneckOf(consumption: Consumption, loadCores: number, sameMa
   }
   const words = `Nothing is used up: the nodes' time goes to ${queueWaitMs.toFixed(1)} ms of queue, ${handlerMs.toFixed(1)} ms of handlers and ${commitWaitMs.toFixed(1)} ms of the store (means).`;
   return { name: "none", words };
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function percent(part: number): string {

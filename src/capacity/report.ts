@@ -48,6 +48,8 @@ export interface MachineReport {
   readonly loadAverage: number;
   /** Whether the system that was measured runs on the machine that the load came from. */
   readonly shared: boolean;
+  /** Processors that the system kept to, where the load had others; absent where both used all of them. */
+  readonly systemCores?: number;
 }
 
 export interface CapacityReport {
@@ -60,6 +62,8 @@ export interface CapacityReport {
   readonly loadProcesses: number;
   readonly operations: readonly string[];
   readonly unasked: readonly string[];
+  /** What each search found, calls/s, in the order in which they were made. All that follows is of the one with the median. */
+  readonly runs: readonly number[];
   /** The highest load that passed its confirmation: a lower bound. */
   readonly capacity: SearchResult & { readonly confirmed: LoadPoint | undefined };
   readonly trials: readonly TrialReport[];
@@ -101,7 +105,7 @@ export function trialReportOf(record: TrialRecord): TrialReport {
 export function namedBottleneck(
   found: Found,
   curve: readonly TrialRecord[],
-  sameMachine: boolean,
+  processors: number | undefined,
 ): NamedBottleneck & { readonly loadCores: number } {
   const all = [...found.trials, ...curve].filter(({ phase }) => phase !== "warm-up");
   const failed = all.filter(({ verdict }) => verdict.kind === "failed");
@@ -110,7 +114,13 @@ export function namedBottleneck(
   const at = failed.sort((a, b) => rate(a) - rate(b))[0] ?? carried.sort((a, b) => rate(b) - rate(a))[0] ?? all[0];
   if (at === undefined) return { name: "none", words: "No trial was made.", loadCores: 0 };
   const { loadCores } = at.figures;
-  return { ...bottleneckOf(at.consumption, loadCores, sameMachine), loadCores };
+  return { ...bottleneckOf(at.consumption, loadCores, processors), loadCores };
+}
+
+/** Of several searches: their distance from the lowest to the highest, as a part of the median; undefined for one, or where one found nothing. */
+export function spreadOf({ runs, capacity }: Pick<CapacityReport, "runs" | "capacity">): number | undefined {
+  if (runs.length < 2 || capacity.perSecond === 0) return undefined;
+  return (Math.max(...runs) - Math.min(...runs)) / capacity.perSecond;
 }
 
 /** Trials that were thrown away. */

@@ -48,6 +48,8 @@ const failuresMax = 2;
 const lowering = 0.95;
 const loweringsMax = 6;
 const confirmationLengths = 2;
+/** On the way up a load is far from what can be carried, mostly: a part of a trial shows it. One that fails there is offered in full. */
+const rampLengths = 1 / 3;
 
 export class CapacitySearch {
   readonly #options: SearchOptions;
@@ -70,8 +72,12 @@ export class CapacitySearch {
   /** Undefined when the search is over. */
   next(): NextTrial | undefined {
     if (this.#result !== undefined) return undefined;
-    const lengths = this.#phase === "confirmation" ? confirmationLengths : 1;
-    return { phase: this.#phase, perSecond: this.#perSecond, lengths };
+    return { phase: this.#phase, perSecond: this.#perSecond, lengths: this.#lengths() };
+  }
+
+  #lengths(): number {
+    if (this.#phase === "confirmation") return confirmationLengths;
+    return this.#phase === "ramp" && this.#failures === 0 ? rampLengths : 1;
   }
 
   /** Of a search that is over. */

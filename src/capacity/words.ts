@@ -1,5 +1,5 @@
 /** What the figures mean, in sentences: the same ones on the terminal and on the page. */
-import { type CapacityReport, discardedOf, type LoadPoint } from "./report.ts";
+import { type CapacityReport, discardedOf, type LoadPoint, spreadOf } from "./report.ts";
 import { type ScalabilityFit, type ScalePoint, scaledTo } from "./scalability.ts";
 import { lagMaxMs } from "./trial.ts";
 
@@ -20,6 +20,7 @@ export function headlineOf({ capacity, objective }: CapacityReport): string {
 export function sentencesOf(report: CapacityReport): string[] {
   const { capacity, bottleneck, machine, curve, withoutShedding, scale } = report;
   return [
+    ...runsWords(report),
     ...boundWords(report),
     ...(capacity.perSecond > 0 && curve.length > 0 ? [beyondWords(curve, "")] : []),
     ...(withoutShedding === undefined ? [] : [beyondWords(withoutShedding, "Without load control: ")]),
@@ -29,6 +30,14 @@ export function sentencesOf(report: CapacityReport): string[] {
     ...discardWords(report),
     ...report.unasked.map((reason) => `Not asked for: ${reason}`),
   ];
+}
+
+function runsWords(report: CapacityReport): string[] {
+  const { runs } = report;
+  if (runs.length < 2) return [];
+  const spread = spreadOf(report);
+  const apart = spread === undefined ? "one found nothing" : `they lie ${percent(spread)} of it apart`;
+  return [`That is the median of ${runs.length} searches: ${runs.map(rate).join(", ")} calls/s; ${apart}.`];
 }
 
 function boundWords({ capacity, objective }: CapacityReport): string[] {
@@ -89,7 +98,12 @@ function scaleWords(points: readonly ScalePoint[], fit: ScalabilityFit | undefin
 
 function sharedWords({ machine, loadCores, nodes }: CapacityReport): string {
   const many = nodes === undefined ? "The system" : `The ${nodes === 1 ? "node" : `${nodes} nodes`}`;
-  return `${many} and the load share this machine's ${machine.cores} processors, of which the load took ${loadCores.toFixed(1)}: on a machine of its own the system carries more.`;
+  const took = `the load took ${loadCores.toFixed(1)}`;
+  if (machine.systemCores !== undefined) {
+    const own = machine.cores - machine.systemCores;
+    return `${many} had ${machine.systemCores} of this machine's ${machine.cores} processors, and the load ${own} of its own (${took}): on a machine of its own the system carries more.`;
+  }
+  return `${many} and the load share this machine's ${machine.cores} processors, of which ${took}: on a machine of its own the system carries more.`;
 }
 
 function discardWords(report: CapacityReport): string[] {

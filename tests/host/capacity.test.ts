@@ -20,6 +20,8 @@ test("capacity starts the system, finds what it carries, writes the page and lea
     "--nodes",
     "1",
     "--no-curve",
+    "--runs",
+    "2",
     "--html",
     "capacity.html",
     ...quick,
@@ -34,6 +36,9 @@ test("capacity starts the system, finds what it carries, writes the page and lea
   const confirmed = report.trials.filter(({ phase, verdict }) => phase === "confirmation" && verdict === "passed");
   assert.equal(confirmed.length, report.capacity.perSecond > 0 ? 1 : 0);
   assert.ok(report.trials.every(({ verdict, loadLagMs }) => (verdict === "discarded") === loadLagMs > 1));
+  assert.equal(report.runs.length, 2);
+  assert.equal(report.capacity.perSecond, Math.min(...report.runs));
+  assert.equal(stderr.match(/Measuring the system with 1 node\n/g)?.length, 2);
   assert.match(readFileSync(join(folder.path, "capacity.html"), "utf8"), /<h1>Capacity of bank<\/h1>/);
   assert.deepEqual(readdirSync(join(folder.path, ".synod")), []);
 });

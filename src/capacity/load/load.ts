@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SynodError } from "../../errors.ts";
 import { mergedHistogram } from "../../values/histogram.ts";
+import { keepTo } from "../processors.ts";
 import type { TrialFigures } from "../trial.ts";
 import type { Target } from "./connections.ts";
 import type { FromLoad, LoadOrder, PreparedRequest, ToLoad } from "./messages.ts";
@@ -13,6 +14,8 @@ export interface LoadOptions {
   readonly url: URL;
   readonly requests: readonly PreparedRequest[];
   readonly processes: number;
+  /** Processors that nobody else uses of those who are measured, if there are any. */
+  readonly processors?: readonly number[] | undefined;
 }
 
 export interface Offer {
@@ -38,12 +41,13 @@ export class Load implements Disposable {
   readonly #children: readonly ChildProcess[];
   #offers = 0;
 
-  constructor({ url, requests, processes }: LoadOptions) {
+  constructor({ url, requests, processes, processors }: LoadOptions) {
     const program = fileURLToPath(new URL(fromSource ? "./process.ts" : "./process.js", import.meta.url));
     const execArgv = fromSource ? ["--conditions=synod-source"] : [];
     this.#children = Array.from({ length: processes }, () => fork(program, { execArgv, serialization: "advanced" }));
     for (const child of this.#children) {
       child.on("error", () => {});
+      if (processors !== undefined && child.pid !== undefined) keepTo(processors, child.pid);
       child.send({ kind: "target", target: targetOf(url), requests } satisfies ToLoad);
     }
   }

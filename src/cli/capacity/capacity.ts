@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { capacityOf } from "../../capacity/capacity.ts";
 import { parseObjective } from "../../capacity/objective.ts";
 import { pageOf, picturesOf } from "../../capacity/page.ts";
+import { leaveToLoad } from "../../capacity/processors.ts";
 import type { CapacityReport } from "../../capacity/report.ts";
 import { headlineOf, ms, rate, sentencesOf } from "../../capacity/words.ts";
 import { loadScenario } from "../../simulation/scenario-file.ts";
@@ -25,6 +26,7 @@ export interface CapacityCommandOptions {
   readonly atMost: number;
   readonly keys: number;
   readonly loadProcesses: number;
+  readonly runs: number;
   readonly header: readonly string[];
   readonly curve: boolean;
   readonly compare: boolean;
@@ -56,6 +58,9 @@ export async function capacity(target: string, options: CapacityCommandOptions):
     firstPerSecond: options.from,
     perSecondMax: options.atMost,
     loadProcesses: options.loadProcesses,
+    // Those of a system that runs already are not this command's to choose.
+    division: url ? undefined : leaveToLoad(options.loadProcesses),
+    runs: options.runs,
     keys: options.keys,
     headers: headersFrom(options.header),
     ...(scenario && { work: scenario.workload }),

@@ -1,45 +1,31 @@
 /** The system that a drill befalls: one that is started for it, on a store of its own, or one that runs and allows it. */
-import { createLog } from "../../adapters/log/pino.ts";
 import type { AdminTarget } from "../../admin/target.ts";
 import type { DrilledSystem } from "../../drill/drill.ts";
 import { defaultFolder } from "../../host/store-location.ts";
-import { Supervisor } from "../../host/supervisor.ts";
 import type { Log } from "../../ports/log.ts";
 import { NothingRunsError, UsageError } from "../exit.ts";
+import { startPassing } from "../passing-system.ts";
 import { adminTarget, httpUrl, type Measured, meterFor, stopMeasured } from "../supervised-target.ts";
-import { passingStore, systemAt } from "../systems-at-hand.ts";
+import { systemAt } from "../systems-at-hand.ts";
 
 export interface OpenedSystem extends AsyncDisposable {
   readonly system: DrilledSystem;
 }
 
-const drainMs = 5_000;
 const unheard: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** Starts the system, with drills allowed, on a store that is removed at the end, unless another one is given. */
+/** Starts the system, with drills allowed. */
 export async function startedFor(systemFile: string, nodes: number, store: string | undefined): Promise<OpenedSystem> {
-  const own = await passingStore("drill");
-  const nodeLog = { format: "text", level: "error" } as const;
-  const supervisor = new Supervisor({
-    systemFile,
-    drainMs,
-    nodes,
-    port: 0,
-    store: store ?? own.store,
-    log: createLog({ ...nodeLog, name: "supervisor" }),
-    nodeLog,
-    quietStdout: true,
-    drills: true,
+  const { supervisor, place, urls, end } = await startPassing({
+    ...{ purpose: "drill", endsAtInterrupt: false },
+    ...{ systemFile, store, nodes, drills: true },
   });
   const measured: Measured = { meter: undefined };
-  const end = async (): Promise<void> => {
+  const endAll = async (): Promise<void> => {
     await stopMeasured(measured);
-    await supervisor.stop(drainMs);
-    await own[Symbol.asyncDispose]();
+    await end();
   };
   try {
-    const place = await supervisor.prepare();
-    const urls = await supervisor.start();
     const { availability } = place.system;
     // Nobody is to be woken by a drill of a system that was started for it.
     const unwatched = {
@@ -49,9 +35,9 @@ export async function startedFor(systemFile: string, nodes: number, store: strin
     measured.meter = meterFor(supervisor, { ...place, system: unwatched }, urls, { log: unheard, drills: true });
     const target = adminTarget(supervisor, place, urls, measured, true);
     const system = drilled(target, place.system.name, httpUrl(place.system, urls));
-    return { system, [Symbol.asyncDispose]: end };
+    return { system, [Symbol.asyncDispose]: endAll };
   } catch (error) {
-    await end();
+    await endAll();
     throw error;
   }
 }

@@ -80,6 +80,12 @@ export function addCapacity(synod: Command): void {
     .option("--scenario <file>", "a scenario whose workload is asked for (default: made from the interfaces)")
     .option("--nodes <count>", "how many nodes; 1..3: the capacity of each number, and a law fitted to them", readRange)
     .option("--store <url>", "where state lives: sqlite:PATH (default: one of its own, removed at the end)")
+    .option(
+      "--runs <count>",
+      "search so many times, each on the system started anew; give the median and the spread",
+      readCount,
+      1,
+    )
     .option("--trial <duration>", "how long a load is offered while it counts", "5s")
     .option("--timeout <duration>", "how long a caller waits for his answer", "1s")
     .option("--from <rate>", "calls per second that the search begins with", readRate, 50)
@@ -97,6 +103,7 @@ export function addCapacity(synod: Command): void {
       examples(
         "synod capacity system.ts --slo p99=50ms --html capacity.html",
         "synod capacity system.ts --slo p99=50ms --nodes 1..3 --compare",
+        "synod capacity system.ts --slo p99=50ms --runs 5 --no-curve   # how well the figure is repeated",
         "synod capacity http://127.0.0.1:8080 --slo p95=200ms --no-curve --json | jq .capacity.perSecond",
       ),
     )

@@ -25,11 +25,7 @@ export function addUp(synod: Command): void {
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--drills", "allow `synod drill` to inject faults into the nodes", false)
     .option("--json", "print the ready line as JSON, and log JSON", false)
-    .addOption(
-      new Option("--log-format <format>", "how to log, on standard error")
-        .choices(["text", "json"])
-        .env("SYNOD_LOG_FORMAT"),
-    )
+    .addOption(logFormat())
     .addHelpText(
       "after",
       examples(
@@ -55,11 +51,7 @@ export function addNode(synod: Command): void {
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
-    .addOption(
-      new Option("--log-format <format>", "how to log, on standard error")
-        .choices(["text", "json"])
-        .env("SYNOD_LOG_FORMAT"),
-    )
+    .addOption(logFormat())
     .addHelpText(
       "after",
       examples(
@@ -81,4 +73,10 @@ export function addCerts(synod: Command): void {
     .option("--json", "print the files as JSON", false)
     .addHelpText("after", examples("synod certs certs --nodes node-a,node-b,node-c"))
     .action(ending((folder: string, options: CertsOptions) => certs(folder, options)));
+}
+
+function logFormat(): Option {
+  return new Option("--log-format <format>", "how to log, on standard error")
+    .choices(["text", "json"])
+    .env("SYNOD_LOG_FORMAT");
 }
