@@ -31,6 +31,8 @@ export interface Bench {
   readonly peers?: readonly string[];
   /** Pictures of a result by file name, as SVG. */
   readonly pictures?: (result: Result) => Readonly<Record<string, string>>;
+  /** Where in the docs its result is shown, by a path in the project, and how. */
+  readonly page?: { readonly path: string; readonly text: (result: Result) => string };
   /** Why there is no least program for this work, where there is none. */
   readonly limitless?: string;
   /** Whether a result is what Synod is to reach, a line for each gate. */
