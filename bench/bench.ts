@@ -25,6 +25,8 @@ export interface Bench {
   readonly inRounds?: boolean;
   /** How long one run of a variant takes, ms, where that is not what is said of it: with what is opened and found out before. */
   readonly runMs?: (variant: Variant, measureMs: number) => number;
+  /** Every run warms up by itself, as long as that takes: none of them is thrown away. */
+  readonly warmsUpItself?: boolean;
   /** Sides that need what is in `bench/peers`. */
   readonly peers?: readonly string[];
   /** Pictures of a result by file name, as SVG. */
