@@ -5,9 +5,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { benches } from "./benches.ts";
 import { markdownTable } from "./markdown.ts";
-import { type Result, ratioTo, readResult } from "./result.ts";
+import { type Result, ratioTo, readResult, takenOf } from "./result.ts";
 import { formatted } from "./table.ts";
 
 export const resultsFolder: string = fileURLToPath(new URL("./results", import.meta.url));
@@ -68,13 +69,15 @@ function tableOfFigures(): string {
 /** No row for a variant that was not measured. */
 function rowOf(result: Result, variant: string): string[][] {
   const own = result.sides.synod?.[variant];
-  const taken = result.taken[variant];
+  const taken = takenOf(result, variant, own);
   if (own === undefined || taken === undefined) return [];
   const title = benches.find(({ name }) => name === result.bench)?.variants.find(({ name }) => name === variant)?.title;
   const others = Object.entries(result.sides).flatMap(([side, series]) => {
     const other = side === "synod" ? undefined : series[variant];
     if (other === undefined) return [];
-    const when = other.taken === undefined ? "" : `; ${other.taken.date}, \`${other.taken.commit.slice(0, 7)}\``;
+    const then = takenOf(result, variant, other);
+    const together = then === undefined || isDeepStrictEqual(then, taken);
+    const when = together ? "" : `; ${then.date}, \`${then.commit.slice(0, 7)}\``;
     return [`${side} ${formatted(other.median)} (${formatted(ratioTo(result.sides, side, variant))}${when})`];
   });
   const how = `${taken.date}, \`${taken.commit.slice(0, 7)}\`, load average ${formatted(taken.loadBefore)}`;

@@ -1,6 +1,6 @@
 /** What docs/load.md shows of a result: the curve of every side, and Synod's gates, each with the command that measures it. */
 import { markdownTable } from "../markdown.ts";
-import { detailName, type Result, type Series, type Taken } from "../result.ts";
+import { detailName, type Result, type Series, type Taken, takenOf } from "../result.ts";
 import { formatted } from "../table.ts";
 import type { Work } from "./bench.ts";
 import { gatesOf } from "./gates.ts";
@@ -35,7 +35,7 @@ function curveTable(result: Result, works: readonly (readonly [Work, string])[],
 
 /** No row of a side that was not measured. */
 function rowOf(
-  { taken }: Result,
+  result: Result,
   name: string,
   all: Readonly<Record<string, Series>>,
   seriesName: (times: number) => string,
@@ -45,7 +45,7 @@ function rowOf(
   if (found.every((series) => series === undefined)) return [];
   const when = factors.flatMap((times, index) => {
     const series = found[index];
-    const how = series?.taken ?? taken[seriesName(times).split(detailName("", ""), 1)[0]!];
+    const how = takenOf(result, seriesName(times), series);
     return series === undefined || how === undefined ? [] : [whenOf(series, how)];
   });
   return [[name, ...found.map((series) => (series ? formatted(series.median) : "–")), [...new Set(when)].join("; ")]];
