@@ -37,6 +37,8 @@ export interface Bench {
   readonly limitless?: string;
   /** Whether a result is what Synod is to reach, a line for each gate. */
   readonly gates?: (result: Result) => readonly string[];
+  /** Flags of Node for the process of every side. */
+  readonly nodeFlags?: readonly string[];
   /** The module of every side, `synod` and `limit` among them, unless it is `limitless`; only `synod` where it is compared with itself. */
   readonly sides: Readonly<Record<string, URL>>;
 }

@@ -42,7 +42,7 @@ export async function takeTurns(
   await using stack = new AsyncDisposableStack();
   const { workFolder, profileFolder } = options;
   const sides = Object.entries(bench.sides).map(([name, module]) =>
-    stack.use(new Side({ name, module, workFolder, profileFolder })),
+    stack.use(new Side({ name, module, workFolder, profileFolder, nodeFlags: bench.nodeFlags })),
   );
   const taken: TakenRun[] = [];
   const take = async (variant: Variant, run: number): Promise<void> => {

@@ -130,7 +130,7 @@ export const defaultLimits: NodeLimits = {
   undurableBytesMax: 32 * 1024 * 1024,
   stateBytesMax: 256 * 1024,
   replyBytesMax: 1024 * 1024,
-  entityMemoryBytesMax: 256 * 1024 * 1024,
+  entityMemoryBytesMax: 80 * 1024 * 1024,
   chainMemoryBytesMax: 64 * 1024 * 1024,
   recordCacheLengthMax: 20_000,
   recordsPerFloorMax: 32,
