@@ -293,7 +293,11 @@ export interface Store {
   readonly identity: StoreIdentity;
   /** How many commits of one node may be under way at a time, if they are of different shards; 1 when absent. */
   readonly commitLanes?: number;
-  /** Admits a process: a new incarnation with a first renewal. */
+  /**
+   * Admits a process: a new incarnation with a first renewal. Rejects with `failed_precondition` when the store holds another
+   * secret or another number of shards than when it was opened: a backup of another store was restored into it, and what this
+   * connection's user believes of where keys are is void for good.
+   */
   join(request: JoinRequest): Promise<{ readonly incarnation: number; readonly view: View }>;
   /** Renews a lease and returns what has changed since `knownRevision`. */
   renew(request: {

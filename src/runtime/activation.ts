@@ -19,18 +19,18 @@ import type { Committer } from "./committer.ts";
 import { Departures } from "./departures.ts";
 import { recordIdOf } from "./durable-item.ts";
 import { EntityInbox, type InboxEntry, type Pending } from "./entity-inbox.ts";
-import type { Passivable } from "./entity-memory.ts";
+import { type Passivable, Place } from "./entity-memory.ts";
 import { type Environment, within } from "./environment.ts";
 import { type Attempt, type CommandId, type Invocation, nameOfEntity, type Target } from "./invocation.ts";
 import { MailboxDriver, type Performer } from "./mailbox-driver.ts";
 import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
-import { findRecord, mayBeRecorded } from "./record-lookup.ts";
+import { findRecord, isLookedFor, mayBeRecorded } from "./record-lookup.ts";
 import { leaseRanOut, lost, moving, notLoaded, refusal, tooLate, unknownOutcome } from "./refusals.ts";
 import { decodeRecorded, failed, failure, isRecorded, succeeded, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
-import { absent, loadSnapshot, type Snapshot } from "./snapshot.ts";
+import { absent, loadSnapshot, Snapshot } from "./snapshot.ts";
 
 /** What all entities of a shard have in common, as long as this node is the same member. */
 export interface ActivationOptions {
@@ -43,14 +43,18 @@ export interface ActivationOptions {
   readonly idOfCall: (number: number, hash: string, inputHash: string, target: Target) => CommandId;
 }
 
-/** What an activation takes besides its state. */
-const overheadBytes = 1_024;
+/**
+ * What an activation at rest takes besides its key and its state, in the heap and in the tables that find it: measured by
+ * `tests/host/entity-bytes.test.ts`, which fails when it becomes more.
+ */
+export const activationBytes = 1_280;
 
 export class Activation implements Passivable, Performer {
   readonly key: string;
   readonly #options: ActivationOptions;
   readonly #driver: MailboxDriver;
   readonly #callers: Callers;
+  readonly #place = new Place(this);
   /** The state that the next command runs on. */
   #executed: Snapshot = absent;
   #durable: Snapshot = absent;
@@ -81,8 +85,8 @@ export class Activation implements Passivable, Performer {
   }
 
   get bytes(): number {
-    const durable = this.#durable === this.#executed ? 0 : (this.#durable.text?.length ?? 0);
-    return overheadBytes + this.key.length + (this.#executed.text?.length ?? 0) + durable;
+    const ahead = this.#durable === this.#executed ? 0 : this.#executed.bytes;
+    return activationBytes + this.key.length + this.#durable.bytes + ahead;
   }
 
   get #isLoaded(): boolean {
@@ -116,7 +120,7 @@ export class Activation implements Passivable, Performer {
     const token = this.#driver.token();
     return new Promise((settle) => {
       this.#callers.add(token, invocation, settle);
-      environment.memory.touch(this);
+      environment.memory.touch(this.#place);
       const { id, waitFor: until = "outcome" } = invocation;
       const payload: Pending = { invocation, record: null, result: null, entry: null };
       if (id === null) {
@@ -124,9 +128,10 @@ export class Activation implements Passivable, Performer {
       }
       if (!shard.mayExecute(id)) return this.#callers.settle(token, this.#failedAttempt("forgotten"));
       const recordId = recordIdOf(invocation);
-      const record = environment.records.get(shard.nameOfRecord(recordId));
+      const may = mayBeRecorded(shard, id);
+      const record = may ? environment.records.get(shard.nameOfRecord(recordId)) : undefined;
       if (record !== undefined) return this.#replay([token], record);
-      const lookup = mayBeRecorded(this.#options, invocation);
+      const lookup = may && isLookedFor(this.#options, invocation);
       this.#driver.drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
     });
   }
@@ -159,7 +164,7 @@ export class Activation implements Passivable, Performer {
     const { environment } = this.#options;
     if (this.#dropped !== null) return lost(this.#dropped, true);
     this.#queries += 1;
-    environment.memory.touch(this);
+    environment.memory.touch(this.#place);
     const reply = this.#isLoaded ? this.#read(invocation) : this.#queryWhenLoaded(invocation);
     if (reply instanceof Promise || !environment.lease.valid) return this.#answerQuery(reply, invocation.deadline);
     // Answered in one go: nothing can have happened to this activation in between.
@@ -202,7 +207,7 @@ export class Activation implements Passivable, Performer {
       if (accepted !== null) this.#inbox.becameDurable(accepted);
       if (finished !== null) this.#inbox.finished(finished);
     }
-    environment.memory.touch(this);
+    environment.memory.touch(this.#place);
     this.#driver.drive({ kind: "durable", position });
     messages!.outbox.sent(sent);
   }
@@ -249,7 +254,7 @@ export class Activation implements Passivable, Performer {
     this.#forgetAhead();
     this.#inbox.drop();
     this.#driver.drop(unknownThrough);
-    this.#options.environment.memory.remove(this);
+    this.#options.environment.memory.remove(this.#place);
     this.#options.shard.forget(this);
     this.#loading?.resolve();
   }
@@ -270,7 +275,7 @@ export class Activation implements Passivable, Performer {
       this.#inbox.found(items);
       this.#driver.drive({ kind: "loaded" });
       // Not before it is known what it has to do: an entity that seems idle is the first to go when memory is full.
-      if (this.#dropped === null) environment.memory.touch(this);
+      if (this.#dropped === null) environment.memory.touch(this.#place);
     } catch (error) {
       this.drop(notLoaded(this.#options.environment.log, this.name, error), 0);
     }
@@ -386,7 +391,7 @@ export class Activation implements Passivable, Performer {
     const before = this.#executed;
     if (state !== undefined) {
       const version = state === null ? 0 : shard.nextVersion(before.version);
-      this.#executed = { version, text: state };
+      this.#executed = new Snapshot(version, state);
     }
     // Calls that its handler did not wait for never leave.
     if (finished !== null) this.#departures.close();
@@ -422,7 +427,7 @@ export class Activation implements Passivable, Performer {
       key: this.key,
       version: this.#executed.version,
       stateVersion: service.state!.version,
-      floors: shard.takeRisenFloors(),
+      floors: shard.floorsWith(record),
     });
   }
 

@@ -26,22 +26,29 @@ export interface MemoryBounds {
 /** How many entities in use one search for idle ones passes over. */
 const searchLengthMax = 64;
 
-/** An entity in the order of use. */
-interface Place {
+/** The place of an entity in the order of use, which the entity itself keeps: no table has to be asked for it. */
+export class Place {
   readonly entity: Passivable;
-  bytes: number;
-  previous: Place;
-  next: Place;
+  /** As of its last use; 0 while it is not in memory. */
+  bytes = 0;
+  previous: Place = this;
+  next: Place = this;
+
+  constructor(entity: Passivable) {
+    this.entity = entity;
+  }
 }
+
+const nobody: Passivable = { bytes: 0, idle: false, passivate: () => {} };
 
 export class EntityMemory {
   readonly #bounds: MemoryBounds;
-  readonly #places = new Map<Passivable, Place>();
   /**
    * The places in order of last use, as a ring through one that stands for no entity: what follows it was used longest
-   * ago. Not the order of the Map, whose first key takes the longer to find the more was taken out before it.
+   * ago.
    */
-  readonly #ring: Place = emptyRing();
+  readonly #ring = new Place(nobody);
+  #length = 0;
   #bytes = 0;
 
   constructor(bounds: MemoryBounds) {
@@ -53,7 +60,7 @@ export class EntityMemory {
   }
 
   get length(): number {
-    return this.#places.size;
+    return this.#length;
   }
 
   /**
@@ -67,27 +74,22 @@ export class EntityMemory {
   }
 
   /** The entity was used, and may have grown. */
-  touch(entity: Passivable): void {
-    let place = this.#places.get(entity);
-    if (place === undefined) {
-      place = { entity, bytes: 0, previous: this.#ring, next: this.#ring };
-      this.#places.set(entity, place);
-    } else {
-      unlink(place);
-    }
-    const { bytes } = entity;
+  touch(place: Place): void {
+    if (isIn(place)) unlink(place);
+    else this.#length += 1;
+    const { bytes } = place.entity;
     this.#bytes += bytes - place.bytes;
     place.bytes = bytes;
     this.#putLast(place);
     if (this.#bytes > this.#bounds.bytesMax) this.#makeRoom();
   }
 
-  remove(entity: Passivable): void {
-    const place = this.#places.get(entity);
-    if (place === undefined) return;
-    this.#places.delete(entity);
+  remove(place: Place): void {
+    if (!isIn(place)) return;
     unlink(place);
+    this.#length -= 1;
     this.#bytes -= place.bytes;
+    place.bytes = 0;
   }
 
   #putLast(place: Place): void {
@@ -100,15 +102,14 @@ export class EntityMemory {
 
   #makeRoom(): void {
     const passedOver: Place[] = [];
-    for (let place = this.#ring.next; place !== this.#ring; place = place.next) {
-      if (this.#bytes <= this.#bounds.bytesMax || passedOver.length >= searchLengthMax) break;
-      const { entity } = place;
-      if (!entity.idle) {
-        passedOver.push(place);
-        continue;
-      }
-      this.remove(entity);
-      entity.passivate();
+    let place = this.#ring.next;
+    while (place !== this.#ring && this.#bytes > this.#bounds.bytesMax && passedOver.length < searchLengthMax) {
+      const { entity, next } = place;
+      if (entity.idle) {
+        this.remove(place);
+        entity.passivate();
+      } else passedOver.push(place);
+      place = next;
     }
     // They are in use: behind them the next search finds others.
     for (const place of passedOver) {
@@ -118,15 +119,14 @@ export class EntityMemory {
   }
 }
 
-function unlink({ previous, next }: Place): void {
-  previous.next = next;
-  next.previous = previous;
+function isIn(place: Place): boolean {
+  return place.next !== place;
 }
 
-function emptyRing(): Place {
-  const nobody: Passivable = { bytes: 0, idle: false, passivate: () => {} };
-  const ring = { entity: nobody, bytes: 0 } as Place;
-  ring.previous = ring;
-  ring.next = ring;
-  return ring;
+function unlink(place: Place): void {
+  const { previous, next } = place;
+  previous.next = next;
+  next.previous = previous;
+  place.previous = place;
+  place.next = place;
 }

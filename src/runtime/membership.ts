@@ -29,6 +29,8 @@ export interface MembershipEvents {
   claimed(shards: readonly ShardId[]): void;
   /** The lease was ended by somebody else; the membership joins again by itself. */
   ended(): void;
+  /** The store does not admit this process again, and never will. */
+  refused(error: SynodError): void;
   /** Members or owners have changed. */
   changed(view: View): void;
   /** This node ended leases that had run out: what is free now is for others as well. */
@@ -100,7 +102,7 @@ export class Membership {
 
   /** Live members, this one included, that host a service. */
   hosting(service: string): readonly Member[] {
-    return this.view.members.filter(({ hosts }) => hosts.some((host) => host.service === service));
+    return this.#table.hosting(service);
   }
 
   ownership(shard: ShardId): ShardOwnership | undefined {
@@ -261,7 +263,12 @@ export class Membership {
     this.#environment.log.warn("this node's lease was ended by another: it drops everything and joins again");
     this.#environment.lease.ended();
     this.#events.ended();
-    await this.#join();
+    try {
+      await this.#join();
+    } catch (error) {
+      if (error instanceof SynodError && error.code === "failed_precondition") this.#events.refused(error);
+      throw error;
+    }
     this.poke();
   }
 

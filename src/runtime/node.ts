@@ -200,7 +200,7 @@ class Node implements RunningNode {
     this.stopped = new Promise((resolve) => {
       this.#reportStopped = resolve;
     });
-    this.#shards = new Shards(system, store.identity.shardsPerService, environment.limits.shardOpenLengthMax);
+    this.#shards = new Shards(system, store.identity.shardsPerService, environment.limits);
     const shards = this.#shards;
     const membership = new Membership({
       environment,
@@ -220,6 +220,7 @@ class Node implements RunningNode {
           this.#handoffs.consider();
           this.#router.viewChanged();
         },
+        refused: (error) => this.#refused(error),
         endedLeases: () => void this.#peers.tellReleasedToAll(this.#membership.view.members),
       },
     });
@@ -414,6 +415,12 @@ class Node implements RunningNode {
   /** The store must not be used again (rule S6): no answer leaves, and the process had better end. */
   #broken(error: SynodError): void {
     this.#environment.log.error("the store is broken: this node stops", { error });
+    this.#stopping ??= this.#stop(0, error);
+  }
+
+  /** The store has become another one: what this process believes of it is void. */
+  #refused(error: SynodError): void {
+    this.#environment.log.error("the store does not admit this node again: it stops", { error });
     this.#stopping ??= this.#stop(0, error);
   }
 

@@ -8,7 +8,7 @@ import { type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { tooLate } from "./refusals.ts";
 import { failure } from "./replies.ts";
-import { frozenOf, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 export interface QueryRunOptions {
   readonly environment: Environment;
@@ -81,5 +81,5 @@ function readOnly({ target }: Invocation, snapshot: Snapshot): StateAccess {
   };
   invariant(target.key !== null, "only keyed services have state");
   const { service, key } = target;
-  return { get: () => frozenOf(service, key, snapshot), set: refuse, clear: refuse };
+  return { get: () => snapshot.frozen(service, key), set: refuse, clear: refuse };
 }

@@ -8,14 +8,41 @@ import type { AnyService } from "../service/model.ts";
 import { encodeJson } from "../values/json.ts";
 import { nameOfEntity } from "./invocation.ts";
 
-export interface Snapshot {
+/**
+ * What a decoded value takes in bytes for each character of its text: measured with objects of a few numbers and short
+ * strings, 4 to 8; long strings take less.
+ */
+const decodedBytesPerCharacter = 6;
+
+export class Snapshot {
   /** 0: there is no row, and the state is the initial one. */
   readonly version: number;
   /** JSON text in the shape of the code's own state version; null for the initial state. */
   readonly text: string | null;
+  /** For queries, once there was one: JSON has no undefined. */
+  #frozen: unknown;
+
+  constructor(version: number, text: string | null) {
+    this.version = version;
+    this.text = text;
+  }
+
+  /** Bytes of memory that the state takes, in about. */
+  get bytes(): number {
+    const length = this.text?.length ?? 0;
+    return this.#frozen === undefined ? length : length * (1 + decodedBytesPerCharacter);
+  }
+
+  /** The state for queries: decoded once, and nobody can change it. */
+  frozen(service: AnyService, key: string): unknown {
+    // `absent` is one object for all entities, and the initial state may depend on the key.
+    if (this === absent) return freeze(draftOf(service, key, this));
+    this.#frozen ??= freeze(draftOf(service, key, this));
+    return this.#frozen;
+  }
 }
 
-export const absent: Snapshot = { version: 0, text: null };
+export const absent: Snapshot = new Snapshot(0, null);
 
 /** What the store holds, in the shape that this code writes; throws when it cannot be used. */
 export function loadSnapshot(service: AnyService, key: string, result: ReadResult): Snapshot {
@@ -24,7 +51,7 @@ export function loadSnapshot(service: AnyService, key: string, result: ReadResul
   const { row } = result;
   if (row === null) return absent;
   const state = service.state!;
-  if (row.stateVersion === state.version) return { version: row.version, text: row.state };
+  if (row.stateVersion === state.version) return new Snapshot(row.version, row.state);
   if (row.stateVersion > state.version) {
     const name = nameOfEntity(service.interface.name, key);
     throw new SynodError(
@@ -32,7 +59,7 @@ export function loadSnapshot(service: AnyService, key: string, result: ReadResul
       `the state of ${name} has version ${row.stateVersion}, this code knows ${state.version}: run the newer code`,
     );
   }
-  return { version: row.version, text: migratedText(service, key, row.stateVersion, row.state) };
+  return new Snapshot(row.version, migratedText(service, key, row.stateVersion, row.state));
 }
 
 /** A state that was written in version `from`, in the shape that this code writes. */
@@ -57,16 +84,6 @@ export function migratedText(service: AnyService, key: string, from: number, tex
 /** A copy of the state that its holder may change. The initial one too: `initial` may return one shared object. */
 export function draftOf(service: AnyService, key: string, { text }: Snapshot): unknown {
   return JSON.parse(text ?? initialText(service, key));
-}
-
-const frozenStates = new WeakMap<Snapshot, unknown>();
-
-/** The state for queries: decoded once, and nobody can change it. */
-export function frozenOf(service: AnyService, key: string, snapshot: Snapshot): unknown {
-  // `absent` is one object for all entities, and the initial state may depend on the key.
-  if (snapshot === absent) return freeze(draftOf(service, key, snapshot));
-  if (!frozenStates.has(snapshot)) frozenStates.set(snapshot, freeze(draftOf(service, key, snapshot)));
-  return frozenStates.get(snapshot);
 }
 
 export function initialText(service: AnyService, key: string): string {

@@ -12,7 +12,7 @@ import { Expiry } from "../core/membership/expiry.ts";
 import { Lease } from "../core/membership/lease.ts";
 import { SessionFloors } from "../core/sessions/receiver.ts";
 import type { ClaimRequest, ClaimResult, CommitBatch, CommitResult, RenewResult } from "../ports/store.ts";
-import { Activation } from "../runtime/activation.ts";
+import { Activation, activationBytes } from "../runtime/activation.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
 import { Shard } from "../runtime/shard.ts";
 import type { Prng } from "../values/prng.ts";
@@ -24,7 +24,7 @@ import { workMutations } from "./work-mutations.ts";
 import type { Answers } from "./world/store.ts";
 import { between } from "./world/world.ts";
 
-const scarceMemory: Partial<NodeLimits> = { entityMemoryBytesMax: 3_000 };
+const scarceMemory: Partial<NodeLimits> = { entityMemoryBytesMax: 2.9 * activationBytes };
 
 /** By name: `no-epoch-check`. */
 export const mutations: readonly Mutation[] = [
@@ -46,6 +46,8 @@ export const mutations: readonly Mutation[] = [
   { name: "passivation-of-undurable", install: passivatesUndurable, limits: scarceMemory },
   {
     name: "floor-ignored",
+    // Only what has been removed can be missed.
+    limits: { recordsPerFloorMax: 1 },
     install: () => replaced(SessionFloors.prototype, "isSettled", () => () => false),
     plan: callsThatComeBack,
   },

@@ -1,4 +1,5 @@
 /** The bounds of the nodes of a run: small ones, so that they are reached within its minute. */
+import { activationBytes } from "../runtime/activation.ts";
 import { defaultLimits, type NodeLimits } from "../runtime/limits.ts";
 import { chance, createPrng } from "../values/prng.ts";
 
@@ -17,7 +18,10 @@ export const impatient: Partial<NodeLimits> = {
 };
 
 /** Memory for two entities, and for half a dozen more that a chain of calls needs. */
-const scarceMemory: Partial<NodeLimits> = { entityMemoryBytesMax: 2_500, chainMemoryBytesMax: 7_500 };
+const scarceMemory: Partial<NodeLimits> = {
+  entityMemoryBytesMax: 2.4 * activationBytes,
+  chainMemoryBytesMax: 7.2 * activationBytes,
+};
 
 /** Room for a change of one or two small entities. */
 const littleUndurableBytes = 100;

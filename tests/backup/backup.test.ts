@@ -128,6 +128,29 @@ for (const kind of kinds) {
 }
 
 for (const kind of kinds) {
+  test(`a node that has opened a store is not admitted again when that has become another one by a restore (${kind})`, async () => {
+    using folder = temporaryFolder();
+    await using place = await createPlace(kind);
+    await using another = await createPlace(kind);
+    await filled(another);
+    const path = join(folder.path, file);
+    await backUp(another, path);
+    await within(place, async (store) => {
+      const owner = await fill(store);
+      await restore(place, path, true);
+      assert.equal((await store.commit(aliceAgain(owner))).status, "ended");
+      const request = { node: "node-1", address: null, hosts: [{ service: "account", stateVersion: 1 }] };
+      await assert.rejects(store.join(request), {
+        code: "failed_precondition",
+        message: /has become another store, by a restore, since this node opened it: start the node again/,
+      });
+      assert.deepEqual((await store.view()).members, [], "nobody waits for it");
+    });
+    await within(place, async (store) => await own(store, "account", { number: home }));
+  });
+}
+
+for (const kind of kinds) {
   test(`a snapshot is of one moment: what is committed while it is read is not in it (${kind})`, async () => {
     await using place = await createPlace(kind);
     await within(place, async (store) => {

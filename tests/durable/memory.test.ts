@@ -3,13 +3,33 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { command, defineInterface, defineSystem, implement } from "synod";
 import { z } from "zod";
+import { activationBytes } from "../../src/runtime/activation.ts";
+import type { AnySystem } from "../../src/service/model.ts";
 import { type Ask, type TestNode, World } from "../guarantees/world.ts";
 import { Payment, type Running, Saga, Stock, sagaSystem } from "./saga-system.ts";
 
+/** Room for three entities more. */
+const chainOfThree = 3.4 * activationBytes;
 /** Three entities from outside, and beyond that as many again. */
-const limits = { entityMemoryBytesMax: 2_500, chainMemoryBytesMax: 3_500 };
+const limits = { entityMemoryBytesMax: 2.5 * activationBytes, chainMemoryBytesMax: chainOfThree };
 const length = 8;
 const impatient = { attemptsMax: 2, ageMaxMs: 600_000, backoffBaseMs: 10, backoffMaxMs: 10 };
+
+/** Its durable command `take` fails until it is mended. */
+function brokenSystem(): { readonly system: AnySystem; readonly mend: () => void } {
+  let broken = true;
+  const take = async (ctx: Running): Promise<string> => {
+    if (broken) throw new Error("not yet");
+    await ctx.to(Stock, ctx.key).take(1);
+    return "done";
+  };
+  return {
+    system: sagaSystem({ run: { take } }),
+    mend: () => {
+      broken = false;
+    },
+  };
+}
 
 /** Repeats what is turned away until it is done. */
 async function insist(world: World, node: TestNode, operation: string, ask: Ask): Promise<string> {
@@ -71,7 +91,7 @@ test("however deep durable commands wait for durable commands, those at the bott
   // Room for one entity and a little more at each level.
   const node = await world.start({
     system,
-    limits: { entityMemoryBytesMax: 2_500, chainMemoryBytesMax: depth * 1_200 },
+    limits: { entityMemoryBytesMax: 2.5 * activationBytes, chainMemoryBytesMax: depth * 1.17 * activationBytes },
   });
   const asked = Array.from({ length }, (_, number) => {
     return insist(world, node, "go", { service: `level-${depth - 1}`, key: `k${number}`, id: `k${number}` });
@@ -80,13 +100,7 @@ test("however deep durable commands wait for durable commands, those at the bott
 });
 
 test("what an earlier owner accepted is taken up and finished, however little memory there is", async () => {
-  let broken = true;
-  const take = async (ctx: Running): Promise<string> => {
-    if (broken) throw new Error("not yet");
-    await ctx.to(Stock, ctx.key).take(1);
-    return "done";
-  };
-  const system = sagaSystem({ run: { take } });
+  const { system, mend } = brokenSystem();
   await using world = World.create();
   const first = await world.start({ system, limits: { timeoutDefaultMs: 60_000 } });
   const keys = Array.from({ length }, (_, number) => `s${number}`);
@@ -94,27 +108,21 @@ test("what an earlier owner accepted is taken up and finished, however little me
   await world.advance(20);
   first.kill();
   await (await world.connect()).endLease({ node: first.name, incarnation: first.running.incarnation });
-  broken = false;
+  mend();
   // Every entity is one too many: it has to go as soon as it is idle, and not before.
-  const next = await world.start({ system, limits: { entityMemoryBytesMax: 1, chainMemoryBytesMax: 3_500 } });
+  const next = await world.start({ system, limits: { entityMemoryBytesMax: 1, chainMemoryBytesMax: chainOfThree } });
   await world.advance(10_000);
   for (const key of keys) assert.equal(await insist(world, next, "taken", { service: "stock", key }), "[1]", key);
 });
 
 test("what an operator has tried again runs, however little memory there is", async () => {
-  let broken = true;
-  const take = async (ctx: Running): Promise<string> => {
-    if (broken) throw new Error("not yet");
-    await ctx.to(Stock, ctx.key).take(1);
-    return "done";
-  };
-  const system = sagaSystem({ run: { take } });
+  const { system, mend } = brokenSystem();
   await using world = World.create();
-  const limits = { entityMemoryBytesMax: 1, chainMemoryBytesMax: 3_500, schedule: impatient };
+  const limits = { entityMemoryBytesMax: 1, chainMemoryBytesMax: chainOfThree, schedule: impatient };
   const node = await world.start({ system, limits });
   await insist(world, node, "run", { service: "saga", key: "one", input: "take", id: "one" });
   await world.advance(1_000);
-  broken = false;
+  mend();
   const { work } = await world.until(node.running.work({ boxes: ["inbox"], parked: true }));
   assert.equal(work.length, 1);
   // Another entity takes its place in memory, and so does whatever comes while it is tried again.

@@ -1,13 +1,14 @@
 /** G3 and G4: what was acknowledged survives, and a command with an id takes effect once, whatever happens. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { activationBytes } from "../../src/runtime/activation.ts";
 import { makeTimedKey } from "../../src/values/ids.ts";
 import { counterSystem, Gate } from "./counter-system.ts";
 import { answerLost, requestLost } from "./fault-store.ts";
 import { storeKinds, type TestNode, World } from "./world.ts";
 
 /** Memory for no more than the entity at work: every other one is passivated at once. */
-const passivateAtOnce = { entityMemoryBytesMax: 1_100 };
+const passivateAtOnce = { entityMemoryBytesMax: 1.06 * activationBytes };
 const forgetful = { recordCacheLengthMax: 1 };
 
 for (const kind of storeKinds) {

@@ -1,6 +1,7 @@
 /** G6: every queue, wait and handler has a bound, and past it a call is shed at once, saying so. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { activationBytes } from "../../src/runtime/activation.ts";
 import type { NodeLimits } from "../../src/runtime/limits.ts";
 import { type Acting, counterSystem, Gate, Rates, type Scripts } from "./counter-system.ts";
 import { type Ask, type TestNode, World } from "./world.ts";
@@ -83,21 +84,25 @@ describe("G6, what a node holds", () => {
   });
 
   test("the memory budget passivates the entities that were used longest ago", async () => {
-    const { world, node } = await startWith({ entityMemoryBytesMax: 4_000 });
+    const entityMemoryBytesMax = 3.8 * activationBytes;
+    const { world, node } = await startWith({ entityMemoryBytesMax });
     await using _ = world;
     for (const key of ["a", "b", "c"]) await node.answer("add", { key, input: 1 });
     await node.answer("value", { key: "a" });
     await node.answer("add", { key: "d", input: 1 });
     const active = async (key: string) => (await node.running.inspect("counter", key)).active;
     assert.deepEqual(await Promise.all(["a", "b", "c", "d"].map(active)), [true, false, true, true]);
-    assert.ok(node.running.status().memoryBytes <= 4_000);
+    assert.ok(node.running.status().memoryBytes <= entityMemoryBytesMax);
     assert.equal(await node.answer("add", { key: "b", input: 1 }), "2", "its state was in the store");
   });
 
   test("an entity with a handler, a queue, an undurable change or a query is never passivated", async () => {
     const gate = new Gate();
     const waits = async (): Promise<void> => gate.pass();
-    const { world, node } = await startWith({ entityMemoryBytesMax: 1_000 }, { act: { waits }, look: { waits } });
+    const { world, node } = await startWith(
+      { entityMemoryBytesMax: 0.9 * activationBytes },
+      { act: { waits }, look: { waits } },
+    );
     await using _ = world;
     const handler = node.ask("act", { key: "handler", input: "waits" });
     const query = node.ask("look", { key: "query", input: "waits" });
@@ -117,7 +122,7 @@ describe("G6, what a node holds", () => {
   });
 
   test("an entity is not passivated while its batch is in flight, whatever else wants the room", async () => {
-    const { world, node } = await startWith({ entityMemoryBytesMax: 3_300 });
+    const { world, node } = await startWith({ entityMemoryBytesMax: 3.2 * activationBytes });
     await using _ = world;
     await node.answer("add", { key: "a", input: 1 });
     const commits = node.store.hold("commit");

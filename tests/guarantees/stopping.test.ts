@@ -1,6 +1,7 @@
 /** A node that stops finishes what it accepted, flushes it, and gives its shards up. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { SynodError } from "../../src/errors.ts";
 import { counterSystem, Gate } from "./counter-system.ts";
 import { storeKinds, type TestNode, World } from "./world.ts";
 
@@ -105,6 +106,19 @@ describe("stopping", () => {
     await timeToStop(world, node, 500);
     assert.equal(call.answer, gone);
     for (const mend of cuts) mend();
+  });
+
+  test("a node that the store does not admit again stops, and says why", async () => {
+    await using world = World.create();
+    const node = await world.start({ system: counterSystem() });
+    await node.answer("add", { input: 5 });
+    const refusal = new SynodError("failed_precondition", "the store has become another one");
+    node.store.intercept("join", () => Promise.reject(refusal));
+    const behind = await world.connect();
+    await behind.endLease({ node: "node-1", incarnation: node.running.incarnation });
+    assert.equal(await world.until(node.running.stopped), refusal);
+    assert.equal(await node.answer("value"), gone);
+    assert.deepEqual((await behind.view()).members, []);
   });
 
   test("a stop while the node still starts leaves nothing behind", async () => {

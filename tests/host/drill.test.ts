@@ -7,6 +7,7 @@ import { readAdminFile } from "../../src/admin/admin-file.ts";
 import { adminClient } from "../../src/admin/client.ts";
 import type { DrillReport } from "../../src/drill/report.ts";
 import { readHistoryFile } from "../../src/simulation/history-file.ts";
+import { createDatabase } from "../postgres/databases.ts";
 import { counter, project } from "./project.ts";
 import { bank, post, reportOf, startUp, synod, temporaryFolder } from "./running-system.ts";
 
@@ -48,16 +49,18 @@ test("a system that was not started with drills allowed refuses them, and none o
   assert.deepEqual([nodes[0]!.state, nodes[0]!.restarts], ["ready", 0]);
 });
 
-test("a drill of a running system strikes that one, leaves its data alone when it is told to, and forgets its ledger", async () => {
+test("a drill of a running system, on PostgreSQL, strikes that one, leaves its data alone when it is told to, and forgets its ledger", async () => {
   using folder = project(counter);
-  await using up = await startUp(folder.path, [folder.file, "--nodes", "2", "--drills"]);
+  await using database = await createDatabase();
+  const store = ["--store", database.url];
+  await using up = await startUp(folder.path, [folder.file, "--nodes", "2", "--drills", ...store]);
   const words = ["drill", up.ready.http, "--faults", "kill", "--minutes", "0.05", "--every", "2s", "--rate", "30"];
   const { code, stdout, stderr } = await synod(folder.path, [...words, "--ledger-only", "--json"], waitMs);
   assert.equal(code, 0, stderr);
   const report = JSON.parse(stdout) as DrillReport;
   assert.deepEqual(report.operations, ["append", "read"]);
   assert.equal(report.repeats.repeated, 0);
-  const { nodes } = await reportOf(folder.path, "counters");
+  const { nodes } = await reportOf(folder.path, database.schema);
   assert.ok(nodes.reduce((sum, { restarts }) => sum + restarts, 0) >= 1);
   const events = readHistoryFile(join(folder.path, report.history));
   const pages = new Set(

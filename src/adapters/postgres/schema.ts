@@ -104,6 +104,13 @@ export function refuseForeign(meta: Pick<Meta, "schema" | "system">, system: str
   }
 }
 
+/** Whether what nodes build on is what it was when the store was opened; else they must open it anew. */
+export async function isReplaced(connection: Connection, schema: string, identity: StoreIdentity): Promise<boolean> {
+  const meta = await lookUp(connection, schema);
+  const secret = Buffer.from(identity.secret).toString("hex");
+  return meta?.secret !== secret || meta.shardsPerService !== identity.shardsPerService;
+}
+
 /** One transaction, as one text: all of it, or nothing. */
 function creationText(schema: string, { system, shardsPerService }: StoreCreation): string {
   const secret = randomBytes(32).toString("hex");

@@ -32,7 +32,7 @@ import { numbers, packBatch, packRange, texts } from "./packing.ts";
 import { type Patience, patiently } from "./patience.ts";
 import { Primary } from "./primary.ts";
 import { type FoundRow, highestStatement, readsOf } from "./reads.ts";
-import { prepareSchema, quoted, type StoreFunction } from "./schema.ts";
+import { isReplaced, prepareSchema, quoted, type StoreFunction } from "./schema.ts";
 
 export interface PostgresStoreOptions {
   /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; several hosts with commas between them; see `location.ts`. */
@@ -119,6 +119,7 @@ class PostgresStore implements Store {
   readonly identity: StoreIdentity;
   readonly commitLanes: number = commitLanes;
   readonly #name: string;
+  readonly #schemaName: string;
   readonly #schema: string;
   readonly #connections: Connections;
   readonly #reads: ReturnType<typeof readsOf>;
@@ -136,6 +137,7 @@ class PostgresStore implements Store {
     this.identity = identity;
     this.#log = log;
     this.#name = name;
+    this.#schemaName = schema;
     this.#schema = quoted(schema);
     this.#connections = connections;
     const rows = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
@@ -153,7 +155,24 @@ class PostgresStore implements Store {
     const what = [node, address, hosted, former.incarnation, numbers(former.commits)];
     const answer = await this.#ask<JoinAnswer>(this.#connections.ownership, "join_member", what);
     if ("status" in answer) throw this.#lost();
-    return { incarnation: answer.incarnation, view: viewOf(answer.view) };
+    const { incarnation } = answer;
+    await this.#refuseReplaced(node, incarnation);
+    return { incarnation, view: viewOf(answer.view) };
+  }
+
+  /** After the join: a restore that comes later than that has ended its lease. */
+  async #refuseReplaced(node: string, incarnation: number): Promise<void> {
+    const { ownership } = this.#connections;
+    let isOther: boolean;
+    try {
+      isOther = await isReplaced(ownership, this.#schemaName, this.identity);
+    } catch (error) {
+      throw storeError(error, this.#name);
+    }
+    if (!isOther) return;
+    await this.endLease({ node, incarnation });
+    const message = "has become another store, by a restore, since this node opened it: start the node again";
+    throw new SynodError("failed_precondition", `${this.#name} ${message}`);
   }
 
   /**

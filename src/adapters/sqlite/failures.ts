@@ -64,6 +64,8 @@ export function failureOf(thrown: unknown, path: string): Failure {
     return failed(`another process has kept ${path} locked for too long`, cause);
   if (code === sqliteCodes.inputOutput || committing || !certain) return broken(path, cause);
   if (isOfTheData(code)) return refused("invalid_argument", path, cause);
+  // Raised on purpose by the body of a transaction that was undone.
+  if (cause instanceof SynodError) return { status: "failed", error: cause };
   // Not an error of SQLite: a defect of ours, which no repetition mends.
   if (code === undefined) return refused("internal", path, cause);
   return failed(`${path} cannot be written now: ${messageOf(cause)}`, cause);

@@ -82,6 +82,14 @@ function refuseForeign(database: DatabaseSync, { path, system }: StoreCreation):
   return { system, cluster, shardsPerService, secret };
 }
 
+/** Raises when what nodes build on is not what it was when the store was opened: they must open it anew. */
+export function refuseReplaced(database: DatabaseSync, path: string, identity: StoreIdentity): void {
+  const meta = database.prepare("SELECT * FROM meta").get() as unknown as MetaRow;
+  const isSame = Buffer.from(meta.secret).equals(identity.secret);
+  if (isSame && meta.shards_per_service === identity.shardsPerService) return;
+  throw refusal(`${path} has become another store, by a restore, since this node opened it: start the node again`);
+}
+
 function refusal(message: string): SynodError {
   return new SynodError("failed_precondition", message);
 }

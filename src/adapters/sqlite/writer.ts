@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { SynodError } from "../../errors.ts";
-import type { CommitResult, StoreIdentity } from "../../ports/store.ts";
+import type { CommitResult, JoinRequest, StoreIdentity } from "../../ports/store.ts";
 import { commitsOf } from "./changes.ts";
 import { type Checkpoints, checkpointsOf } from "./checkpoints.ts";
 import { openConnection, orClose, setting } from "./connection.ts";
@@ -15,7 +15,7 @@ import { type CommitAnswer, type LogMessage, packError, type WriterOperations } 
 import { openFailure } from "./opening.ts";
 import { ownershipOf } from "./ownership.ts";
 import { type PackedBatch, unpackBatch } from "./packed-batches.ts";
-import { prepareStore } from "./schema.ts";
+import { prepareStore, refuseReplaced } from "./schema.ts";
 import { openLockWaitMaxMs, transactionsOf, withLock } from "./transaction.ts";
 import { trimsOf } from "./trims.ts";
 
@@ -58,7 +58,10 @@ function writerOf(database: DatabaseSync, path: string, identity: StoreIdentity)
   const checkpoints = checkpointsOf(database, path);
 
   const operations = {
-    join: guarded.transaction(leases.join),
+    join: guarded.transaction((request: JoinRequest) => {
+      refuseReplaced(database, path, identity);
+      return leases.join(request);
+    }),
     renew: guarded.transaction(leases.renew),
     claim: guarded.transaction(claim),
     release: guarded.transaction(release),

@@ -2,6 +2,7 @@
  * Bounds (guarantee G6), looked at all along: what a node says that it holds is never more than it may hold. The
  * small bounds of some seeds are reached again and again.
  */
+import { activationBytes } from "../../runtime/activation.ts";
 import type { NodeHoldings } from "../../runtime/holdings.ts";
 import type { NodeLimits } from "../../runtime/limits.ts";
 
@@ -12,7 +13,7 @@ export const boundsLookMs = 250;
  * What an entity may take beyond the room that there was when it was activated, and what those at work may have grown
  * by since; the states of simulated systems are small.
  */
-const memorySlackBytes = 1_280;
+const memorySlackBytes = activationBytes + 256;
 
 /**
  * What may come on top of the bound: each handler that had begun before it was reached leaves one change of an entity of
