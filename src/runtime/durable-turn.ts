@@ -12,6 +12,7 @@ import type { AnyService } from "../service/model.ts";
 import { parseDuration } from "../values/durations.ts";
 import { hashParts } from "../values/hash.ts";
 import { encodeJson } from "../values/json.ts";
+import { mark } from "../values/marks.ts";
 import { ranks } from "../values/priority.ts";
 import type { ProgressReport } from "./committer.ts";
 import { Draft } from "./draft.ts";
@@ -230,6 +231,7 @@ export class DurableTurn {
         return this.#end({ kind: "failed", code: "internal", message });
       }
       case "stray":
+        mark("another path");
         return this.#end({ kind: "hopeless", code: "nondeterministic", message: effect.reason });
       case "finish":
         return this.#finish();

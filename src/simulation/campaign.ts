@@ -4,6 +4,7 @@
  */
 import type { Mark } from "../values/marks.ts";
 import { CaseRunner } from "./case-runner.ts";
+import type { Reachable } from "./reached.ts";
 import type { RunResult } from "./simulate.ts";
 
 export interface CampaignOptions {
@@ -29,6 +30,8 @@ export interface CampaignReport {
   readonly faults: Record<string, number>;
   /** How often each rare branch of the runtime was reached. */
   readonly marks: Partial<Record<Mark, number>>;
+  /** How often faults brought about what they are meant to. */
+  readonly reached: Record<Reachable, number>;
   /** The run of the lowest seed that broke a promise. */
   failure: RunResult | undefined;
 }
@@ -43,6 +46,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     operations: { ok: 0, fail: 0, info: 0 },
     faults: {},
     marks: {},
+    reached: { otherCode: 0, otherPath: 0, outlived: 0 },
     failure: undefined,
   };
   const end = options.firstSeed + options.seeds;
@@ -76,6 +80,7 @@ function add(report: CampaignReport, result: RunResult): void {
   for (const [mark, count] of Object.entries(result.marks) as [Mark, number][]) {
     report.marks[mark] = (report.marks[mark] ?? 0) + count;
   }
+  for (const [what, count] of Object.entries(result.reached) as [Reachable, number][]) report.reached[what] += count;
   const lower = report.failure === undefined || result.seed < report.failure.seed;
   if (result.violations.length > 0 && lower) report.failure = result;
 }

@@ -10,14 +10,14 @@ import { boundsLookMs, overBounds } from "./checkers/bounds.ts";
 import { Client } from "./client.ts";
 import { Judge } from "./judge.ts";
 import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
-import { type ClientOperation, type HandlerRun, nameOfEntity } from "./operation.ts";
+import { type ClientOperation, type HandlerRun, isDurable, nameOfEntity } from "./operation.ts";
 import { Operator } from "./operator.ts";
 import { nodePlace } from "./user-code/places.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
 import { type Process, seededRandom } from "./world/process.ts";
 import { type Answers, SimulatedStore, type StoreKind } from "./world/store.ts";
-import { seedPrng, World } from "./world/world.ts";
+import { between, seedPrng, World } from "./world/world.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -44,6 +44,9 @@ export interface Skew {
   /** The time of the day jumps by so many ms. */
   readonly jumpMs?: number;
 }
+
+/** Of a process, when a durable command there has made a call, ms: before its journal is written, or after. */
+const crashDelayMaxMs = 30;
 
 /** Within this time of the world, all nodes of a quiet system serve, ms. */
 const startMs = 60_000;
@@ -246,6 +249,11 @@ export class Cluster {
     machine.start();
   }
 
+  /** For how long replies are remembered, ms. */
+  get retentionMs(): number {
+    return this.#limits.retentionMs;
+  }
+
   /** The next command of a client that runs kills its process, and every other one that runs it, until the returned function has been called. */
   doomNextCommand(): () => void {
     let lethal: ClientOperation | null = null;
@@ -263,6 +271,26 @@ export class Cluster {
     };
     this.judge.watchers.add(watch);
     return () => void this.judge.watchers.delete(watch);
+  }
+
+  /**
+   * The process of this machine crashes shortly after a durable command there has made a call; when the returned
+   * function is called, if none has until then.
+   */
+  crashInDurableCommand(machine: Machine): () => void {
+    const { process } = machine;
+    const { makers } = this.judge;
+    const crash = (): void => {
+      makers.delete(watch);
+      if (machine.process === process) machine.crash();
+    };
+    const watch = (run: HandlerRun): void => {
+      if (run.process !== process || !isDurable(run)) return;
+      makers.delete(watch);
+      this.world.after(between(this.world.prng(`crash/${machine.name}/${run.id}`), 0, crashDelayMaxMs), crash);
+    };
+    makers.add(watch);
+    return crash;
   }
 
   pause(name: string): void {

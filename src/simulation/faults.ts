@@ -7,6 +7,7 @@
  */
 import { invariant } from "../errors.ts";
 import { chance, type Prng, pick } from "../values/prng.ts";
+import { buildOf, isAskedToLeave } from "./builds.ts";
 import type { Cluster } from "./cluster.ts";
 import type { StoreKind } from "./world/store.ts";
 import { between } from "./world/world.ts";
@@ -38,14 +39,18 @@ export const faultKinds = [
   "storeOneWay",
   "storeFailover",
   "upgrade",
+  "newCode",
+  "outage",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
 
 /** What happens where a system has several hosts and its store is a server. */
 const hostKinds: ReadonlySet<FaultKind> = new Set(["vanish", "slowLinks", "storeOneWay", "storeFailover"]);
-/** What happens to any system; an upgrade wants a release to change to. */
-const commonKinds = faultKinds.filter((kind) => kind !== "upgrade" && !hostKinds.has(kind));
+/** What is planned apart: it wants a release to change to, durable commands, or a window shorter than a run. */
+const plannedApart: ReadonlySet<FaultKind> = new Set(["upgrade", "newCode", "outage"]);
+/** What happens to any system. */
+const commonKinds = faultKinds.filter((kind) => !plannedApart.has(kind) && !hostKinds.has(kind));
 const kindsByStore: Readonly<Record<StoreKind, readonly FaultKind[]>> = {
   file: commonKinds,
   server: [...commonKinds, ...hostKinds],
@@ -155,6 +160,8 @@ const lasts: Readonly<Record<FaultKind, readonly [number, number]>> = {
   storeOneWay: [100, 8_000],
   storeFailover: [200, 5_000],
   upgrade: [0, 0],
+  newCode: [0, 0],
+  outage: [0, 0],
 };
 
 function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: number): Fault {
@@ -188,6 +195,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
     // The standby has all of the log, or lags.
     storeFailover: kind === "storeFailover" ? prng.below(2) : 0,
     upgrade: 0,
+    newCode: 0,
+    outage: 0,
   };
   const [min, max] = lasts[kind];
   // Most are short; enough of them last beyond every lease.
@@ -380,5 +389,23 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     machine.upgraded = true;
     void machine.stop(fault.amount);
     return nothing;
+  },
+  newCode: (cluster, fault) => {
+    const machine = cluster.machine(first(fault));
+    machine.build = buildOf(fault.amount);
+    if (!isAskedToLeave(fault.amount)) return cluster.crashInDurableCommand(machine);
+    void machine.stop(fault.lastsMs);
+    return nothing;
+  },
+  outage: (cluster, { nodes }) => {
+    cluster.store.stop();
+    for (const name of nodes) cluster.crash(name, { powerLost: true });
+    // Whoever else is meant to start one of them again finds no store.
+    const from = cluster.world.now;
+    return () => {
+      if (cluster.world.now - from > cluster.retentionMs) cluster.judge.reached.outage(cluster.database);
+      cluster.store.start();
+      for (const name of nodes) cluster.restart(name);
+    };
   },
 };

@@ -20,12 +20,14 @@ import {
   describeOperation,
   describeReply,
   type HandlerRun,
+  isDurable,
   type MadeCall,
   nameOfEntity,
   type Request,
   sameReply,
   shortened,
 } from "./operation.ts";
+import { Reached } from "./reached.ts";
 import { StateShapes } from "./state-shapes.ts";
 import type { HeardCall } from "./watched-calls.ts";
 import type { Process } from "./world/process.ts";
@@ -57,12 +59,15 @@ export class Judge implements StoreObserver, RunObserver {
   readonly orders: Map<string, EntityOrder> = new Map();
   /** How often each thing happened that a report tells of. */
   readonly counts: { runs: number; commits: number; checks: number } = { runs: 0, commits: 0, checks: 0 };
+  readonly reached: Reached = new Reached();
   /** Called after each commit that was accepted. */
   onCommitted: (batch: CommitBatch) => void = () => {};
   /** Called when a process sends a commit: there is most on it then that is not durable. */
   onCommitSent: (process: Process) => void = () => {};
   /** Told of every run of a handler as it begins. */
   readonly watchers: Set<(run: HandlerRun) => void> = new Set();
+  /** Told of every call that a run makes. */
+  readonly makers: Set<(run: HandlerRun) => void> = new Set();
   readonly #world: World;
   readonly #services: ReadonlyMap<string, AnyService>;
   readonly #ownership = new OwnershipTrace();
@@ -207,6 +212,7 @@ export class Judge implements StoreObserver, RunObserver {
       for (const change of entities) this.#accept(shard, change, sent as SentCommit);
       if (progress !== null) this.work.shardCommitted(shard, progress);
     }
+    this.reached.committed(batch);
     this.onCommitted(batch);
   }
 
@@ -269,6 +275,7 @@ export class Judge implements StoreObserver, RunObserver {
   started(run: HandlerRun): void {
     for (const watch of this.watchers) watch(run);
     this.work.started(run);
+    this.reached.started(run);
     const { client } = run;
     if (client === null) return;
     if (isRunOf(run, client)) {
@@ -300,6 +307,7 @@ export class Judge implements StoreObserver, RunObserver {
   }
 
   made(run: HandlerRun, call: MadeCall): void {
+    for (const watch of [...this.makers]) watch(run);
     this.#derived.made(run, call);
   }
 
@@ -438,11 +446,6 @@ export function isReply(reply: GatewayReply): boolean {
 function sessionCallOf(id: string): readonly [session: string | undefined, number: number] {
   const cut = id.lastIndexOf("#");
   return cut < 0 ? [undefined, 0] : [id.slice(0, cut), Number.parseInt(id.slice(cut + 1), 36)];
-}
-
-/** Whether a repeat of this run is answered from what was recorded of the first. */
-function isDurable({ definition }: HandlerRun): boolean {
-  return "durable" in definition && definition.durable === true;
 }
 
 /** Run by a message or a timer that came of what the client asked for, when that was done. */

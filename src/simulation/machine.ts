@@ -8,6 +8,7 @@ import type { NodeLimits } from "../runtime/limits.ts";
 import { type RunningNode, startNode } from "../runtime/node.ts";
 import type { AnySystem } from "../service/model.ts";
 import type { Prng } from "../values/prng.ts";
+import { type Build, builtSystem } from "./builds.ts";
 import { observedSystem } from "./handler-runs.ts";
 import type { Judge } from "./judge.ts";
 import { doorOf, type Place } from "./user-code/place.ts";
@@ -60,6 +61,8 @@ export class Machine {
   restarts = 0;
   /** Whether its next process runs the newer release. */
   upgraded = false;
+  /** What its next process has in its durable commands. */
+  build: Build = 0;
   /** Whether the supervisor may start the process again; false while a fault keeps it down, or after the end. */
   wanted = true;
   readonly #options: MachineOptions;
@@ -84,6 +87,7 @@ export class Machine {
     network.powerOn(this.name);
     this.#generation += 1;
     const process = new Process(world, this.name, this.#generation, this.clock);
+    process.build = this.build;
     this.process = process;
     this.running = null;
     world.trace.add(this.name, "process", `${this.#generation} starts`);
@@ -98,10 +102,13 @@ export class Machine {
   }
 
   #startNode(process: Process, system: AnySystem): void {
+    // It crashed while its modules were loaded.
+    if (!process.alive) return;
     const { network, store, judge, limits, machines } = this.#options;
+    const built = builtSystem(system, process.build, `${this.name} ${process.generation}`);
     const started = startNode({
       node: this.name,
-      system: observedSystem(system, process, judge),
+      system: observedSystem(built, process, judge),
       store: store.portOf(process),
       clock: process.clock(),
       random: this.#random(process),

@@ -146,3 +146,8 @@ export function sameReply(a: GatewayReply, b: GatewayReply): boolean {
   if (a.ok || b.ok) return a.ok && b.ok && a.output === b.output;
   return a.error.code === b.error.code && a.error.data === b.error.data && a.error.declared === b.error.declared;
 }
+
+/** Whether this run is an attempt of a durable command. */
+export function isDurable({ definition }: Pick<HandlerRun, "definition">): boolean {
+  return definition.kind === "command" && definition.durable;
+}

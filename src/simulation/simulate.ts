@@ -5,9 +5,11 @@
  */
 
 import type { CommitBatch } from "../ports/store.ts";
+import { defaultLimits } from "../runtime/limits.ts";
 import { listenToMarks, type Mark } from "../values/marks.ts";
 import { pick } from "../values/prng.ts";
 import { type Asking, DrawnAsking, ListedAsking, type PlannedOperation } from "./asking.ts";
+import { completeBuild, hasDurableCommands } from "./builds.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { committedState } from "./committed-state.ts";
@@ -16,6 +18,7 @@ import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutation.ts";
 import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
 import { nameOfThing, pendingThings } from "./pending.ts";
+import type { Reachable } from "./reached.ts";
 import { drawLimits } from "./run-limits.ts";
 import type { Scenario, Workload } from "./scenario.ts";
 import { type RunCode, runCode } from "./scenario-file.ts";
@@ -23,6 +26,7 @@ import { replaceSurroundings } from "./user-code/install.ts";
 import { type Place, runAt } from "./user-code/place.ts";
 import { scenarioPlace } from "./user-code/places.ts";
 import { drawStoreKind, drawWeather, fairWeather, setWeather } from "./weather.ts";
+import { planCodeChanges, planOutage } from "./work-faults.ts";
 import { honestAnswers, type StoreKind } from "./world/store.ts";
 import type { Passage, TraceLine } from "./world/trace.ts";
 import { seedPrng } from "./world/world.ts";
@@ -76,6 +80,8 @@ export interface RunResult {
   readonly faults: Readonly<Record<string, number>>;
   /** How often each rare branch of the runtime was reached; those that never were are left out. */
   readonly marks: Readonly<Partial<Record<Mark, number>>>;
+  /** How often faults brought about what they are meant to. */
+  readonly reached: Readonly<Record<Reachable, number>>;
 }
 
 /** After the faults have ended: until everything serves, and for how long everything must be answered then, ms. */
@@ -143,6 +149,7 @@ class Run {
     const nodes = scenario.nodes ?? 3 + (seed % 3);
     const storeKind = options.storeKind ?? mutation?.storeKind ?? drawStoreKind(seed);
     this.#durationMs = options.durationMs ?? scenario.durationMs;
+    const limits = { ...drawLimits(seed), ...mutation?.limits };
     this.#cluster = new Cluster({
       seed,
       timing: options.timing,
@@ -153,7 +160,7 @@ class Run {
       weather: this.#weather,
       storeKind,
       shardsPerService: 4,
-      limits: { ...drawLimits(seed), ...mutation?.limits },
+      limits,
       keepTrace: options.keepTrace ?? false,
       answers: { ...honestAnswers, ...mutation?.answers?.() },
     });
@@ -163,11 +170,8 @@ class Run {
     if (options.fairWeather !== true) setWeather(this.#weather, weather);
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
-    const drawPlan = mutation?.plan ?? planFaults;
-    this.#plan = options.plan ?? [
-      ...drawPlan(seedPrng(seed, "faults"), names, scenario.durationMs, storeKind),
-      ...(scenario.upgrade ? planUpgrade(seedPrng(seed, "upgrade"), names, scenario.durationMs) : []),
-    ];
+    const retentionMs = limits.retentionMs ?? defaultLimits.retentionMs;
+    this.#plan = options.plan ?? drawPlan(options, { names, storeKind, retentionMs });
     const clients = scenario.clients ?? 2 + prng.below(19);
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
@@ -231,6 +235,7 @@ class Run {
   async #recover(): Promise<void> {
     const cluster = this.#cluster;
     this.#injector.end();
+    this.#completeBuilds();
     setWeather(this.#weather, fairWeather());
     for (const { name, wanted } of cluster.machines) if (!wanted) cluster.restart(name);
     cluster.note("calm", "");
@@ -240,6 +245,16 @@ class Run {
       "liveness",
       `${recoveryMs} ms after the last fault these nodes do not serve: ${late.join(", ")}`,
     );
+  }
+
+  /** Where code was changed, every node gets the one that can finish what any other has begun. */
+  #completeBuilds(): void {
+    if (!this.#plan.some(({ kind }) => kind === "newCode")) return;
+    for (const machine of this.#cluster.machines) {
+      if (machine.build === completeBuild) continue;
+      machine.build = completeBuild;
+      machine.crash();
+    }
   }
 
   /** What nobody knew is asked again, and everything new is answered. */
@@ -347,7 +362,8 @@ class Run {
   }
 
   #result(): RunResult {
-    const { world, judge } = this.#cluster;
+    const { world, judge, database } = this.#cluster;
+    judge.reached.ended(database);
     const count = (outcome: string): number =>
       judge.operations.filter((operation) => operation.outcome === outcome).length;
     return {
@@ -368,8 +384,30 @@ class Run {
       checks: judge.counts.checks,
       faults: { ...this.#injector.counts },
       marks: this.#marks,
+      reached: judge.reached.counts,
     };
   }
+}
+
+/** What a plan is drawn for. */
+interface PlannedAmong {
+  readonly names: readonly string[];
+  readonly storeKind: StoreKind;
+  readonly retentionMs: number;
+}
+
+/** Everything that happens in the run of a seed; a mutation may want faults of its own. */
+function drawPlan({ scenario, seed, mutation }: RunOptions, among: PlannedAmong): Fault[] {
+  const { system, upgrade, durationMs } = scenario;
+  const { names, storeKind, retentionMs } = among;
+  const plan = (mutation?.plan ?? planFaults)(seedPrng(seed, "faults"), names, durationMs, storeKind);
+  if (mutation?.plan !== undefined) return [...plan];
+  return [
+    ...plan,
+    ...(upgrade ? planUpgrade(seedPrng(seed, "upgrade"), names, durationMs) : []),
+    ...(hasDurableCommands(system) ? planCodeChanges(seedPrng(seed, "code"), names, durationMs) : []),
+    ...planOutage(seedPrng(seed, "outage"), names, { durationMs, retentionMs }),
+  ];
 }
 
 /** Its key is older than what is remembered: that nobody will ever know is the answer. */

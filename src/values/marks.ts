@@ -8,6 +8,7 @@
 
 /** Every mark, with what it means that it was reached. */
 export const marks = {
+  "another path": "an attempt of a durable command did something else than one before",
   "batch full": "a change departs with the next batch, because the one that boards is full",
   "commit conflict": "the store has another version of an entity than its owner believed",
   "commit failed": "the store could not write",

@@ -2,6 +2,7 @@
 import type { CampaignReport } from "../../simulation/campaign.ts";
 import { type Case, encodeCase } from "../../simulation/case.ts";
 import { describeFault, faultKinds } from "../../simulation/faults.ts";
+import { type Reachable, reachable } from "../../simulation/reached.ts";
 import type { Failure } from "../../simulation/shrink/shrink.ts";
 import type { RunResult } from "../../simulation/simulate.ts";
 import { type Mark, marks } from "../../values/marks.ts";
@@ -70,14 +71,18 @@ function bounded(lines: readonly string[]): readonly string[] {
 export function wordsOfReport(report: CampaignReport, ms: number, unasked: readonly string[]): string {
   const { operations, faults } = report;
   const injected = Object.entries(faults).sort(([, a], [, b]) => b - a);
-  // An upgrade happens where the scenario has one.
-  const never = faultKinds.filter((kind) => kind !== "upgrade" && faults[kind] === undefined);
+  // These happen where the scenario has a release to change to, durable commands, or windows shorter than a run.
+  const apart: readonly string[] = ["upgrade", "newCode", "outage"];
+  const never = faultKinds.filter((kind) => !apart.includes(kind) && faults[kind] === undefined);
   return [
     `  simulated   ${duration(report.simulatedMs)} in ${duration(ms)}, ${(report.runs / (ms / 1_000)).toFixed(1)} runs/s`,
     `  operations  ${operations.ok} answered, ${operations.fail} did not happen, ${operations.info} unknown`,
     `  checked     ${report.checks} answers, ${report.commits} commits`,
     `  faults      ${injected.map(([kind, count]) => `${kind} ${count}`).join(", ") || "none"}`,
     ...(never.length > 0 ? [`  never       ${never.join(", ")}`] : []),
+    ...(Object.keys(reachable) as Reachable[])
+      .filter((what) => report.reached[what] > 0)
+      .map((what) => `  came to     ${report.reached[what]} ${reachable[what]}`),
     ...wordsOfMarks(report),
     ...unasked.map((one) => `  not asked   ${one}`),
   ].join("\n");

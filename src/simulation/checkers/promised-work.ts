@@ -9,7 +9,7 @@
 import type { EntityChange, ShardId } from "../../ports/store.ts";
 import type { OutboxMessage, ShardProgress } from "../../ports/work.ts";
 import { sessionRecordId } from "../../values/ids.ts";
-import { type HandlerRun, nameOfEntity } from "../operation.ts";
+import { type HandlerRun, isDurable, nameOfEntity } from "../operation.ts";
 import { type KnownTimers, leftWorkFault } from "./left-work.ts";
 import { type Origin, originOf } from "./origin.ts";
 import { RecordedOutcomes } from "./recorded-outcomes.ts";
@@ -227,10 +227,6 @@ export class PromisedWork {
       }
     }
   }
-}
-
-function isDurable({ definition }: HandlerRun): boolean {
-  return "durable" in definition && definition.durable === true;
 }
 
 function hasMadeCalls({ item, journal }: ExpectedItem): boolean {

@@ -155,7 +155,7 @@ function lanesOf({ kind, nodes, amount }: InjectedFault["fault"], laneOf: Readon
   const of = (names: readonly string[]): number[] => names.map((name) => laneOf.get(name) ?? store);
   if (kind === "storeRestart" || kind === "storeLock" || kind === "storeSlow") return [store];
   if (kind === "halves") return of(nodes.slice(0, amount));
-  if (kind === "ring") return of(nodes);
+  if (kind === "ring" || kind === "outage") return of(nodes);
   if (kind === "oneWay" || kind === "cut" || kind === "halfCut") return of(nodes.slice(0, 2));
   return of(nodes.slice(0, 1));
 }

@@ -6,6 +6,7 @@
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Prng } from "../../values/prng.ts";
+import type { Build } from "../builds.ts";
 import type { ScheduledEvent } from "./event-queue.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import type { World } from "./world.ts";
@@ -29,6 +30,8 @@ export class Process {
   readonly world: World;
   readonly machineClock: MachineClock;
   state: "running" | "paused" | "dead" = "running";
+  /** Of the code that runs here. */
+  build: Build = 0;
   /** How long everything takes that this process does, ms. */
   costMs = 0;
   /** Through this everything goes that runs on this process: whoever runs knows by it where he is. */

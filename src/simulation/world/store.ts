@@ -94,7 +94,8 @@ export class SimulatedStore {
   /** Until when somebody else holds the write lock, and until when the store writes what it has; ms. */
   #lockedUntil = 0;
   #writingUntil = 0;
-  #down = false;
+  /** Faults that keep it down. */
+  #stops = 0;
   /** Counts restarts: what was under way before one is lost. */
   #run = 0;
   /** Writes that are under way, each as what decides it. */
@@ -170,17 +171,17 @@ export class SimulatedStore {
   }
 
   stop(): void {
-    this.#down = true;
+    this.#stops += 1;
     this.#run += 1;
   }
 
   start(): void {
-    this.#down = false;
+    this.#stops = Math.max(0, this.#stops - 1);
   }
 
   /** The primary is gone. Of the writes under way some have reached a standby, and nobody is told. */
   losePrimary(): void {
-    this.#down = true;
+    this.#stops += 1;
     this.#run += 1;
     const prng = this.world.momentaryPrng("store/losePrimary");
     for (const decide of [...this.#writes]) if (chance(prng, 0.5)) decide();
@@ -189,7 +190,7 @@ export class SimulatedStore {
   /** A standby takes its place; `lags`: it has not got the end of the log (see `promotion.ts`). */
   promote(lags: boolean): void {
     this.#standby.promote(this.world.momentaryPrng("store/promote"), lags);
-    this.#down = false;
+    this.start();
   }
 
   #ask(process: Process, method: StoreMethod, request: unknown): Promise<never> {
@@ -308,7 +309,7 @@ export class SimulatedStore {
   }
 
   #passes(what: "requests" | "answers", { name }: Process): boolean {
-    return !this.#down && !this.#blocked[what].has(name);
+    return this.#stops === 0 && !this.#blocked[what].has(name);
   }
 
   #delayMs(prng: Prng, { name }: Process): number {
