@@ -25,14 +25,20 @@ export interface Bench {
   readonly inRounds?: boolean;
   /** How long one run of a variant takes, ms, where that is not what is said of it: with what is opened and found out before. */
   readonly runMs?: (variant: Variant, measureMs: number) => number;
+  /** Every run warms up by itself, as long as that takes: none of them is thrown away. */
+  readonly warmsUpItself?: boolean;
   /** Sides that need what is in `bench/peers`. */
   readonly peers?: readonly string[];
   /** Pictures of a result by file name, as SVG. */
   readonly pictures?: (result: Result) => Readonly<Record<string, string>>;
+  /** Where in the docs its result is shown, by a path in the project, and how. */
+  readonly page?: { readonly path: string; readonly text: (result: Result) => string };
   /** Why there is no least program for this work, where there is none. */
   readonly limitless?: string;
   /** Whether a result is what Synod is to reach, a line for each gate. */
   readonly gates?: (result: Result) => readonly string[];
+  /** Flags of Node for the process of every side. */
+  readonly nodeFlags?: readonly string[];
   /** The module of every side, `synod` and `limit` among them, unless it is `limitless`; only `synod` where it is compared with itself. */
   readonly sides: Readonly<Record<string, URL>>;
 }

@@ -111,6 +111,11 @@ export function detailName(variant: string, detail: string): string {
   return `${variant}: ${detail}`;
 }
 
+/** When and how a series was measured, by its name. */
+export function takenOf({ taken }: Result, name: string, series: Series | undefined): Taken | undefined {
+  return series?.taken ?? taken[variantOf(name)];
+}
+
 /** The variant that a name of a series belongs to. */
 function variantOf(name: string): string {
   return name.split(detailName("", ""), 1)[0]!;

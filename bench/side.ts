@@ -14,6 +14,8 @@ export interface SideOptions {
   readonly module: URL;
   /** Where the runs' folders are made. */
   readonly workFolder: string;
+  /** Of Node, for the process. */
+  readonly nodeFlags?: readonly string[] | undefined;
   /** Where the process leaves a CPU profile when it ends. */
   readonly profileFolder?: string | undefined;
 }
@@ -22,11 +24,11 @@ export class Side implements AsyncDisposable {
   readonly name: string;
   readonly #process: ChildProcess;
 
-  constructor({ name, module, workFolder, profileFolder }: SideOptions) {
+  constructor({ name, module, workFolder, profileFolder, nodeFlags = [] }: SideOptions) {
     this.name = name;
     const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
     this.#process = fork(fileURLToPath(new URL("./side-process.ts", import.meta.url)), [module.href, workFolder], {
-      execArgv: ["--conditions=synod-source", ...profile],
+      execArgv: ["--conditions=synod-source", ...nodeFlags, ...profile],
       serialization: "advanced",
     });
   }

@@ -42,11 +42,11 @@ export async function takeTurns(
   await using stack = new AsyncDisposableStack();
   const { workFolder, profileFolder } = options;
   const sides = Object.entries(bench.sides).map(([name, module]) =>
-    stack.use(new Side({ name, module, workFolder, profileFolder })),
+    stack.use(new Side({ name, module, workFolder, profileFolder, nodeFlags: bench.nodeFlags })),
   );
   const taken: TakenRun[] = [];
   const take = async (variant: Variant, run: number): Promise<void> => {
-    if (run === 1) for (const side of sides) await warmUp(side, variant, options.warmUpMs);
+    if (run === 1) for (const side of sides) await warmUp(side, variant, warmUpOf(bench, options));
     for (const side of sides) {
       const { measureMs } = options;
       const measured = await side.run({ variant: variant.name, settleMs: measureMs * settlePart, measureMs });
@@ -72,10 +72,14 @@ export function expectedMs(bench: Bench, { variants, runs, measureMs, warmUpMs }
     bench.runMs?.(variant, ms) ?? openingMs + (1 + settlePart) * ms;
   const sides = Object.keys(bench.sides).length;
   const each = variants.map((variant) => {
-    const warmMs = warmUpMs > 0 ? runMs(variant, warmUpMs) : 0;
+    const warmMs = warmUpOf(bench, { warmUpMs }) > 0 ? runMs(variant, warmUpMs) : 0;
     return sides * (warmMs + runs * runMs(variant, measureMs));
   });
   return each.reduce((sum, ms) => sum + ms, 0);
+}
+
+function warmUpOf(bench: Bench, { warmUpMs }: Pick<TurnOptions, "warmUpMs">): number {
+  return bench.warmsUpItself ? 0 : warmUpMs;
 }
 
 async function warmUp(side: Side, variant: Variant, warmUpMs: number): Promise<void> {

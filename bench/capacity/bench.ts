@@ -2,9 +2,14 @@
  * The capacity of the bank on three nodes, as `synod capacity` finds it, and as an open-loop load tool that we did not write
  * does: `loadtest` (npm), which sends at fixed instants whether or not earlier requests were answered. Both are offered to
  * by the same search, start the same system anew for each run, and ask for the same. The spread of the samples says how well a capacity
- * is repeated, the ratio whether it can be believed. `--seconds` is how long one trial counts.
+ * is repeated, the ratio whether it can be believed. `--seconds` is how long one trial counts: take 3 or more.
  */
 import type { Bench } from "../bench.ts";
+
+/** Trials of one search, as a rule, in whole lengths of one. */
+const trialsUsual = 14;
+/** What a trial takes besides what counts of it, ms. */
+const trialBesideMs = 1_200;
 
 export const capacity: Bench = {
   name: "capacity",
@@ -12,6 +17,8 @@ export const capacity: Bench = {
   unit: "calls/s",
   variants: [{ name: "bank", title: "capacity of the bank on three nodes, p99 within 100 ms" }],
   mainVariant: "bank",
+  warmsUpItself: true,
+  runMs: (_variant, measureMs) => trialsUsual * (measureMs + trialBesideMs),
   peers: ["loadtest"],
   limitless: "a capacity is found, not reached: the other side is a tool that looks for the same one",
   sides: {

@@ -4,6 +4,8 @@
  * nodes stand in one process and other programs take time, too.
  */
 import type { Bench, Variant } from "../bench.ts";
+import { type Result, ratioTo } from "../result.ts";
+import { formatted } from "../table.ts";
 
 interface CostVariant extends Variant {
   readonly inFlight: number;
@@ -21,11 +23,41 @@ export function costVariant(name: string): CostVariant {
   return found;
 }
 
+/** What load control may take of the rate of calls. */
+const costMax = 0.1;
+
+/** Of each variant that was measured, the part that is missing to the rate without load control and meters. */
+function costsOf(result: Result): readonly { readonly title: string; readonly cost: number; readonly runs: number }[] {
+  return variants.flatMap(({ name, title }) => {
+    const ratio = ratioTo(result.sides, "limit", name);
+    const runs = result.sides.synod?.[name]?.samples.length ?? 0;
+    return ratio === undefined ? [] : [{ title, cost: 1 - ratio, runs }];
+  });
+}
+
+function sentencesOf(result: Result): string {
+  const percent = (cost: number): string => `${(100 * cost).toFixed(1)} %`;
+  const lines = costsOf(result).map(
+    ({ title, cost, runs }) =>
+      `- ${title}: ${percent(cost)} of the rate (median of ${runs} runs of each; at most ${percent(costMax)} wanted)`,
+  );
+  const { commit, machine } = result;
+  return [...lines, "", `Commit \`${commit.slice(0, 7)}\`, load average ${formatted(machine.loadBefore)} before.`].join(
+    "\n",
+  );
+}
+
 export const loadCost: Bench = {
   name: "load-cost",
   summary: "what limiter, meters and breakers take of a call over a link",
   unit: "calls per processor second",
   variants,
   mainVariant: "rpc-64",
+  page: { path: "docs/load.md", text: sentencesOf },
+  gates: (result: Result) =>
+    costsOf(result).map(
+      ({ title, cost }) =>
+        `${cost <= costMax ? "passed" : "FAILED"}: ${title}, part of the rate: ${cost.toFixed(3)}, to be at most ${costMax}`,
+    ),
   sides: { synod: new URL("./synod.ts", import.meta.url), limit: new URL("./limit.ts", import.meta.url) },
 };

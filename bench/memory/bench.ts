@@ -2,6 +2,7 @@
  * What entities take of a node's memory: those that are active at once, and a great number that are used in turn and
  * of which only as many stay as there is room for.
  */
+import { heapFlags } from "../../src/host/node-heap.ts";
 import type { Bench, Variant } from "../bench.ts";
 
 interface MemoryVariant extends Variant {
@@ -26,5 +27,7 @@ export const memory: Bench = {
   unit: "entities/MiB",
   variants: memoryVariants,
   mainVariant: "active",
+  // As a supervisor starts the process of a node.
+  nodeFlags: heapFlags(undefined, []),
   sides: { synod: new URL("./synod.ts", import.meta.url), limit: new URL("./limit.ts", import.meta.url) },
 };

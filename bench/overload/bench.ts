@@ -5,7 +5,8 @@
  */
 import type { Bench, Variant } from "../bench.ts";
 import type { Result } from "../result.ts";
-import { gatesOf } from "./gates.ts";
+import { gateLinesOf } from "./gates.ts";
+import { pageOf } from "./page.ts";
 import { curvesOf } from "./picture.ts";
 
 export type Work = "compute" | "transfer";
@@ -121,8 +122,9 @@ export const overload: Bench = {
   peers: ["moleculer"],
   pictures: (result: Result) =>
     Object.fromEntries(works.map(([work, words]) => [`overload-${work}.svg`, curvesOf(result, work, words, factors)])),
+  page: { path: "docs/load.md", text: (result: Result) => pageOf(result, works, factors) },
   gates: (result: Result) =>
-    gatesOf(
+    gateLinesOf(
       result,
       works.map(([work]) => work),
       factors,

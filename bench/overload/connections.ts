@@ -1,7 +1,7 @@
 /**
  * HTTP connections of the load, as cheap as they can be, so that one processor can make a multiple of what another one
- * can answer: opened before anything is measured, one request at a time on each, bytes out, and of the answer the
- * status. One that is given up is closed, as a caller who has gone closes his, and another one takes its place.
+ * can answer: opened before anything is measured, and later when none is free; one request at a time on each, bytes out, and
+ * of the answer the status. One that is given up is closed, as a caller who has gone closes his, and another one takes its place.
  *
  * The kernel calls a connection open before the server has seen it, and drops some while more than 511 wait to be seen;
  * whoever asks on one of those gets no answer for a second or more, whatever the server does. So there are never more
@@ -52,12 +52,15 @@ export class Connections {
     });
   }
 
-  /** Sends a request on a connection that has nothing else to do; undefined if there is none. */
+  /** Sends a request on a connection that has nothing else to do, or on a new one; undefined if there may be no more. */
   send(request: string, onAnswer: OnAnswer): Connection | undefined {
     if (this.#fresh) return this.#all.size < this.#wanted ? this.#sendOnce(request, onAnswer) : undefined;
-    const connection = this.#idle.pop();
-    connection?.send(request, onAnswer);
-    return connection;
+    const idle = this.#idle.pop();
+    if (idle === undefined) {
+      return this.#mayOpen ? this.#open((connection) => connection.send(request, onAnswer)) : undefined;
+    }
+    idle.send(request, onAnswer);
+    return idle;
   }
 
   #sendOnce(request: string, onAnswer: OnAnswer): Connection {
@@ -79,31 +82,45 @@ export class Connections {
     for (const connection of this.#all) connection.abandon();
   }
 
+  get #mayOpen(): boolean {
+    return !this.#closed && this.#unseen.size < unseenMax && this.#all.size < this.#wanted;
+  }
+
   #openMore(): void {
-    while (!this.#closed && this.#unseen.size < unseenMax && this.#all.size < this.#wanted) {
-      const connection = new Connection(this.#port, {
-        opened: () => {
-          // Those that the server knows go first.
-          if (this.#onGreeted === null) this.#idle.unshift(connection);
-          else connection.send(greeting, () => this.#onGreeted?.());
-        },
-        idle: () => {
-          this.#idle.push(connection);
-          if (this.#unseen.delete(connection)) this.#openMore();
-        },
-        ended: () => this.#ended(connection),
+    while (this.#mayOpen) {
+      this.#open((connection) => {
+        // Those that the server knows go first.
+        if (this.#onGreeted === null) this.#idle.unshift(connection);
+        else connection.send(greeting, () => this.#onGreeted?.());
       });
-      this.#all.add(connection);
-      this.#unseen.add(connection);
     }
   }
 
+  #open(opened: (connection: Connection) => void): Connection {
+    const connection = new Connection(this.#port, {
+      opened: () => opened(connection),
+      idle: () => {
+        this.#idle.push(connection);
+        if (this.#unseen.delete(connection) && this.#onGreeted !== null) this.#openMore();
+      },
+      ended: () => this.#ended(connection),
+    });
+    this.#all.add(connection);
+    this.#unseen.add(connection);
+    return connection;
+  }
+
+  /**
+   * One that was given up or cut is replaced at once, for its caller or the next one. One that the server closed because
+   * nothing was asked on it is not: servers do that to all that a burst has left behind, and callers would keep them busy
+   * with opening connections that nobody needs.
+   */
   #ended(connection: Connection): void {
     this.#all.delete(connection);
     this.#unseen.delete(connection);
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
-    if (!this.#closed) setTimeout(() => this.#openMore(), reconnectMs);
+    else if (!this.#closed) setTimeout(() => this.#openMore(), reconnectMs);
   }
 }
 

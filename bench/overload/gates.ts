@@ -18,43 +18,65 @@ const amplificationMax = 1.2;
 /** The way down is as good as the way up, but for chance. */
 const wayDownPart = 0.97;
 
+/** What Synod is to reach, and what it did. */
+export interface Gate {
+  readonly what: string;
+  /** The variant by which it is measured. */
+  readonly variant: string;
+  readonly is: number;
+  readonly bound: number;
+  /** The bound is the most, and not the least. */
+  readonly most: boolean;
+  readonly passed: boolean;
+}
+
 /** One line for each gate of what was measured. */
-export function gatesOf(result: Result, works: readonly Work[], factors: readonly number[]): readonly string[] {
+export function gateLinesOf(result: Result, works: readonly Work[], factors: readonly number[]): readonly string[] {
+  return gatesOf(result, works, factors).map(({ what, is, bound, most, passed }) => {
+    const [verdict, side] = [passed ? "passed" : "FAILED", most ? "most" : "least"];
+    return `${verdict}: ${what}: ${is}, to be at ${side} ${bound}`;
+  });
+}
+
+export function gatesOf(result: Result, works: readonly Work[], factors: readonly number[]): readonly Gate[] {
   const own = result.sides.synod ?? {};
   const value = (variant: string, detail?: string): number | undefined =>
     own[detail === undefined ? variant : detailName(variant, detail)]?.median;
-  const lines: string[] = [];
-  const gate = (what: string, is: number | undefined, bound: number, most = false): void => {
-    if (is === undefined) return;
-    const passed = most ? is <= bound : is >= bound;
-    const figure = Number(is.toPrecision(4));
-    lines.push(`${passed ? "passed" : "FAILED"}: ${what}: ${figure}, to be ${most ? "at most" : "at least"} ${bound}`);
-  };
-  for (const work of works) {
+  const curve = works.flatMap((work) => {
     // Of medians: the highest sample of many runs would be the luckiest one.
     const peak = Math.max(...factors.map((times) => value(`${work}-${times}`) ?? 0));
-    for (const [times, part] of parts) {
-      const good = value(`${work}-${times}`);
-      gate(`${work}, goodput at ${times}C over the peak`, good === undefined ? undefined : good / peak, part);
-      gate(
-        `${work}, p99 of the admitted at ${times}C, ms`,
-        value(`${work}-${times}`, "p99 of the admitted"),
-        objectiveMs,
-        true,
-      );
-    }
-  }
-  gate("critical calls that are answered at 3C", value("critical-3c", "good of the critical"), criticalPart);
-  for (const story of ["after-stall", "after-3c"]) {
-    gate(`${story}, answered of what was offered`, value(story, "good"), recoveredPart);
-    gate(`${story}, back after, s`, value(story, "back after"), recoveredSeconds, true);
-    gate(`${story}, attempts per call`, value(story, "attempts per call"), amplificationMax, true);
-  }
+    return parts.flatMap(([times, part]) => {
+      const variant = `${work}-${times}`;
+      const good = value(variant);
+      const p99Ms = value(variant, "p99 of the admitted");
+      return [
+        ...least(`${work}, goodput at ${times}C over the peak`, variant, good && good / peak, part),
+        ...most(`${work}, p99 of the admitted at ${times}C, ms`, variant, p99Ms, objectiveMs),
+      ];
+    });
+  });
+  const critical = value("critical-3c", "good of the critical");
+  const recovered = ["after-stall", "after-3c"].flatMap((story) => [
+    ...least(`${story}, answered of what was offered`, story, value(story, "good"), recoveredPart),
+    ...most(`${story}, back after, s`, story, value(story, "back after"), recoveredSeconds),
+    ...most(`${story}, attempts per call`, story, value(story, "attempts per call"), amplificationMax),
+  ]);
   const [down, up] = [value("after-10c", "good"), value("compute-0.8", "good")];
-  gate(
-    "0.8C after 10C over 0.8C on the way up",
-    down === undefined || up === undefined ? undefined : down / up,
-    wayDownPart,
-  );
-  return lines;
+  return [
+    ...curve,
+    ...least("critical calls that are answered at 3C", "critical-3c", critical, criticalPart),
+    ...recovered,
+    ...least("0.8C after 10C over 0.8C on the way up", "after-10c", down && up && down / up, wayDownPart),
+  ];
+}
+
+/** Nothing is said of what was not measured. */
+function least(what: string, variant: string, is: number | undefined, bound: number): readonly Gate[] {
+  if (is === undefined) return [];
+  return [{ what, variant, is: Number(is.toPrecision(4)), bound, most: false, passed: is >= bound }];
+}
+
+function most(what: string, variant: string, is: number | undefined, bound: number): readonly Gate[] {
+  if (is === undefined) return [];
+  return [{ what, variant, is: Number(is.toPrecision(4)), bound, most: true, passed: is <= bound }];
 }

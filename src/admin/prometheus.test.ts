@@ -11,6 +11,8 @@ const link: NodeMeters["status"]["links"][number] = {
   ...{ bytesSent: 900, bytesReceived: 600, reconnects: 2, causes: { lost: 2 } },
 };
 
+const accepted: typeof link = { ...link, node: "node-3", direction: "accepted", roundTripMs: undefined };
+
 function nodeMeters(node: string, deposits: readonly number[]): NodeMeters {
   const meters = createMeters();
   for (const ms of deposits) meters.operation("account", "deposit").answered("ok", ms);
@@ -32,7 +34,7 @@ function nodeMeters(node: string, deposits: readonly number[]): NodeMeters {
         load: { slotsTaken: 2, slotsLimit: 256, queued: 1, standing: false },
       },
       ...{ commands: 1, queries: 2, commits: 3, commandsPerCommit: 1, heartbeatWorstMs: 1, address: null },
-      ...{ members: [], links: [link], linkTraffic: { receivedBytes: 600, sentBytes: 900 }, breakers: [] },
+      ...{ members: [], links: [link, accepted], linkTraffic: { receivedBytes: 600, sentBytes: 900 }, breakers: [] },
     },
   };
 }
@@ -65,7 +67,13 @@ test("the text has every figure with its node, and histograms in buckets that ad
   assert.equal(value('synod_entities{node="node-1"}'), 5);
   const toPeer = 'node="node-1",peer="node-2",direction="dialled"';
   assert.equal(value(`synod_link_round_trip_seconds{${toPeer}}`), 0.0005);
+  assert.doesNotMatch(
+    text,
+    /synod_link_round_trip_seconds\{.*direction="accepted"/,
+    "an end that does not measure says nothing",
+  );
   assert.equal(value(`synod_link_bytes_in_flight{${toPeer}}`), 300);
+  assert.equal(value('synod_queue_standing{node="node-1"}'), 0);
   assert.equal(value(`synod_link_queue_wait_mean_seconds{${toPeer}}`), 0.002);
   assert.equal(value(`synod_link_reconnects{${toPeer}}`), 2);
   assert.equal(value(`synod_link_ended{${toPeer},cause="lost"}`), 2);

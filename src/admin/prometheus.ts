@@ -51,7 +51,7 @@ function addOperations(registry: Registry, nodes: readonly NodeMeters[]): void {
 }
 
 /** A figure of a node or of a link: its name, its help, and how it is read. */
-type Figure<T> = readonly [name: string, help: string, value: (of: T) => number];
+type Figure<T, V = number> = readonly [name: string, help: string, value: (of: T) => V];
 
 const nodeCounters: readonly Figure<NodeMeters>[] = [
   ["synod_cpu_seconds_total", "Processor time", ({ process }) => process.cpuSeconds],
@@ -74,6 +74,7 @@ const nodeGauges: readonly Figure<NodeMeters>[] = [
   ["synod_slots_taken", "Calls under way", ({ status }) => status.load.slotsTaken],
   ["synod_slots_limit", "How many may be", ({ status }) => status.load.slotsLimit],
   ["synod_queue_length", "Calls that wait for the node", ({ status }) => status.load.queued],
+  ["synod_queue_standing", "1 while more comes in than goes out", ({ status }) => Number(status.load.standing)],
 ];
 
 function addNodes(registry: Registry, nodes: readonly NodeMeters[]): void {
@@ -90,9 +91,16 @@ function addNodes(registry: Registry, nodes: readonly NodeMeters[]): void {
 
 type LinkFigures = NodeMeters["status"]["links"][number];
 
-/** A closed link's counts end with it, so these are gauges: of the link that stands now. */
-const linkGauges: readonly Figure<LinkFigures>[] = [
-  ["synod_link_round_trip_seconds", "Smoothed round-trip time", ({ roundTripMs }) => (roundTripMs ?? 0) / 1_000],
+/**
+ * A closed link's counts end with it, so these are gauges: of the link that stands now. The end that did not dial
+ * measures no round trip, and none is not 0.
+ */
+const linkGauges: readonly Figure<LinkFigures, number | undefined>[] = [
+  [
+    "synod_link_round_trip_seconds",
+    "Smoothed round-trip time, at the end that dialled",
+    ({ roundTripMs }) => (roundTripMs === undefined ? undefined : roundTripMs / 1_000),
+  ],
   ["synod_link_calls_in_flight", "Calls without an answer", ({ callsInFlight }) => callsInFlight],
   ["synod_link_bytes_in_flight", "Bytes of their inputs", ({ callBytesInFlight }) => callBytesInFlight],
   ["synod_link_queue_length", "Calls that wait for the peer", ({ queueLength }) => queueLength],
@@ -109,7 +117,10 @@ function addLinks(registry: Registry, nodes: readonly NodeMeters[]): void {
   );
   for (const [name, help, value] of linkGauges) {
     const gauge = new Gauge({ name, help, labelNames, registers: [registry] });
-    for (const { link, labels } of links) gauge.set(labels, value(link));
+    for (const { link, labels } of links) {
+      const known = value(link);
+      if (known !== undefined) gauge.set(labels, known);
+    }
   }
   const reconnects = new Gauge({
     ...{ name: "synod_link_reconnects", help: "Links after the first" },

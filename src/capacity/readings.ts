@@ -113,12 +113,14 @@ export function bottleneckOf(
   const waits = queueWaitMs + handlerMs + commitWaitMs + linkQueueWaitMs;
   const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
   const others = machineCores - taken - loadCores;
-  const theirs = others >= othersMin ? `, ${others.toFixed(1)} by other programs` : "";
   if (processors !== undefined && processors < machineCoresMax && machineCores - loadCores >= processors * saturated) {
-    const words = `CPU: of the ${counted(processors, "processor")} that the nodes had, they used ${taken.toFixed(1)}${theirs}.`;
+    const besides =
+      others >= othersMin ? `, and other programs ${others.toFixed(1)} of the machine's ${machineCoresMax}` : "";
+    const words = `CPU: of the ${counted(processors, "processor")} that the nodes had, they used ${taken.toFixed(1)}${besides}.`;
     return { name: "CPU", words };
   }
   if (processors !== undefined && machineCores >= machineCoresMax * saturated) {
+    const theirs = others >= othersMin ? `, ${others.toFixed(1)} by other programs` : "";
     const words = `CPU: ${machineCores.toFixed(1)} of the machine's ${machineCoresMax} processors were in use, ${taken.toFixed(1)} by the nodes and ${loadCores.toFixed(1)} by the load itself${theirs}.`;
     return { name: "CPU", words };
   }

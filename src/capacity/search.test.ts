@@ -144,6 +144,20 @@ test("one failure says nothing, a second one does", () => {
   assert.ok(once.perSecond > 94 && once.perSecond <= 100);
 });
 
+test("a load that fails in a short trial of the ramp is offered for the whole length before it is believed", () => {
+  const offered: (readonly [number, number])[] = [];
+  search((rate, lengths) => {
+    offered.push([rate, lengths]);
+    return rate <= 50 ? passed : failed;
+  });
+  assert.deepEqual(offered.slice(0, 4), [
+    [20, 1 / 3],
+    [40, 1 / 3],
+    [80, 1 / 3],
+    [80, 1],
+  ]);
+});
+
 test("a load that cannot keep time limits the search, and the result says so", () => {
   const { perSecond, limit } = search((rate) => (rate <= 300 ? passed : discarded));
   assert.equal(limit, "load");

@@ -14,10 +14,18 @@ export function callThrough<I extends AnyInterface>(
   address: Address<I>,
 ): Operations<I> {
   const [key, options] = readAddress(target, address);
+  // A timeout that cannot be read is told by the call, where callers expect what is wrong.
+  let timeoutMs: number | undefined;
+  const readOptions = (): Pick<GatewayCall, "timeoutMs" | "idempotencyKey"> => {
+    const { timeout, id } = options;
+    if (timeout !== undefined) timeoutMs ??= parseDuration(timeout, "timeout");
+    // Without an id of the caller's own nobody could ever repeat the call.
+    return { timeoutMs, idempotencyKey: id };
+  };
   const operations: Record<string, unknown> = {};
   for (const operation of Object.keys(target.operations)) {
     const call = (...input: unknown[]): Promise<unknown> =>
-      perform(gateway, { service: target.name, key, operation, principal }, input[0], options);
+      perform(gateway, { service: target.name, key, operation, principal }, input[0], readOptions);
     const safe = (...input: unknown[]): Promise<unknown> =>
       call(...input).then(
         (value) => ({ ok: true, value }),
@@ -41,16 +49,12 @@ async function perform(
   gateway: Gateway,
   to: Pick<GatewayCall, "service" | "key" | "operation" | "principal">,
   input: unknown,
-  { timeout, id }: CallOptions,
+  options: () => Pick<GatewayCall, "timeoutMs" | "idempotencyKey">,
 ): Promise<unknown> {
   const subject = `${to.service}.${to.operation}`;
-  const reply = await gateway.call({
-    ...to,
-    input: input === undefined ? undefined : encodeJson(input, `the input of ${subject}`),
-    timeoutMs: timeout === undefined ? undefined : parseDuration(timeout, "timeout"),
-    // Without an id of the caller's own nobody could ever repeat the call.
-    idempotencyKey: id,
-  });
+  const text = input === undefined ? undefined : encodeJson(input, `the input of ${subject}`);
+  const { service, key, operation, principal } = to;
+  const reply = await gateway.call({ service, key, operation, principal, input: text, ...options() });
   if (!reply.ok) throw errorOf(reply.error);
   return reply.output === undefined ? undefined : decodeJson(reply.output, `the output of ${subject}`);
 }

@@ -7,6 +7,7 @@ import { SynodError } from "../errors.ts";
 import type { ConnectionHandle } from "../ports/gateway.ts";
 import { fromErrorFacts } from "./error-facts.ts";
 import type { FromNode, Question, Questions, ToNode } from "./messages.ts";
+import { heapFlags } from "./node-heap.ts";
 import type { NodeProcessArguments } from "./node-process.ts";
 
 export interface NodeChildOptions {
@@ -34,7 +35,10 @@ export class NodeChild {
     const cache = getCompileCacheDir();
     const program = new URL(fromSource ? "./node-process.ts" : "./node-process.js", import.meta.url);
     this.#process = fork(fileURLToPath(program), [JSON.stringify(settings)], {
-      execArgv: fromSource ? ["--conditions=synod-source"] : [],
+      execArgv: [
+        ...heapFlags(process.env.NODE_OPTIONS, process.execArgv),
+        ...(fromSource ? ["--conditions=synod-source"] : []),
+      ],
       env: { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
       stdio: ["ignore", quietStdout ? 2 : "inherit", "inherit", "ipc"],
     });

@@ -26,7 +26,7 @@ import { MailboxDriver, type Performer } from "./mailbox-driver.ts";
 import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
-import { findRecord, mayBeRecorded } from "./record-lookup.ts";
+import { findRecord, isLookedFor, mayBeRecorded } from "./record-lookup.ts";
 import { leaseRanOut, lost, moving, notLoaded, refusal, tooLate, unknownOutcome } from "./refusals.ts";
 import { decodeRecorded, failed, failure, isRecorded, succeeded, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
@@ -128,9 +128,10 @@ export class Activation implements Passivable, Performer {
       }
       if (!shard.mayExecute(id)) return this.#callers.settle(token, this.#failedAttempt("forgotten"));
       const recordId = recordIdOf(invocation);
-      const record = environment.records.get(shard.nameOfRecord(recordId));
+      const may = mayBeRecorded(shard, id);
+      const record = may ? environment.records.get(shard.nameOfRecord(recordId)) : undefined;
       if (record !== undefined) return this.#replay([token], record);
-      const lookup = mayBeRecorded(this.#options, invocation);
+      const lookup = may && isLookedFor(this.#options, invocation);
       this.#driver.drive({ kind: "arrive", token, id: recordId, inputHash: id.inputHash, lookup, until, payload });
     });
   }
@@ -426,7 +427,7 @@ export class Activation implements Passivable, Performer {
       key: this.key,
       version: this.#executed.version,
       stateVersion: service.state!.version,
-      floors: shard.takeRisenFloors(),
+      floors: shard.floorsWith(record),
     });
   }
 

@@ -33,7 +33,7 @@ export class HandlerContext {
     const { environment, invocation } = run.options;
     const wall = environment.clock.wall();
     this.#now = run.options.now ?? wall;
-    this.#deadline = wall + Math.max(0, invocation.deadline - environment.clock.monotonic());
+    this.#deadline = wall + Math.max(0, invocation.deadline - run.startedAt);
   }
 
   get key(): string | undefined {

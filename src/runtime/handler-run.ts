@@ -60,7 +60,8 @@ export interface Settled {
 
 export class HandlerRun {
   readonly options: HandlerRunOptions;
-  readonly #failures = new Set<unknown>();
+  /** The declared errors that it made; null until it makes one, as most handlers never do. */
+  #failures: Set<unknown> | null = null;
   /** Made when the signal is first asked for: most handlers never do, and it costs more than all the rest. */
   #abort: AbortController | null = null;
   /** What the handler's calls are told when it has ended. */
@@ -68,9 +69,11 @@ export class HandlerRun {
   readonly #onSettled: (settled: Settled) => void;
   #revoked: string | null = null;
   #settled = false;
-  #pendingCalls = new Map<number, string>();
+  /** Calls that it waits for, by number; null until it makes one. */
+  #pendingCalls: Map<number, string> | null = null;
   #callsMade = 0;
-  #startedAt = 0;
+  /** On the monotonic clock, ms. */
+  startedAt = 0;
 
   constructor(options: HandlerRunOptions, onSettled: (settled: Settled) => void) {
     this.options = options;
@@ -81,7 +84,7 @@ export class HandlerRun {
   start(): void {
     const { environment, invocation, decoded } = this.options;
     const { target } = invocation;
-    this.#startedAt = environment.clock.monotonic();
+    this.startedAt = environment.clock.monotonic();
     let input: unknown;
     try {
       input = decoded === undefined ? decodeInput(invocation) : decoded.input;
@@ -145,6 +148,7 @@ export class HandlerRun {
       throw ownFault(`it does not declare the error ${code}`);
     }
     const error = new SynodError(code, code, { data });
+    this.#failures ??= new Set();
     this.#failures.add(error);
     return error;
   }
@@ -153,11 +157,13 @@ export class HandlerRun {
   async during<T>(name: string, call: (number: number) => Promise<T>): Promise<T> {
     this.check();
     const { callsPerHandlerMax } = this.options.environment.limits;
-    if (this.#pendingCalls.size >= callsPerHandlerMax) {
+    this.#pendingCalls ??= new Map();
+    const pending = this.#pendingCalls;
+    if (pending.size >= callsPerHandlerMax) {
       throw new SynodError("resource_exhausted", `a handler may have ${callsPerHandlerMax} calls waiting at once`);
     }
     const number = ++this.#callsMade;
-    this.#pendingCalls.set(number, name);
+    pending.set(number, name);
     const { slot } = this.options.invocation;
     slot?.park();
     try {
@@ -166,14 +172,14 @@ export class HandlerRun {
       return result;
     } finally {
       slot?.unpark();
-      this.#pendingCalls.delete(number);
+      pending.delete(number);
     }
   }
 
   #returned(value: unknown): void {
     if (this.#over()) return;
     try {
-      const [pending] = this.#pendingCalls.values();
+      const [pending] = this.#pendingCalls?.values() ?? [];
       if (pending !== undefined) {
         throw ownFault(`it returned while its call to ${pending} was still pending: await it`);
       }
@@ -196,7 +202,7 @@ export class HandlerRun {
 
   #threw(error: unknown): void {
     if (this.#over()) return;
-    if (this.#failures.has(error)) return this.#failedAsDeclared(error as SynodError);
+    if (this.#failures?.has(error)) return this.#failedAsDeclared(error as SynodError);
     this.#broke(error);
   }
 
@@ -249,7 +255,7 @@ export class HandlerRun {
   #settle(settled: Settled): void {
     const { environment, invocation } = this.options;
     const { service, name } = invocation.target;
-    environment.meters.of(service, name).handled(environment.clock.monotonic() - this.#startedAt);
+    environment.meters.of(service, name).handled(environment.clock.monotonic() - this.startedAt);
     this.#settled = true;
     this.revoke("its operation had ended");
     this.#onSettled(settled);

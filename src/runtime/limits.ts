@@ -30,6 +30,11 @@ export interface NodeLimits {
   readonly chainMemoryBytesMax: number;
   /** Replies kept in memory to answer repeats without the store. */
   readonly recordCacheLengthMax: number;
+  /**
+   * Records of calls of sessions that one shard adds before the floors that settle them are written: what is not
+   * written removes nothing yet, and a later owner finds the record where this one refuses the call.
+   */
+  readonly recordsPerFloorMax: number;
   /** How long recorded replies of outside callers are kept. */
   readonly retentionMs: number;
   /** How often each shard is looked at for records past the window. */
@@ -125,9 +130,10 @@ export const defaultLimits: NodeLimits = {
   undurableBytesMax: 32 * 1024 * 1024,
   stateBytesMax: 256 * 1024,
   replyBytesMax: 1024 * 1024,
-  entityMemoryBytesMax: 256 * 1024 * 1024,
+  entityMemoryBytesMax: 80 * 1024 * 1024,
   chainMemoryBytesMax: 64 * 1024 * 1024,
   recordCacheLengthMax: 20_000,
+  recordsPerFloorMax: 32,
   retentionMs: 60 * 60 * 1_000,
   trimIntervalMs: 60_000,
   timedRecordsPerShardMax: 100_000,

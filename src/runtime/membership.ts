@@ -102,7 +102,7 @@ export class Membership {
 
   /** Live members, this one included, that host a service. */
   hosting(service: string): readonly Member[] {
-    return this.view.members.filter(({ hosts }) => hosts.some((host) => host.service === service));
+    return this.#table.hosting(service);
   }
 
   ownership(shard: ShardId): ShardOwnership | undefined {

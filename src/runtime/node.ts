@@ -200,7 +200,7 @@ class Node implements RunningNode {
     this.stopped = new Promise((resolve) => {
       this.#reportStopped = resolve;
     });
-    this.#shards = new Shards(system, store.identity.shardsPerService, environment.limits.shardOpenLengthMax);
+    this.#shards = new Shards(system, store.identity.shardsPerService, environment.limits);
     const shards = this.#shards;
     const membership = new Membership({
       environment,

@@ -10,7 +10,7 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import type { Random } from "../ports/random.ts";
 import type { Member } from "../ports/store.ts";
 import { hashParts } from "../values/hash.ts";
-import { derivedRecordId, sessionRecordId } from "../values/ids.ts";
+import { derivedRecordId, isSessionRecordId, sessionRecordId } from "../values/ids.ts";
 import { ranks } from "../values/priority.ts";
 import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
 import { type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
@@ -82,9 +82,14 @@ export class PeerCalls {
   openId(input: string | undefined): CommandId {
     const session = this.#sessionName;
     const number = this.#session.open();
+    let inputHash: string | undefined;
     return {
       hash: sessionRecordId(session, number),
-      inputHash: hashParts(input ?? ""),
+      // Who executes it hashes what arrived, so that it is asked for only where the call stays on this node after all.
+      get inputHash() {
+        inputHash ??= hashParts(input ?? "");
+        return inputHash;
+      },
       keyTime: null,
       call: { session, number },
     };
@@ -117,7 +122,9 @@ export class PeerCalls {
 
   /** Of two of these members that answer calls of this service the one with less to do. */
   lighter(members: readonly Member[], service: string, random: Random): Member | undefined {
-    const answering = members.filter(({ incarnation }) => this.conduct.answers(incarnation, service));
+    const answers = ({ incarnation }: Member): boolean => this.conduct.answers(incarnation, service);
+    // Nearly always all of them do, and nobody has to be left out.
+    const answering = members.every(answers) ? members : members.filter(answers);
     return lighterOfTwo(
       answering,
       (member) => this.loadOf(member),
@@ -210,6 +217,7 @@ export class PeerCalls {
 /** What a call says of its id besides the number of a session: all, or what tells the calls of one number apart. */
 function commandOf({ hash, keyTime, call }: CommandId): CallBody["command"] {
   if (call === undefined) return { id: hash, keyTime };
+  if (isSessionRecordId(hash, call.session)) return undefined;
   const own = derivedRecordId(call.session, call.number, "");
   return hash.startsWith(own) ? { id: hash.slice(own.length), keyTime: null } : undefined;
 }

@@ -3,7 +3,7 @@ import type { LookupAnswer } from "../core/mailbox/messages.ts";
 import { recordIdOf } from "./durable-item.ts";
 import type { Pending } from "./entity-inbox.ts";
 import type { Environment } from "./environment.ts";
-import type { Invocation } from "./invocation.ts";
+import type { CommandId, Invocation } from "./invocation.ts";
 import type { Shard } from "./shard.ts";
 
 interface Place {
@@ -11,16 +11,20 @@ interface Place {
   readonly shard: Shard;
 }
 
+/** Whether there may be a record of the command, which has just come. */
+export function mayBeRecorded(shard: Shard, { call }: CommandId): boolean {
+  return call === undefined || shard.highest.arrived(call.session, call.number);
+}
+
 /**
- * Whether the store may have a record of the command, which has just come. Of a session that is not known here yet the
- * store is asked which of its numbers it has, along with the look for this one.
+ * Whether a command of which there may be a record is to be looked for in the store. Of a session that is not known here
+ * yet the store is asked which of its numbers it has, along with the look for this one.
  */
-export function mayBeRecorded(place: Place, { id, existing, unsent }: Invocation): boolean {
-  const call = id?.call;
-  const may = call === undefined || place.shard.highest.arrived(call.session, call.number);
+export function isLookedFor(place: Place, { id, existing, unsent }: Invocation): boolean {
   // Of what is known to be here nothing has to be looked up, nor opened; nor of what cannot have been here.
-  if (!may || existing !== undefined || unsent === true) return false;
-  if (call !== undefined && place.shard.highest.ask(call.session)) void askHighest(place, call.session);
+  if (existing !== undefined || unsent === true) return false;
+  const session = id?.call?.session;
+  if (session !== undefined && place.shard.highest.ask(session)) void askHighest(place, session);
   return true;
 }
 

@@ -381,7 +381,9 @@ export class Router {
   /** Other members that host this service. */
   hostedElsewhere(service: string): readonly Member[] {
     const { membership } = this.#options;
-    return membership.hosting(service).filter(({ incarnation }) => incarnation !== membership.incarnation);
+    const hosting = membership.hosting(service);
+    const isOther = ({ incarnation }: Member): boolean => incarnation !== membership.incarnation;
+    return hosting.every(isOther) ? hosting : hosting.filter(isOther);
   }
 
   /** A call of a stateless service that this node does not host: any member that does will do. */

@@ -10,8 +10,11 @@ import { sessionCallOf } from "../values/ids.ts";
 import { mark } from "../values/marks.ts";
 import type { Activation } from "./activation.ts";
 import type { CommandId } from "./invocation.ts";
+import type { NodeLimits } from "./limits.ts";
 import type { ShardMessages } from "./messages/shard-messages.ts";
 import { shardSessionName } from "./session-names.ts";
+
+export type ShardBounds = Pick<NodeLimits, "shardOpenLengthMax" | "recordsPerFloorMax">;
 
 export class Shard {
   readonly id: ShardId;
@@ -20,7 +23,7 @@ export class Shard {
   readonly service: AnyService;
   readonly activations: Map<string, Activation> = new Map();
   #epoch: number | null = null;
-  readonly #openLengthMax: number;
+  readonly #bounds: ShardBounds;
   /** What its entities send and the timers that they set; null before the shard was first claimed. */
   messages: ShardMessages | null = null;
   #session: ShardSession | null = null;
@@ -32,7 +35,10 @@ export class Shard {
   #versionMax = 0;
   /** Which calls of which sessions are settled, and which of these floors the store does not have yet. */
   readonly #floors = new SessionFloors();
-  readonly #risen = new Map<string, SessionFloor>();
+  readonly #risen = new Set<string>();
+  #recordsSinceFloors = 0;
+  /** Sessions of which the store has a floor, or is about to. */
+  readonly #stored = new Set<string>();
   /** Of each session, the highest number of which a record may be in the store. */
   readonly highest: HighestNumbers = new HighestNumbers();
   /** Sessions whose caller is gone: what comes of them late is refused, though nothing of them is known any more. */
@@ -42,10 +48,10 @@ export class Shard {
   #calls = 0;
   #whenQuiet: (() => void)[] = [];
 
-  constructor(id: ShardId, service: AnyService, openLengthMax: number) {
+  constructor(id: ShardId, service: AnyService, bounds: ShardBounds) {
     this.id = id;
     this.sessionName = shardSessionName(id);
-    this.#openLengthMax = openLengthMax;
+    this.#bounds = bounds;
     this.service = service;
   }
 
@@ -128,8 +134,7 @@ export class Shard {
       return false;
     }
     if (floor !== undefined && floor.floor > 0) {
-      const risen = this.#floors.raise(call.session, floor);
-      if (risen !== null) this.#risen.set(call.session, { session: call.session, ...risen });
+      if (this.#floors.raise(call.session, floor) !== null) this.#risen.add(call.session);
     }
     const settled = this.isSettled(call);
     if (settled) mark("called below its floor");
@@ -148,12 +153,24 @@ export class Shard {
     return this.#ended.has(session) || this.#floors.isSettled(session, number);
   }
 
-  /** The floors that rose since this was last asked: the next change makes them durable. */
-  takeRisenFloors(): readonly SessionFloor[] {
+  /**
+   * The floors that the next change makes durable. A session that the store knows no floor of is written at once, because
+   * by its floor it is known that it has ended. The others wait until as many calls of sessions have been recorded as the
+   * bound says: a floor with each commit would cost its shard more than all the rest of a small command.
+   */
+  floorsWith(record: CallRecord | null): readonly SessionFloor[] {
+    if (record !== null && record.finishedAt === null) this.#recordsSinceFloors += 1;
     if (this.#risen.size === 0) return [];
-    const risen = [...this.#risen.values()];
-    this.#risen.clear();
-    return risen;
+    const due = this.#recordsSinceFloors >= this.#bounds.recordsPerFloorMax;
+    if (due) this.#recordsSinceFloors = 0;
+    const floors: SessionFloor[] = [];
+    for (const session of this.#risen) {
+      if (!due && this.#stored.has(session)) continue;
+      floors.push({ session, ...this.#floors.of(session)! });
+      this.#risen.delete(session);
+      this.#stored.add(session);
+    }
+    return floors;
   }
 
   /** These sessions are about to be forgotten by the store: from now on their calls are refused. */
@@ -167,6 +184,8 @@ export class Shard {
   forgetSessions(sessions: readonly string[]): void {
     for (const session of sessions) {
       this.#floors.forget(session);
+      this.#risen.delete(session);
+      this.#stored.delete(session);
       this.highest.forget(session);
     }
   }
@@ -174,16 +193,20 @@ export class Shard {
   own({ epoch, watermark, floors, sessionNext }: ClaimedShard): void {
     invariant(this.activations.size === 0, "a shard is claimed with nothing of an earlier epoch in memory");
     this.#epoch = epoch;
-    this.#session = new ShardSession({ next: sessionNext, openLengthMax: this.#openLengthMax });
+    this.#session = new ShardSession({ next: sessionNext, openLengthMax: this.#bounds.shardOpenLengthMax });
     this.#watermark = watermark;
     this.#trimming = null;
     this.#versionMax = 0;
     this.#nextOwner = null;
     this.#floors.clear();
     this.#risen.clear();
+    this.#stored.clear();
     this.highest.clear();
     this.#ended.clear();
-    for (const { session, ...floor } of floors) this.#floors.raise(session, floor);
+    for (const { session, ...floor } of floors) {
+      this.#floors.raise(session, floor);
+      this.#stored.add(session);
+    }
   }
 
   /** Gives the shard up: every entity in memory is dropped. Positions that `unknown` names may be durable. */

@@ -3,23 +3,24 @@ import { invariant, type SynodError } from "../errors.ts";
 import type { ClaimedShard, ShardId } from "../ports/store.ts";
 import type { AnyService, AnySystem } from "../service/model.ts";
 import { shardOf } from "../values/hash.ts";
-import { Shard } from "./shard.ts";
+import { Shard, type ShardBounds } from "./shard.ts";
 
 export class Shards {
   readonly #byService = new Map<string, readonly Shard[]>();
   readonly #shardsPerService: number;
-  readonly #openLengthMax: number;
+  readonly #bounds: ShardBounds;
+  /** Of services that only other members host, as far as they were called from here. */
+  readonly #elsewhere = new Map<string, Shard[]>();
 
-  /** `openLengthMax`: how many open numbers a floor of a shard's session names. */
-  constructor(system: AnySystem, shardsPerService: number, openLengthMax: number) {
+  constructor(system: AnySystem, shardsPerService: number, bounds: ShardBounds) {
     this.#shardsPerService = shardsPerService;
-    this.#openLengthMax = openLengthMax;
+    this.#bounds = bounds;
     for (const service of system.services) {
       if (service.state === undefined) continue;
       const { name } = service.interface;
       const shards = Array.from(
         { length: shardsPerService },
-        (_, number) => new Shard({ service: name, number }, service, openLengthMax),
+        (_, number) => new Shard({ service: name, number }, service, bounds),
       );
       this.#byService.set(name, shards);
     }
@@ -39,8 +40,19 @@ export class Shards {
   /** Also for a service that this node does not host: such a shard is never owned here. */
   ofKey(service: AnyService, key: string): Shard {
     const { name } = service.interface;
-    const id = { service: name, number: shardOf(name, key, this.#shardsPerService) };
-    return this.find(id) ?? new Shard(id, service, this.#openLengthMax);
+    const number = shardOf(name, key, this.#shardsPerService);
+    return this.#byService.get(name)?.[number] ?? this.#shardElsewhere(service, number);
+  }
+
+  #shardElsewhere(service: AnyService, number: number): Shard {
+    const { name } = service.interface;
+    let shards = this.#elsewhere.get(name);
+    if (shards === undefined) {
+      shards = [];
+      this.#elsewhere.set(name, shards);
+    }
+    shards[number] ??= new Shard({ service: name, number }, service, this.#bounds);
+    return shards[number];
   }
 
   *[Symbol.iterator](): Iterator<Shard> {

@@ -14,6 +14,8 @@ export class ViewTable {
   /** What other nodes answered about owners that are newer than the view. */
   readonly #hints = new Map<string, MovedHint>();
   readonly #epochs = new Map<string, number>();
+  /** Members by the service that they host, as far as they were asked for since the view came. */
+  readonly #hosting = new Map<string, readonly Member[]>();
   #backwards: ReadonlySet<string> = new Set();
   #incarnationMax = 0;
 
@@ -24,6 +26,7 @@ export class ViewTable {
   /** Takes a view over; returns the shards whose epoch went backwards. */
   apply(view: View): readonly ShardId[] {
     this.#view = view;
+    this.#hosting.clear();
     this.#members = new Map(view.members.map((member) => [member.incarnation, member]));
     this.#shards = new Map(view.shards.map((ownership) => [nameOf(ownership.shard), ownership]));
     for (const { incarnation } of view.members) this.#incarnationMax = Math.max(this.#incarnationMax, incarnation);
@@ -40,6 +43,16 @@ export class ViewTable {
 
   member(incarnation: number): Member | undefined {
     return this.#members.get(incarnation);
+  }
+
+  /** Live members that host a service that somebody hosts. */
+  hosting(service: string): readonly Member[] {
+    const known = this.#hosting.get(service);
+    if (known !== undefined) return known;
+    const found = this.#view.members.filter(({ hosts }) => hosts.some((host) => host.service === service));
+    // Names that nobody hosts are chosen by callers: they are not kept.
+    if (found.length > 0) this.#hosting.set(service, found);
+    return found;
   }
 
   /**

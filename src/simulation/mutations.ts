@@ -46,6 +46,8 @@ export const mutations: readonly Mutation[] = [
   { name: "passivation-of-undurable", install: passivatesUndurable, limits: scarceMemory },
   {
     name: "floor-ignored",
+    // Only what has been removed can be missed.
+    limits: { recordsPerFloorMax: 1 },
     install: () => replaced(SessionFloors.prototype, "isSettled", () => () => false),
     plan: callsThatComeBack,
   },

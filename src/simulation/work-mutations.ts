@@ -22,6 +22,7 @@ export const workMutations = (callsThatComeBack: NonNullable<Mutation["plan"]>):
   { name: "parked-saga-gives-up-turn", install: givesUpTurns, limits: impatient },
   {
     name: "floor-ignored-for-messages",
+    limits: { recordsPerFloorMax: 1 },
     install: () => replaced(SessionFloors.prototype, "isSettled", () => () => false),
     plan: callsThatComeBack,
   },

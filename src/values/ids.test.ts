@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isName, isSessionName, makeTimedKey, sessionRecordId, sessionRecordRange, timedKeyTime } from "./ids.ts";
+import {
+  derivedRecordId,
+  isName,
+  isSessionName,
+  isSessionRecordId,
+  makeTimedKey,
+  sessionRecordId,
+  sessionRecordRange,
+  timedKeyTime,
+} from "./ids.ts";
 
 test("a timed key says when it was made", () => {
   const instants = fc.integer({ min: 0, max: 2 ** 48 - 1 });
@@ -65,4 +74,18 @@ test("the ids of a session stand together, in the order of their numbers, and ap
 test("a session has a name, without the character that ends it", () => {
   for (const name of ["n", "node 7", "a:1", "\u{1F600}"]) assert.ok(isSessionName(name), name);
   for (const name of ["", "node#7", "#", "a\0", "\ud800"]) assert.ok(!isSessionName(name), JSON.stringify(name));
+});
+
+test("the id of a session's call is told from one that was derived from it, whatever the session is called", () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom("n5", "counter/5", "a/b/c"),
+      fc.nat(),
+      fc.string({ minLength: 1 }),
+      (session, number, hash) => {
+        assert.ok(isSessionRecordId(sessionRecordId(session, number), session));
+        assert.ok(!isSessionRecordId(derivedRecordId(session, number, hash), session));
+      },
+    ),
+  );
 });

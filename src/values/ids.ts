@@ -44,6 +44,11 @@ export function sessionRecordId(session: string, number: number): string {
   return `${session}#${number.toString(36).padStart(sessionNumberDigits, "0")}`;
 }
 
+/** Whether a record's id in the range of that session is a call's own, and not one derived from it. */
+export function isSessionRecordId(id: string, session: string): boolean {
+  return id.length === session.length + 1 + sessionNumberDigits;
+}
+
 /**
  * The id of the record of a call that a durable command makes: `hash` tells it from the other calls of that command,
  * whose number in its shard's session they share. It stands in the number's range.

@@ -179,7 +179,7 @@ function nameOfClass(value: object): string {
  * In place: the value was just parsed, nobody else holds it.
  */
 function withoutNegativeZero(value: unknown, text: string): unknown {
-  if (!/-(?:0|\d[\d.]*[eE]-)/.test(text)) return value;
+  if (!text.includes("-") || !/-(?:0|\d[\d.]*[eE]-)/.test(text)) return value;
   return dropNegativeZero(value);
 }
 

@@ -7,6 +7,7 @@
  */
 import { Buffer, isUtf8 } from "node:buffer";
 import { SynodError } from "../errors.ts";
+import type { NameTable } from "./names.ts";
 
 /** The first slab of a writer: enough for a hello, cheap enough for a stranger. */
 const slabBytesLeast = 512;
@@ -15,6 +16,8 @@ const slabBytesMost = 16 * 1024;
 /** LEB128 carries 7 bits a byte; 8 bytes hold every safe integer. */
 const varintBytesMax = 8;
 const utf8BytesPerUnitMax = 3;
+/** Texts up to this length are written character by character: a call of the encoder takes longer. */
+const spelledLengthMax = 32;
 
 /** A breach of the protocol by the peer: its connection is closed with these words. */
 export function protocolError(message: string): SynodError {
@@ -91,13 +94,26 @@ export class ByteWriter {
     // Nearly every text is short: its length takes one byte, whatever its characters turn out to need.
     if (text.length * utf8BytesPerUnitMax < 0x80) {
       this.#reserve(0x80);
-      const written = this.#slab.write(text, this.#position + 1);
+      const written = this.#spell(text) ?? this.#slab.write(text, this.#position + 1);
       this.#slab[this.#position] = written;
       this.#position += written + 1;
     } else {
       this.varint(utf8Bytes(text));
       this.rest(text);
     }
+  }
+
+  /** Writes a short text of ASCII behind the place of its length; undefined when it is another one. */
+  #spell(text: string): number | undefined {
+    const { length } = text;
+    if (length > spelledLengthMax) return undefined;
+    const start = this.#position + 1;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code >= 0x80) return undefined;
+      this.#slab[start + index] = code;
+    }
+    return length;
   }
 
   /** A text without its length: only as the last field of a frame. */
@@ -127,10 +143,13 @@ export class ByteWriter {
 
 export class ByteReader {
   readonly #bytes: Buffer;
+  readonly #names: NameTable | undefined;
   #position = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** `names`: those that came before from the same peer. */
+  constructor(bytes: Uint8Array, names?: NameTable) {
+    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#names = names;
   }
 
   /** Bytes not read yet. */
@@ -161,10 +180,27 @@ export class ByteReader {
   }
 
   text(bytesMax: number, field: string): string {
+    return this.#utf8(this.#lengthOf(bytesMax, field), field);
+  }
+
+  /** A text that nearly every frame of a peer has in common with others. */
+  name(bytesMax: number, field: string): string {
+    const length = this.#lengthOf(bytesMax, field);
+    const known = length > this.left ? undefined : this.#names?.find(this.#bytes, this.#position, length);
+    if (known !== undefined) {
+      this.#position += length;
+      return known;
+    }
+    const start = this.#position;
+    const text = this.#utf8(length, field);
+    this.#names?.add(this.#bytes, start, length, text);
+    return text;
+  }
+
+  #lengthOf(bytesMax: number, field: string): number {
     const bytes = this.varint(field);
-    if (bytes > bytesMax)
-      throw protocolError(`the ${field} of a frame has ${bytes} bytes, and ${bytesMax} are allowed`);
-    return this.#utf8(bytes, field);
+    if (bytes <= bytesMax) return bytes;
+    throw protocolError(`the ${field} of a frame has ${bytes} bytes, and ${bytesMax} are allowed`);
   }
 
   /** All that is left, as a text. */

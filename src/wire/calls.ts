@@ -94,9 +94,9 @@ export function readCall(reader: ByteReader): CallFrame {
   const remainingMs = reader.varint("remaining time");
   const priority = reader.byte("priority");
   const incarnation = reader.varint("incarnation");
-  const service = reader.text(limit.nameBytesMax, "service");
-  const operation = reader.text(limit.nameBytesMax, "operation");
-  const principal = reader.text(limit.principalBytesMax, "principal");
+  const service = reader.name(limit.nameBytesMax, "service");
+  const operation = reader.name(limit.nameBytesMax, "operation");
+  const principal = reader.name(limit.principalBytesMax, "principal");
   const request = reader.text(limit.requestBytesMax, "request");
   const key = (flags & callFlags.key) === 0 ? undefined : reader.text(limit.keyBytesMax, "key");
   const epoch = (flags & callFlags.epoch) === 0 ? undefined : reader.varint("epoch");
@@ -150,7 +150,7 @@ function writeIdentity(writer: ByteWriter, identity: CallIdentity): void {
 }
 
 function readIdentity(reader: ByteReader): CallIdentity {
-  const session = reader.text(limit.sessionBytesMax, "session");
+  const session = reader.name(limit.sessionBytesMax, "session");
   if (!isSessionName(session)) throw protocolError(`a session cannot be called ${JSON.stringify(session)}`);
   const number = reader.varint("number in the session");
   const floor = reader.varint("floor");

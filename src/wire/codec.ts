@@ -7,6 +7,7 @@ import { ByteReader, type ByteWriter, protocolError } from "./bytes.ts";
 import { cutMessage, readCall, readReply, writeCall, writeReply } from "./calls.ts";
 import { type Frame, frameCodes, type HelloFrame } from "./frames.ts";
 import * as limit from "./limits.ts";
+import type { NameTable } from "./names.ts";
 
 const flagLast = 1;
 
@@ -65,8 +66,8 @@ function writeFields(writer: ByteWriter, frame: Frame): void {
 }
 
 /** The frame in these bytes, which are a whole frame without its length. Throws a `SynodError` for any other bytes. */
-export function readFrame(bytes: Uint8Array): Frame {
-  const reader = new ByteReader(bytes);
+export function readFrame(bytes: Uint8Array, names?: NameTable): Frame {
+  const reader = new ByteReader(bytes, names);
   const code = reader.byte("kind");
   switch (code) {
     case frameCodes.call:

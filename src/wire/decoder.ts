@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer";
 import { protocolError } from "./bytes.ts";
 import { readFrame } from "./codec.ts";
 import type { Frame } from "./frames.ts";
+import { NameTable } from "./names.ts";
 
 const lengthBytes = 4;
 const trayBytesLeast = 256;
@@ -18,6 +19,7 @@ export class FrameDecoder {
   /** What has arrived of a frame that is not whole yet, its length included. */
   #tray: Buffer = Buffer.alloc(0);
   #filled = 0;
+  readonly #names = new NameTable();
 
   constructor(frameBytesMax: number) {
     this.#frameBytesMax = frameBytesMax;
@@ -43,7 +45,7 @@ export class FrameDecoder {
     if (this.#filled > 0) {
       position = this.#fill(bytes);
       if (!this.#isWhole()) return;
-      const frame = readFrame(this.#tray.subarray(lengthBytes, this.#filled));
+      const frame = readFrame(this.#tray.subarray(lengthBytes, this.#filled), this.#names);
       this.#filled = 0;
       this.#tray = Buffer.alloc(0);
       if (!take(frame)) return;
@@ -51,7 +53,7 @@ export class FrameDecoder {
     while (bytes.length - position >= lengthBytes) {
       const end = position + lengthBytes + this.#lengthAt(bytes, position);
       if (end > bytes.length) break;
-      const frame = readFrame(bytes.subarray(position + lengthBytes, end));
+      const frame = readFrame(bytes.subarray(position + lengthBytes, end), this.#names);
       position = end;
       if (!take(frame)) return;
     }

@@ -32,7 +32,7 @@ test("an hour of durable commands that call entities, stateless services and ste
   /** What it calls, it calls by way of a stateless service only. */
   const posts = async (ctx: Running): Promise<void> => ctx.to(Post).send("letter");
   await using world = World.create();
-  const limits = { retentionMs, trimIntervalMs: 60_000, timedRecordAgeMinMs: 1_000 };
+  const limits = { retentionMs, trimIntervalMs: 60_000, timedRecordAgeMinMs: 1_000, recordsPerFloorMax: 2 };
   const node = await world.start({ system: sagaSystem({ run: { calls, posts } }), limits });
   const left: { rows: number; bytes: number }[] = [];
   for (let minute = 0; minute < minutes; minute++) {

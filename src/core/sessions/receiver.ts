@@ -6,7 +6,8 @@ import type { Floor } from "./caller.ts";
 
 interface Known {
   floor: number;
-  open: ReadonlySet<number>;
+  /** Few: to search them takes less than to keep them as a set. */
+  open: readonly number[];
 }
 
 export class SessionFloors {
@@ -20,7 +21,7 @@ export class SessionFloors {
   /** Whether the caller has promised never to repeat this call: it is refused, never executed. */
   isSettled(session: string, number: number): boolean {
     const known = this.#sessions.get(session);
-    return known !== undefined && number < known.floor && !known.open.has(number);
+    return known !== undefined && number < known.floor && !known.open.includes(number);
   }
 
   /**
@@ -30,10 +31,21 @@ export class SessionFloors {
   raise(session: string, { floor, open }: Floor): Floor | null {
     const known = this.#sessions.get(session);
     if (known !== undefined && floor < known.floor) return null;
-    const still = open.filter((number) => known === undefined || number >= known.floor || known.open.has(number));
-    if (known !== undefined && floor === known.floor && still.length === known.open.size) return null;
-    this.#sessions.set(session, { floor, open: new Set(still) });
+    if (known === undefined) {
+      this.#sessions.set(session, { floor, open });
+      return { floor, open };
+    }
+    const isStill = (number: number): boolean => number >= known.floor || known.open.includes(number);
+    const still = open.every(isStill) ? open : open.filter(isStill);
+    if (floor === known.floor && still.length === known.open.length) return null;
+    known.floor = floor;
+    known.open = still;
     return { floor, open: still };
+  }
+
+  /** What the caller of that session has promised so far. */
+  of(session: string): Floor | undefined {
+    return this.#sessions.get(session);
   }
 
   /** The session's caller is gone for good, and its calls are refused by its incarnation. */

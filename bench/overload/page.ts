@@ -1,0 +1,66 @@
+/** What docs/load.md shows of a result: the curve of every side, and Synod's gates, each with the command that measures it. */
+import { markdownTable } from "../markdown.ts";
+import { detailName, type Result, type Series, type Taken, takenOf } from "../result.ts";
+import { formatted } from "../table.ts";
+import type { Work } from "./bench.ts";
+import { gatesOf } from "./gates.ts";
+
+const sideWords: Readonly<Record<string, string>> = {
+  ...{ synod: "Synod", unshed: "Synod without load control", fastify: "bare Fastify", moleculer: "Moleculer" },
+  limit: "`node:http`",
+};
+
+export function pageOf(
+  result: Result,
+  works: readonly (readonly [Work, string])[],
+  factors: readonly number[],
+): string {
+  const names = works.map(([work]) => work);
+  return [curveTable(result, works, factors), gateTable(result, names, factors)].join("\n\n");
+}
+
+function curveTable(result: Result, works: readonly (readonly [Work, string])[], factors: readonly number[]): string {
+  const head = ["good answers per second, offered", ...factors.map((times) => `${times}C`), "measured"];
+  const rows = works.flatMap(([work, words]) =>
+    Object.entries(result.sides).flatMap(([side, all]) => {
+      const name = `${words}: ${sideWords[side] ?? side}`;
+      const rates = rowOf(result, name, all, (times) => `${work}-${times}`, factors);
+      const p99 = (times: number): string => detailName(`${work}-${times}`, "p99 of the admitted");
+      const waits = side === "synod" ? rowOf(result, "p99 of the admitted, ms", all, p99, factors) : [];
+      return [...rates, ...waits];
+    }),
+  );
+  return markdownTable([head, ...rows], new Set(factors.map((_, index) => index + 1)));
+}
+
+/** No row of a side that was not measured. */
+function rowOf(
+  result: Result,
+  name: string,
+  all: Readonly<Record<string, Series>>,
+  seriesName: (times: number) => string,
+  factors: readonly number[],
+): string[][] {
+  const found = factors.map((times) => all[seriesName(times)]);
+  if (found.every((series) => series === undefined)) return [];
+  const when = factors.flatMap((times, index) => {
+    const series = found[index];
+    const how = takenOf(result, seriesName(times), series);
+    return series === undefined || how === undefined ? [] : [whenOf(series, how)];
+  });
+  return [[name, ...found.map((series) => (series ? formatted(series.median) : "–")), [...new Set(when)].join("; ")]];
+}
+
+function whenOf({ samples }: Series, { date, commit, secondsPerRun, loadBefore }: Taken): string {
+  const runs = samples.length === 1 ? "1 run" : `${samples.length} runs`;
+  return `${date}, \`${commit.slice(0, 7)}\`, ${runs} of ${secondsPerRun} s, load average ${formatted(loadBefore)}`;
+}
+
+function gateTable(result: Result, works: readonly Work[], factors: readonly number[]): string {
+  const head = ["gate", "is", "to be", "", "command"];
+  const rows = gatesOf(result, works, factors).map(({ what, variant, is, bound, most, passed }) => [
+    ...[what, String(is), `at ${most ? "most" : "least"} ${bound}`, passed ? "passed" : "FAILED"],
+    `\`npm run bench -- overload --keep --variant ${variant}\``,
+  ]);
+  return markdownTable([head, ...rows], new Set([1]));
+}

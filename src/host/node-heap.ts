@@ -1,0 +1,20 @@
+/**
+ * How large the heap of a node may become where a supervisor starts it. Without a bound of its own Node lets garbage grow to
+ * a multiple of what is in use before it collects it, as far as the machine has memory: the smaller the heap may become,
+ * the earlier it collects. The bound leaves room for several times what a node holds at its default limits; a node
+ * that needs more ends, and is started again.
+ */
+
+/** What is kept between collections, MiB. */
+const heapMibMax = 512;
+
+const ownSetting = /--max[-_](?:old[-_]space|heap)[-_]size/;
+
+/**
+ * Flags of Node for a node's process; none where whoever started the supervisor has set the heap's size, in `NODE_OPTIONS` or
+ * on the command line.
+ */
+export function heapFlags(nodeOptions: string | undefined, execArgv: readonly string[]): readonly string[] {
+  const isSet = [nodeOptions ?? "", ...execArgv].some((text) => ownSetting.test(text));
+  return isSet ? [] : [`--max-old-space-size=${heapMibMax}`];
+}
