@@ -48,8 +48,10 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
   process.on("uncaughtException", (error) => process.exit(reportFailure(error, options.verbose)));
   let hosted: HostedNode | undefined;
   let isStarting = false;
+  const givesUp = new AbortController();
   const interrupted = onInterrupt({
     first: () => {
+      givesUp.abort();
       if (hosted) void hosted.stop(options.drainSeconds * 1_000);
       // Once it may have joined, a start is finished, so that the node can leave in order.
       else if (!isStarting) process.exit(exitCodes.done);
@@ -64,7 +66,10 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
   tellLeftPromises(systemFile, log);
   const system = await loadSystem(systemFile);
   isStarting = true;
-  hosted = await start(system, options, log);
+  hosted = await start(system, options, log, givesUp.signal).catch((error: unknown) => {
+    if (interrupted()) process.exit(exitCodes.done);
+    throw error;
+  });
   if (interrupted()) await hosted.stop(options.drainSeconds * 1_000);
   else printReady(hosted, options);
   const reason = await hosted.stopped;
@@ -72,7 +77,12 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
   await hosted.stop(0);
 }
 
-async function start(system: AnySystem, options: NodeCommandOptions, log: Log): Promise<HostedNode> {
+async function start(
+  system: AnySystem,
+  options: NodeCommandOptions,
+  log: Log,
+  givesUp: AbortSignal,
+): Promise<HostedNode> {
   const { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa } = options;
   const settings = settle({ store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa }, system.settings);
   const store = parseStoreUrl(required(settings, "store", "--store"), system.name);
@@ -92,6 +102,7 @@ async function start(system: AnySystem, options: NodeCommandOptions, log: Log): 
     system,
     store,
     log,
+    givesUp,
     adapters: system.adapters,
     listen,
     network: networkOf(settings, options.id, log),

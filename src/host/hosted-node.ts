@@ -17,7 +17,7 @@ import { type NodeNetwork, type NodeStatus, type RunningNode, startNode } from "
 import type { AnySystem } from "../service/model.ts";
 import { type NodeCounts, nodeCounts } from "./availability/requests.ts";
 import { awaitFreeName } from "./former-member.ts";
-import { openStore, type StoreLocation } from "./store-location.ts";
+import { openStore, type StoreLocation, storePatienceMs } from "./store-location.ts";
 import { within } from "./within.ts";
 
 export interface HostedNodeOptions {
@@ -35,6 +35,8 @@ export interface HostedNodeOptions {
   /** How many members a start waits for, for a moment. */
   readonly expectedMembers?: number;
   readonly onJoined?: (incarnation: number) => void;
+  /** Ends the waiting for a store that cannot be reached. */
+  readonly givesUp?: AbortSignal;
   /** What a node that takes part in drills has instead of its store. */
   readonly faultyStore?: (store: Store) => Store;
   /** Whether a member of this node's name that is not about to leave must be dead; otherwise it is watched first. */
@@ -67,7 +69,9 @@ const leavePart = 0.2;
 
 /** Resolves when the node serves and all adapters answer; otherwise frees what it had opened. */
 export async function hostNode(options: HostedNodeOptions): Promise<HostedNode> {
-  const opened = await openStore(options.store, options.system.name, options.log);
+  const { givesUp } = options;
+  const patience = { forMs: storePatienceMs, ...(givesUp && { signal: givesUp }) };
+  const opened = await openStore(options.store, options.system.name, { log: options.log, patience });
   const store = options.faultyStore?.(opened) ?? opened;
   const meters = createMeters();
   const node = await start(store, meters, options).catch(async (error: unknown) => {

@@ -7,6 +7,11 @@
 
 /** What is kept between collections, MiB. */
 const heapMibMax = 512;
+/**
+ * Half of the young part of it, MiB (Node takes 16). What becomes garbage beyond it, as entities do that are put out of
+ * memory, waits for a collection of the whole heap.
+ */
+const semiSpaceMibMax = 8;
 
 const ownSetting = /--max[-_](?:old[-_]space|heap)[-_]size/;
 
@@ -16,5 +21,5 @@ const ownSetting = /--max[-_](?:old[-_]space|heap)[-_]size/;
  */
 export function heapFlags(nodeOptions: string | undefined, execArgv: readonly string[]): readonly string[] {
   const isSet = [nodeOptions ?? "", ...execArgv].some((text) => ownSetting.test(text));
-  return isSet ? [] : [`--max-old-space-size=${heapMibMax}`];
+  return isSet ? [] : [`--max-old-space-size=${heapMibMax}`, `--max-semi-space-size=${semiSpaceMibMax}`];
 }

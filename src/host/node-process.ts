@@ -57,6 +57,7 @@ let hosted: HostedNode | undefined;
 /** A start that is under way; never rejects. */
 let starting: Promise<void> | undefined;
 let stopping = false;
+const givesUp = new AbortController();
 
 // Ctrl-C reaches the whole process group: the supervisor decides what follows from it.
 process.on("SIGINT", () => {});
@@ -117,6 +118,7 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
     ...(store.kind !== "memory" && { network: { network, listen: anyLoopbackPort } }),
     ...(drill && { faultyStore: (opened: Store) => drill.store(opened) }),
     expectedMembers,
+    givesUp: givesUp.signal,
     log,
     adapters: system.adapters,
     listen,
@@ -139,6 +141,7 @@ async function start(storeText: string, expectedMembers: number): Promise<void> 
 async function stop(drainMs: number, passOnOf?: PassOnOf): Promise<void> {
   if (stopping) return;
   stopping = true;
+  givesUp.abort();
   const asked = performance.now();
   if (starting) await within(starting, drainMs);
   await hosted?.stop(Math.max(0, drainMs - (performance.now() - asked)), passOnOf);

@@ -5,6 +5,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { createMemoryDatabase, openMemoryStore } from "../adapters/memory/store.ts";
 import { type PostgresLocation, readPostgresUrl } from "../adapters/postgres/location.ts";
+import type { Patience } from "../adapters/postgres/patience.ts";
 import { openSqliteStore } from "../adapters/sqlite/store.ts";
 import { systemRandom } from "../adapters/system/random.ts";
 import { SynodError } from "../errors.ts";
@@ -44,12 +45,22 @@ export function storeName(location: StoreLocation): string {
   return location.kind === "postgres" ? location.name : storeUrl(location);
 }
 
+export interface Opening {
+  readonly log?: Log;
+  /** Whether a server that cannot be reached is waited for. */
+  readonly patience?: Patience;
+}
+
+/** How long a system that starts waits for the server of its store. */
+export const storePatienceMs = 60_000;
+
 /** A new connection to the store at that place; a `memory:` store is a new one each time. */
-export async function openStore(location: StoreLocation, system: string, log?: Log): Promise<Store> {
+export async function openStore(location: StoreLocation, system: string, opening: Opening = {}): Promise<Store> {
+  const { log, patience } = opening;
   if (location.kind === "memory") return openMemoryStore(createMemoryDatabase({ system, random: systemRandom }));
   if (location.kind === "sqlite") return await openSqliteStore({ path: location.path, system, ...(log && { log }) });
   const { openPostgresStore } = await postgresAdapter();
-  return await openPostgresStore({ url: location.url, system, ...(log && { log }) });
+  return await openPostgresStore({ url: location.url, system, ...(log && { log }), ...(patience && { patience }) });
 }
 
 /** Loaded when it is wanted, because its client is there only where somebody has installed it. */

@@ -25,7 +25,15 @@ import type { Question, Questions, ServiceFacts, SystemFacts } from "./messages.
 import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
 import { PlannedWork } from "./planned-work.ts";
-import { besideStore, openStore, parseStoreUrl, type StoreLocation, storeName, storeUrl } from "./store-location.ts";
+import {
+  besideStore,
+  openStore,
+  parseStoreUrl,
+  type StoreLocation,
+  storeName,
+  storePatienceMs,
+  storeUrl,
+} from "./store-location.ts";
 import { type NodeState, SupervisedNode } from "./supervised-node.ts";
 import { pause, within } from "./within.ts";
 
@@ -107,6 +115,8 @@ export class Supervisor {
   /** Whether all nodes have served at the same time. */
   #isReady = false;
   #stopping: Promise<void> | undefined;
+  /** Ends the waiting for a store that cannot be reached. */
+  readonly #givesUp = new AbortController();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -141,7 +151,8 @@ export class Supervisor {
       } else {
         this.#lock = lockFile(`${beside}.lock`);
         if (!this.#lock) throw alreadyRunning(this.#place);
-        this.#store = await openStore(location, system.name, this.#options.log);
+        const patience = { forMs: storePatienceMs, signal: this.#givesUp.signal };
+        this.#store = await openStore(location, system.name, { log: this.#options.log, patience });
       }
       await this.#bind(system);
       return this.#place;
@@ -241,6 +252,7 @@ export class Supervisor {
 
   /** Drains the nodes, kills what has not ended within `drainMs`, and frees everything. */
   stop(drainMs: number, reason?: SynodError): Promise<void> {
+    this.#givesUp.abort();
     this.#stopping ??= this.#stop(drainMs, reason);
     return this.#stopping;
   }

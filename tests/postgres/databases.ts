@@ -9,7 +9,7 @@ let own: Promise<PostgresServer> | undefined;
 let databases = 0;
 
 /** The URL of the run's server; of one that this file starts for itself when it is run alone. */
-async function serverUrl(): Promise<string> {
+export async function serverUrl(): Promise<string> {
   const shared = process.env.SYNOD_TEST_POSTGRES;
   if (shared !== undefined) return shared;
   own ??= startServer();

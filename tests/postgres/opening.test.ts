@@ -7,9 +7,10 @@ import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { commit, own, put } from "../../src/conformance/store/fixture.ts";
 import { commitProgress, commitWork, timer, working } from "../../src/conformance/store/pending.ts";
 import { SynodError } from "../../src/errors.ts";
+import type { Log } from "../../src/ports/log.ts";
 import { crowding } from "../host/running-system.ts";
-import { createDatabase, type TestDatabase } from "./databases.ts";
-import { system } from "./server.ts";
+import { createDatabase, serverUrl, type TestDatabase } from "./databases.ts";
+import { startServer, system } from "./server.ts";
 
 /** A host may take this long to answer; the next one is asked long before. */
 const hostSilenceMaxMs = 2_000;
@@ -106,6 +107,38 @@ test("a server that cannot be reached, and a password that is wrong, are told wi
     assert.ok(!JSON.stringify([error.message, String(error.cause)]).includes("geheim"));
     return true;
   });
+});
+
+/** Hears that a store is waited for. */
+function listener(): { readonly log: Log; readonly waiting: Promise<void> } {
+  const waiting = Promise.withResolvers<void>();
+  const warn = (message: string): void =>
+    void (/^waiting for postgres.* at the most$/.test(message) && waiting.resolve());
+  return { log: { debug() {}, info() {}, warn, error() {} }, waiting: waiting.promise };
+}
+
+test("a server that is down is waited for by who has the patience, and found when it has started", async () => {
+  await using server = await startServer();
+  await server.kill();
+  const { log, waiting } = listener();
+  const opening = openPostgresStore({ url: `${server.url}/postgres`, system, log, patience: { forMs: 60_000 } });
+  await waiting;
+  await server.start();
+  await (await opening).close();
+});
+
+test("the waiting for a server ends when it is told to", async () => {
+  const { log, waiting } = listener();
+  const gaveUp = new AbortController();
+  const patience = { forMs: 3_600_000, signal: gaveUp.signal };
+  const opening = openPostgresStore({ url: "postgres://synod@127.0.0.1:1/bank", system, log, patience });
+  void waiting.then(() => gaveUp.abort());
+  await assert.rejects(opening, /cannot be reached/);
+});
+
+test("a database that does not exist is not waited for", async () => {
+  const url = `${await serverUrl()}/nowhere`;
+  await assert.rejects(openPostgresStore({ url, system, patience: { forMs: 3_600_000 } }), /"nowhere" does not exist/);
 });
 
 test("a host that takes connections and says nothing costs a moment, not the time that it is given", async () => {

@@ -16,6 +16,7 @@ const codes = {
   lockNotAvailable: "55P03",
   queryCancelled: "57014",
   diskFull: "53100",
+  noDatabase: "3D000",
   missingSchema: "3F000",
   missingFunction: "42883",
   missingTable: "42P01",
@@ -27,6 +28,11 @@ const classesOfTheData = ["22", "23", "54"];
 /** Raised by a connection: the statement under way was undone, or was never sent. */
 export function isCertain(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
+}
+
+/** Whether a server answered that this user, or this database, is not known to it: it will say so again. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code?.startsWith("28") === true || error.code === codes.noDatabase);
 }
 
 /** Whether the server has become one that cannot be written to. */

@@ -13,7 +13,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Client as PgClient } from "pg";
 import { SynodError } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
-import { messageOf } from "./failures.ts";
+import { isRefusal, messageOf } from "./failures.ts";
 import type { PostgresLocation } from "./location.ts";
 import { examine } from "./server.ts";
 
@@ -31,7 +31,7 @@ interface Found {
 }
 
 /** What became of one host. */
-type Attempt = Found | { readonly reason: string };
+type Attempt = Found | { readonly reason: string; readonly error?: unknown };
 
 export class Primary {
   readonly #location: PostgresLocation;
@@ -100,7 +100,7 @@ export class Primary {
     } catch (error) {
       void client.end().catch(nothing);
       if (error instanceof SynodError) throw error;
-      return { reason: messageOf(error) };
+      return { reason: messageOf(error), error };
     }
   }
 
@@ -121,11 +121,15 @@ async function firstOf(attempts: readonly Promise<Attempt>[], name: string): Pro
   const first = Promise.withResolvers<Found>();
   const all = attempts.map(async (attempt) => {
     const result = await attempt;
-    if ("client" in result) first.resolve(result);
-    return "client" in result ? "" : result.reason;
+    if (!("client" in result)) return result;
+    first.resolve(result);
+    return { reason: "" };
   });
-  Promise.all(all).then((reasons) => {
-    first.reject(new SynodError("unavailable", `${name} cannot be reached: ${[...new Set(reasons)].join("; ")}`));
+  Promise.all(all).then((failures) => {
+    const reasons = new Set(failures.map(({ reason }) => reason));
+    const cause = failures.find(({ error }) => isRefusal(error))?.error;
+    const message = `${name} cannot be reached: ${[...reasons].join("; ")}`;
+    first.reject(new SynodError("unavailable", message, cause === undefined ? {} : { cause }));
   }, first.reject);
   return await first.promise;
 }

@@ -29,6 +29,7 @@ import { Connection, closed, type Row, type Statement } from "./connection.ts";
 import { commitFailure, lossError, storeError } from "./failures.ts";
 import { type PostgresLocation, readPostgresUrl } from "./location.ts";
 import { numbers, packBatch, packRange, texts } from "./packing.ts";
+import { type Patience, patiently } from "./patience.ts";
 import { Primary } from "./primary.ts";
 import { type FoundRow, highestStatement, readsOf } from "./reads.ts";
 import { isReplaced, prepareSchema, quoted, type StoreFunction } from "./schema.ts";
@@ -42,6 +43,8 @@ export interface PostgresStoreOptions {
   readonly log?: Log;
   /** Fixed when the store is created. */
   readonly shardsPerService?: number;
+  /** Whether servers that cannot be reached are waited for; without it, one attempt is made. */
+  readonly patience?: Patience;
 }
 
 /** Commits of one node under way at a time: the server works on one while the node makes the next. */
@@ -69,6 +72,7 @@ export async function openPostgresStore({
   system,
   log,
   shardsPerService = 64,
+  patience = { forMs: 0 },
 }: PostgresStoreOptions): Promise<Store> {
   const location = readPostgresUrl(url, system);
   const primary = new Primary(location, log);
@@ -80,7 +84,9 @@ export async function openPostgresStore({
     read: connectionFor("reads"),
   };
   try {
-    const identity = await prepareSchema(connections.ownership, location, { system, shardsPerService });
+    const prepare = (): Promise<StoreIdentity> =>
+      prepareSchema(connections.ownership, location, { system, shardsPerService });
+    const identity = await patiently(prepare, { name: location.name, patience, log });
     return new PostgresStore(identity, location, connections, log);
   } catch (error) {
     await Promise.all(
