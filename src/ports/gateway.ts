@@ -56,6 +56,8 @@ export interface GatewayError {
   readonly outcome: Outcome;
   readonly retryable: boolean;
   readonly retryAfterMs?: number | undefined;
+  /** What a handler threw, for operators: stands with what is parked for it, and leaves no gateway. */
+  readonly thrown?: string | undefined;
 }
 
 /** The answer: the output as JSON text (`undefined` for void), or the error. */

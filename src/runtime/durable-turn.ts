@@ -321,8 +321,8 @@ export class DurableTurn {
 
   #failure(reply: GatewayReply): AttemptEnd {
     invariant(!reply.ok, "only failures have a status");
-    const { thrown } = this.#run;
-    return { kind: "failed", code: reply.error.code, message: reply.error.message, ...(thrown && { thrown }) };
+    const { code, message, thrown } = reply.error;
+    return { kind: "failed", code, message, ...(thrown && { thrown }) };
   }
 
   #end(end: AttemptEnd): void {

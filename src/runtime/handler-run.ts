@@ -12,7 +12,7 @@ import { type CallOptions, HandlerContext, type StateAccess } from "./handler-co
 import { type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import type { Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
-import { declared, failed, failure, passesThrough, succeeded, withOutcome } from "./replies.ts";
+import { declared, failed, failure, passesThrough, succeeded, withOutcome, withThrown } from "./replies.ts";
 import { thrownInWords } from "./thrown.ts";
 
 export interface HandlerRunOptions {
@@ -74,7 +74,6 @@ export class HandlerRun {
   #callsMade = 0;
   /** On the monotonic clock, ms. */
   startedAt = 0;
-  #thrown: string | undefined;
 
   constructor(options: HandlerRunOptions, onSettled: (settled: Settled) => void) {
     this.options = options;
@@ -228,11 +227,6 @@ export class HandlerRun {
     this.#settle({ kind: "error", reply: this.failureOf(error) });
   }
 
-  /** What the handler threw, where the reply keeps it back. */
-  get thrown(): string | undefined {
-    return this.#thrown;
-  }
-
   /** The reply for an undeclared throw. */
   failureOf(error: unknown): GatewayReply {
     const { invocation, environment } = this.options;
@@ -240,11 +234,9 @@ export class HandlerRun {
     if (passesThrough(error)) return withOutcome(failed(error), outcome);
     const name = nameOfTarget(invocation.target);
     environment.log.error(`${name} failed`, { request: invocation.requestId, error });
-    this.#thrown = isOwnFault(error) ? undefined : thrownInWords(error);
-    const message = isOwnFault(error)
-      ? `${name} failed: ${error.message}`
-      : `${name} failed with an unexpected error; the log has it under request ${invocation.requestId}`;
-    return failure("internal", message, { outcome });
+    if (isOwnFault(error)) return failure("internal", `${name} failed: ${error.message}`, { outcome });
+    const message = `${name} failed with an unexpected error; the log has it under request ${invocation.requestId}`;
+    return withThrown(failure("internal", message, { outcome }), thrownInWords(error));
   }
 
   /** A stateless command may have done its work in the outside world before it failed. */

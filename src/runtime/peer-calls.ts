@@ -16,7 +16,7 @@ import type { CallBody, MovedHint, ReplyBody } from "../wire/frames.ts";
 import { type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Links } from "./links/links.ts";
 import { PeerConduct } from "./peer-conduct.ts";
-import { declared, failed, failure, succeeded, withOutcome } from "./replies.ts";
+import { declared, failed, failure, succeeded, withOutcome, withThrown } from "./replies.ts";
 import { incarnationOf, nodeSessionName } from "./session-names.ts";
 
 /** Open calls that every call of the session names besides its floor. */
@@ -242,7 +242,10 @@ function answerOf({ target }: Invocation, body: ReplyBody): PeerAnswer {
       }
       // A keyed command of unknown outcome was lost with its entity, as if the link had been cut.
       const lost = code === "unavailable" && outcome === "unknown" && retryable && target.key !== null;
-      return lost ? { kind: "lost", certain: false, cut: false, error } : { kind: "reply", reply: failed(error) };
+      if (lost) return { kind: "lost", certain: false, cut: false, error };
+      const thrown = (data as { readonly thrown?: unknown } | undefined)?.thrown;
+      const reply = failed(error);
+      return { kind: "reply", reply: typeof thrown === "string" ? withThrown(reply, thrown) : reply };
     }
   }
 }

@@ -44,6 +44,18 @@ export function withOutcome(reply: GatewayReply, outcome: Outcome): GatewayReply
   return { ...reply, error: { ...reply.error, outcome } };
 }
 
+/** The same failure with what a handler threw: for whoever parks what failed of it. */
+export function withThrown(reply: GatewayReply, thrown: string): GatewayReply {
+  return reply.ok ? reply : { ...reply, error: { ...reply.error, thrown } };
+}
+
+/** The reply as callers outside get it: what a handler threw may say things that are not for them. */
+export function withoutThrown(reply: GatewayReply): GatewayReply {
+  if (reply.ok || reply.error.thrown === undefined) return reply;
+  const { thrown: _, ...error } = reply.error;
+  return { ...reply, error };
+}
+
 /** Whether the business logic has answered: a value, or a declared error. */
 export function isRecorded(reply: GatewayReply): boolean {
   return reply.ok || reply.error.declared;

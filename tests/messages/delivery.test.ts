@@ -40,10 +40,36 @@ test("a message on which its receiver fails is parked with the reason after its 
   assert.equal(tries.length, 4);
   const [parked] = (await world.until(node.running.work({ boxes: ["outbox"], parked: true }))).work;
   assert.equal(parked?.attempts, 4);
-  const { code, message, at } = parked!.parked!;
+  const { code, message, at, thrown } = parked!.parked!;
   assert.equal(code, "internal");
   assert.match(message, /box\/b\.put failed/);
+  assert.match(thrown!, /^Error: it chokes on this, at .*delivery\.test\.ts:\d+/, "for operators");
   assert.ok(at > 0);
+});
+
+test("what a handler threw comes with the reason from another node as well, and is not said to callers", async () => {
+  await using world = World.create();
+  const put = (): void => {
+    throw new Error("it chokes on this");
+  };
+  const limits = { deliveryAttemptsMax: 2 };
+  const nodes: TestNode[] = [];
+  for (const node of ["node-1", "node-2"]) {
+    nodes.push(await world.start({ system: mailSystem({ put }), node, linked: true, limits }));
+  }
+  await world.advance(10_000);
+  // Keys of which some are on one node, and some on the other.
+  const keys = numbers(12);
+  for (const key of keys) await nodes[0]!.answer("send", send(key, `to-${key}`, "poison"));
+  await world.advance(120_000);
+  const { work } = await world.until(nodes[0]!.running.work({ boxes: ["outbox"], parked: true }));
+  assert.equal(work.length, keys.length);
+  for (const { parked } of work) assert.match(parked!.thrown!, /^Error: it chokes on this, at /);
+  for (const node of nodes) {
+    const reply = await node.reply("put", { service: "box", key: "to-1", input: { from: "1", text: "poison" } });
+    assert.ok(!reply.ok && reply.error.code === "internal");
+    assert.doesNotMatch(JSON.stringify(reply), /chokes/);
+  }
 });
 
 test("a message whose durable command was accepted has arrived, though the command is parked when it is repeated", async () => {

@@ -119,7 +119,10 @@ test("a timer whose command throws is tried again, and parked with its reason af
   assert.equal(tries, 3);
   const { work: messages } = await world.until(node.running.work({ boxes: ["outbox"], parked: true }));
   assert.equal(messages.length, 1);
-  assert.match(messages[0]!.parked!.message, /failed 3 times/);
+  const { code, message, thrown } = messages[0]!.parked!;
+  assert.equal(code, "internal");
+  assert.match(message, /failed 3 times, the last time: post\/p\.ring failed/);
+  assert.match(thrown!, /^Error: broken bell, at .*timers\.test\.ts:\d+/, "for operators");
   assert.equal(messages[0]!.to?.key, "p");
 });
 

@@ -10,10 +10,12 @@ import { SynodError } from "../../src/errors.ts";
 import type { Log } from "../../src/ports/log.ts";
 import { crowding } from "../host/running-system.ts";
 import { createDatabase, serverUrl, type TestDatabase } from "./databases.ts";
-import { startServer, system } from "./server.ts";
+import { query, startServer, system } from "./server.ts";
 
 /** A host may take this long to answer; the next one is asked long before. */
 const hostSilenceMaxMs = 2_000;
+/** Changed settings of a server are in use by then. */
+const settingsMaxMs = 5_000;
 
 /** The URL of a user for whom a setting is another one. */
 async function userWith(database: TestDatabase, setting: string): Promise<string> {
@@ -47,6 +49,50 @@ test("a server that would lose what it has acknowledged is refused, unless the U
     await dropUsers(database);
   }
 });
+
+/** What can only be said of a whole server. */
+const dangers: readonly (readonly [setting: string, value: string, words: RegExp])[] = [
+  ["fsync", "off", /fsync = off .* when its machine crashes/],
+  ["full_page_writes", "off", /full_page_writes = off .* when its machine crashes/],
+  ["synchronous_standby_names", "'standby_1'", /synchronous_commit = local .* when a standby takes over/],
+];
+
+test("a server that does not sync, cannot mend torn pages, or does not wait for its standbys is refused, and taken when it does", async () => {
+  await using server = await startServer();
+  await using database = await createDatabase(server.url);
+  const url = await userWith(database, "synchronous_commit = local");
+  await (await openPostgresStore({ url, system })).close();
+  const change = async (text: string): Promise<void> => {
+    await query(`${server.url}/postgres`, `ALTER SYSTEM ${text}`);
+    await database.query("SELECT pg_reload_conf()");
+  };
+  for (const [setting, value, words] of dangers) {
+    await change(`SET ${setting} = ${value}`);
+    await assert.rejects(untilRefused(url), refused(words));
+    // Or dropping the schema would wait for a standby.
+    await change(`RESET ${setting}`);
+  }
+  await untilTaken(url);
+  await dropUsers(database);
+});
+
+/** Opens the store again and again, because a server reads its settings some moments later; rejects when it is refused. */
+async function untilRefused(url: string): Promise<void> {
+  for (const end = performance.now() + settingsMaxMs; performance.now() < end; ) {
+    await (await openPostgresStore({ url, system })).close();
+  }
+}
+
+async function untilTaken(url: string): Promise<void> {
+  const end = performance.now() + settingsMaxMs;
+  for (;;) {
+    try {
+      return await (await openPostgresStore({ url, system })).close();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+  }
+}
 
 test("transactions that begin otherwise than the fence needs are refused, whatever the URL says", async () => {
   await using database = await createDatabase();

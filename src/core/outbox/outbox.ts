@@ -51,6 +51,8 @@ export type DeliveryAnswer =
 export interface Reason {
   readonly code: string;
   readonly message: string;
+  /** What a handler threw, for operators. */
+  readonly thrown?: string;
 }
 
 export type OutboxEffect =

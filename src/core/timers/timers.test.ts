@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { TimerPlace, TimerRow } from "../../ports/work.ts";
-import { Timers, type TimersEffect, type TimersInput, type TimersOptions } from "./timers.ts";
+import { type FailedFiring, Timers, type TimersEffect, type TimersInput, type TimersOptions } from "./timers.ts";
 
 const options: TimersOptions = {
   ownFrom: 0,
@@ -15,6 +15,8 @@ const options: TimersOptions = {
   backoffBaseMs: 10,
   backoffMaxMs: 100,
 };
+
+const failed: FailedFiring = { code: "internal", message: "it broke", thrown: "Error: broken" };
 
 function row(key: string, name: string, generation: number, dueAt: number, input: string | null = null): TimerRow {
   const sender = { principal: "", request: "", traceparent: null };
@@ -41,7 +43,11 @@ function timers(own: Partial<TimersOptions> = {}): Timers {
 }
 
 const set = (own: TimerRow): TimersInput => ({ kind: "set", row: own });
-const fired = ({ key, name, generation }: TimerRow, outcome: "done" | "waits" | "failed", now: number): TimersInput => {
+const fired = (
+  { key, name, generation }: TimerRow,
+  outcome: "done" | "waits" | FailedFiring,
+  now: number,
+): TimersInput => {
   return { kind: "fired", key, name, generation, now, outcome, chance: 0.5 };
 };
 const fires = (effects: readonly TimersEffect[]) =>
@@ -83,11 +89,11 @@ test("a timer that could not run is tried again without end, one whose command f
   }
   for (let tries = 0; tries < 2; tries++) {
     assert.deepEqual(fires(again()), [1]);
-    own.step(fired(timer, "failed", now));
+    own.step(fired(timer, failed, now));
   }
   assert.deepEqual(fires(again()), [1]);
-  const exhausted = { kind: "exhausted", row: timer, died: false };
-  assert.deepEqual(own.step(fired(timer, "failed", now)), [exhausted]);
+  const exhausted = { kind: "exhausted", row: timer, last: failed };
+  assert.deepEqual(own.step(fired(timer, failed, now)), [exhausted]);
   assert.deepEqual(again(), [exhausted], "the store did not take it");
   own.step({ kind: "cleared", key: "a", name: "x" });
   now += 1_000;
@@ -105,19 +111,19 @@ test("what an earlier owner may have tried is counted before it is tried again, 
     { kind: "fire", row: made, count: null },
   ]);
   assert.deepEqual(own.step(fired(left, "waits", 0)), [{ kind: "uncount", row: left, attempts: 0 }]);
-  assert.deepEqual(own.step(fired(made, "failed", 0)), []);
+  assert.deepEqual(own.step(fired(made, failed, 0)), []);
   assert.deepEqual(own.step({ kind: "time", now: 5 }), [
     { kind: "fire", row: left, count: 1 },
     { kind: "fire", row: made, count: 2 },
   ]);
-  assert.deepEqual(own.step(fired(left, "failed", 5)), [], "it was counted");
+  assert.deepEqual(own.step(fired(left, failed, 5)), [], "it was counted");
 });
 
 test("a timer whose owners died over each of its tries is not tried once more", () => {
   const own = timers();
   const timer = { ...row("a", "x", 1, 0), attempts: 3 };
   own.step(set(timer));
-  const exhausted = { kind: "exhausted", row: timer, died: true };
+  const exhausted = { kind: "exhausted", row: timer, last: null };
   assert.deepEqual(own.step({ kind: "time", now: 0 }), [exhausted]);
   assert.deepEqual(own.step({ kind: "time", now: own.nextAt! }), [exhausted], "until the store has taken that");
   own.step({ kind: "cleared", key: "a", name: "x" });
@@ -219,9 +225,9 @@ class World {
   run(index: number, outcome: "runs" | "waits" | "fails", chance: number): void {
     const [own] = this.firing.splice(index % this.firing.length, 1);
     const { key, name, generation } = own!;
-    const end = (how: "done" | "waits" | "failed"): void =>
+    const end = (how: "done" | "waits" | FailedFiring): void =>
       this.step({ kind: "fired", key, name, generation, now: this.now, outcome: how, chance });
-    if (outcome !== "runs") return end(outcome === "waits" ? "waits" : "failed");
+    if (outcome !== "runs") return end(outcome === "waits" ? "waits" : failed);
     if (!this.owner.isSet(key, name, generation)) return end("done");
     assert.equal(this.state.get(generation), "set", `generation ${generation} runs once, and only while it is set`);
     assert.ok(own!.dueAt <= this.now, "not before its time");

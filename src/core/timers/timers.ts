@@ -35,9 +35,9 @@ export type TimersInput =
       now: number;
       /**
        * `done`: it ran, or must not run; what it is now is told by `set` or `cleared`. `waits`: it could not run now.
-       * `failed`: its command failed.
+       * Else its command failed.
        */
-      outcome: "done" | "waits" | "failed";
+      outcome: "done" | "waits" | FailedFiring;
       chance: number;
     }
   /** It is `now`, ms since 1970 by the wall clock. */
@@ -50,8 +50,16 @@ export type TimersEffect =
   | { kind: "fire"; row: TimerRow; count: number | null }
   /** Its row says more attempts than were spent: write this; nothing waits for it. */
   | { kind: "uncount"; row: TimerRow; attempts: number }
-  /** Its command failed too often, or its owner `died` over the last try: park it, which clears the timer. */
-  | { kind: "exhausted"; row: TimerRow; died: boolean };
+  /** Its command failed too often, at last like that; null: its owner died over the last try. Park it, which clears the timer. */
+  | { kind: "exhausted"; row: TimerRow; last: FailedFiring | null };
+
+/** A command of a timer failed. */
+export interface FailedFiring {
+  readonly code: string;
+  readonly message: string;
+  /** What its handler threw, for operators. */
+  readonly thrown?: string;
+}
 
 export interface TimersOptions {
   /** Generations from here on are given out by this owner: nobody before it has tried such a timer. */
@@ -77,7 +85,8 @@ interface Entry {
   tries: number;
   /** Tries that failed here, or that their owner may have died over. */
   failures: number;
-  failedHere: boolean;
+  /** How the last try failed here. */
+  last: FailedFiring | null;
   /** What its row says. */
   counted: number;
 }
@@ -188,7 +197,7 @@ export class Timers {
 
   #insert(row: TimerRow): void {
     const { attempts } = row;
-    const entry: Entry = { row, stage: "waiting", tries: 0, failures: attempts, failedHere: false, counted: attempts };
+    const entry: Entry = { row, stage: "waiting", tries: 0, failures: attempts, last: null, counted: attempts };
     this.#byName.set(nameOf(row.key, row.name), entry);
     const index = this.#waiting.findLastIndex((other) => other.row.dueAt <= row.dueAt) + 1;
     this.#waiting.splice(index, 0, entry);
@@ -249,9 +258,9 @@ export class Timers {
     // It may have been set anew meanwhile, or be gone.
     if (entry?.row.generation !== generation || entry.stage !== "firing") return;
     entry.tries += 1;
-    if (outcome === "failed") {
+    if (typeof outcome === "object") {
       entry.failures += 1;
-      entry.failedHere = true;
+      entry.last = outcome;
     } else if (entry.counted > entry.failures) {
       // Else every change of owner would cost a timer that cannot run one of its attempts.
       entry.counted = entry.failures;
@@ -267,7 +276,7 @@ export class Timers {
   /** Parking clears it. Should the store not take that, it is said again after a wait. */
   #exhausted(entry: Entry, now: number): void {
     entry.stage = "backoff";
-    this.#effects.push({ kind: "exhausted", row: entry.row, died: !entry.failedHere });
+    this.#effects.push({ kind: "exhausted", row: entry.row, last: entry.last });
     this.#retries.add({ at: now + this.#options.backoffMaxMs, entry });
   }
 

@@ -15,9 +15,9 @@ const waitingCodes: ReadonlySet<string> = new Set([
 export function deliveryAnswerOf(reply: GatewayReply): DeliveryAnswer {
   // A declared error is a reply: the receiver has decided.
   if (reply.ok || isRecorded(reply)) return { kind: "delivered" };
-  const { code, message, outcome, retryAfterMs = 0 } = reply.error;
+  const { code, message, outcome, retryAfterMs = 0, thrown } = reply.error;
   // Cut in the middle: it may be what its receiver's node dies of. Too late is something else.
   const cut = outcome === "unknown" && code !== "deadline_exceeded";
   if (waitingCodes.has(code) && !cut) return { kind: "waits", retryAfterMs };
-  return { kind: "failed", reason: { code, message } };
+  return { kind: "failed", reason: { code, message, ...(thrown && { thrown }) } };
 }

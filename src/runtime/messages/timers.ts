@@ -2,7 +2,7 @@
  * The timers of the shards that this node owns: one clock timer for all of them, set to the earliest. A named timer
  * runs a command of its own entity, whose change clears it; a delayed message goes to the outbox when it is due.
  */
-import { Timers, type TimersEffect, type TimersInput } from "../../core/timers/timers.ts";
+import { type FailedFiring, Timers, type TimersEffect, type TimersInput } from "../../core/timers/timers.ts";
 import { SynodError } from "../../errors.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { GatewayReply } from "../../ports/gateway.ts";
@@ -106,7 +106,7 @@ export class ShardTimers {
       case "uncount":
         return void this.#count(effect.row, effect.attempts);
       case "exhausted":
-        return void this.#park(effect.row, effect.died);
+        return void this.#park(effect.row, effect.last);
     }
   }
 
@@ -155,8 +155,9 @@ export class ShardTimers {
     const { key, name, generation, operation, input } = row;
     const target = targetOf(environment, { service: shard.id.service, target: key, operation, input });
     if (target === null) {
-      environment.log.error(`${shard.id.service} has no operation ${operation} any more: its timer ${name} cannot run`);
-      return this.#fired(row, "failed");
+      const message = `${shard.id.service} has no operation ${operation} any more`;
+      environment.log.error(`${message}: its timer ${name} cannot run`);
+      return this.#fired(row, { code: "unimplemented", message });
     }
     const reply = await run({
       target,
@@ -176,7 +177,8 @@ export class ShardTimers {
       timer: { name, generation },
     });
     const answer = deliveryAnswerOf(reply);
-    this.#fired(row, answer.kind === "delivered" ? "done" : answer.kind);
+    if (answer.kind === "failed") return this.#fired(row, answer.reason);
+    this.#fired(row, answer.kind === "delivered" ? "done" : "waits");
   }
 
   #idOf({ generation, input }: TimerRow): CommandId {
@@ -184,7 +186,7 @@ export class ShardTimers {
     return { hash, inputHash: hashParts(input ?? ""), keyTime: null };
   }
 
-  #fired({ key, name, generation }: TimerRow, outcome: "done" | "waits" | "failed"): void {
+  #fired({ key, name, generation }: TimerRow, outcome: "done" | "waits" | FailedFiring): void {
     const { clock, random } = this.#options.environment;
     this.#step({ kind: "fired", key, name, generation, now: clock.wall(), outcome, chance: random.number() });
   }
@@ -200,13 +202,13 @@ export class ShardTimers {
     if (turned === "came") this.#options.outbox.sent([message]);
   }
 
-  async #park(row: TimerRow, died: boolean): Promise<void> {
+  async #park(row: TimerRow, last: FailedFiring | null): Promise<void> {
     const { environment, shard } = this.#options;
     const { key, name, operation, input } = row;
     const { deliveryAttemptsMax: tries } = environment.limits;
-    const failed = { code: "internal", message: `the command ${operation} of timer ${name} failed ${tries} times` };
+    const failed = `the command ${operation} of timer ${name} failed ${tries} times, the last time: ${last?.message}`;
     const gone = `its node went away over the command ${operation} of timer ${name}, at the last of ${tries} tries`;
-    const reason = died ? { code: "unavailable", message: gone } : failed;
+    const reason = last === null ? { code: "unavailable", message: gone } : { ...last, message: failed };
     environment.log.error(`timer ${name} of ${shard.id.service}/${key} is parked: ${reason.message}`);
     const parked = JSON.stringify({ ...reason, at: Math.floor(environment.clock.wall()) });
     const message = this.#message(row, { service: shard.id.service, target: key, operation, input }, parked);
