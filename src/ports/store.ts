@@ -312,7 +312,12 @@ export interface Store {
     readonly incarnation: number;
     readonly shards: readonly { readonly shard: ShardId; readonly epoch: number }[];
   }): Promise<void>;
-  /** Ends a lease and frees its shards: on leaving, or by a supervisor that saw its child die. */
+  /**
+   * Ends a lease and frees its shards: on leaving, by a supervisor that saw its child die, and by a node that was told that
+   * its lease is no more. A store that goes on as another one (a server that was promoted) refuses what is done under the
+   * leases of before, but has to keep them, because their holders may answer from memory: it knows them by the
+   * incarnations that it gave out then as well.
+   */
   endLease(request: { readonly node: string; readonly incarnation: number }): Promise<{ readonly ended: boolean }>;
   /** Members and owners, without renewing anything. */
   view(): Promise<View>;

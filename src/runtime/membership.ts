@@ -263,7 +263,10 @@ export class Membership {
     this.#environment.log.warn("this node's lease was ended by another: it drops everything and joins again");
     this.#environment.lease.ended();
     this.#events.ended();
+    const { node, store } = this.#environment;
     try {
+      // A store that goes on as another one keeps the lease until it has run out, unless its holder has let go of it.
+      await store.endLease({ node, incarnation: this.#incarnation });
       await this.#join();
     } catch (error) {
       if (error instanceof SynodError && error.code === "failed_precondition") this.#events.refused(error);

@@ -52,6 +52,8 @@ export class Resumption {
         if (result.kind !== "inbox") throw new SynodError("internal", "an inbox is read as an inbox");
         return isOwned(shard, epoch) ? result.page : null;
       } catch (error) {
+        // A store that is closed because the node ends is no trouble.
+        if (!isOwned(shard, epoch)) return null;
         log.warn(`the inbox of shard ${shard.sessionName} cannot be read now`, { error });
         await this.#pause();
       }

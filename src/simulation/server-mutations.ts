@@ -28,10 +28,10 @@ function promotionsAfterJoins(prng: Prng, nodes: readonly string[], durationMs: 
   for (let at = 500; at < durationMs; at += 6_000) {
     const [first, second, ...others] = shuffled(prng, nodes);
     const lostAt = Math.round(at + 300 + between(prng, 0, 60));
-    for (const name of others) faults.push({ kind: "pause", at, lastsMs: 2_500, nodes: [name], amount: 0 });
+    for (const name of others) faults.push({ kind: "pause", at, lastsMs: 3_200, nodes: [name], amount: 0 });
     faults.push({ kind: "crash", at, lastsMs: 300, nodes: [first!], amount: 1 });
     faults.push({ kind: "crash", at, lastsMs: 600, nodes: [second!], amount: 1 });
-    faults.push({ kind: "storeFailover", at: lostAt, lastsMs: 200, nodes, amount: 1 });
+    faults.push({ kind: "storeFailover", at: lostAt, lastsMs: 2_600, nodes, amount: 1 });
   }
   return faults;
 }

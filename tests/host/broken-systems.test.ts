@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { serverUrl } from "../postgres/databases.ts";
 import { counter, counterThat, project } from "./project.ts";
 import { type Finished, post, reportOf, startUp, synod, temporaryFolder, until, untilReady } from "./running-system.ts";
 
@@ -65,7 +66,10 @@ test("a store that cannot be opened is told in one sentence", async () => {
   for (const [store, sentence] of [
     ["sqlite:text.db", /^synod: \S+text\.db is not a SQLite file/],
     ["sqlite:folder.db", /^synod: \S+folder\.db /],
-    ["postgres://127.0.0.1:1/x", /^synod: postgres:\/\/127\.0\.0\.1:1\/x cannot be reached: connect ECONNREFUSED/],
+    [
+      `${await serverUrl()}/nowhere`,
+      /^synod: postgres:\/\/\S+\/nowhere cannot be reached: database "nowhere" does not exist/,
+    ],
     ["nonsense", /^synod: "nonsense" is no store URL/],
   ] as const) {
     const { code, stderr } = await up(folder.path, "--store", store);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
-import { batch, commit, own, put, readRow, rowAt } from "../../src/conformance/store/fixture.ts";
+import { batch, commit, join, type Owner, own, put, readRow, rowAt } from "../../src/conformance/store/fixture.ts";
 import { SynodError } from "../../src/errors.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { until } from "../host/running-system.ts";
@@ -37,6 +37,7 @@ test("after a promotion every lease has ended, epochs are far above, and what wa
   assert.deepEqual(await renewal(store, incarnation), { status: "ended" });
   assert.deepEqual(await store.commit(batch(owner, put("alice", 1, 2))), { status: "ended" });
   assert.deepEqual(await readRow(store, owner.shard, "alice"), rowAt(1));
+  await assertKept(store, owner);
   const heir = await own(store, "account");
   assert.ok(heir.epoch > epochsOfTheNextTimeline && heir.incarnation > epochsOfTheNextTimeline);
   await commit(store, heir, put("alice", 1, 2));
@@ -51,6 +52,18 @@ test("after a promotion every lease has ended, epochs are far above, and what wa
   assert.match(found.message, /a former primary \(timeline 1, and 2 was seen\)/);
   await store.close();
 });
+
+/**
+ * Nobody takes over a shard of before at once: its holder may answer queries until its lease has run out, or until it says
+ * that it has heard of the end.
+ */
+async function assertKept(store: Store, { node, incarnation, shard }: Owner): Promise<void> {
+  const other = await join(store, shard.service);
+  const early = await store.claim({ incarnation: other.incarnation, shards: [shard], expired: [] });
+  assert.deepEqual(early.status === "claimed" && early.claimed, []);
+  assert.deepEqual(await store.endLease({ node: "somebody else", incarnation }), { ended: false });
+  assert.deepEqual(await store.endLease({ node, incarnation }), { ended: true });
+}
 
 /** An asynchronous standby that was away for one commit is promoted; resolves with the lease from before. */
 async function loseOneCommit(replicas: Replicas, store: Store) {
@@ -86,6 +99,7 @@ test("a server that was promoted without a commit that was acknowledged is found
 
   const [standby] = replicas.standbys;
   await ask(standby!, `SET search_path = synod_${system}; SELECT accept_loss()`);
+  await assertKept(store, owner);
   assert.deepEqual(await renewal(store, owner.incarnation), { status: "ended" });
   const heir = await own(store, "account");
   assert.deepEqual(await readRow(store, heir.shard, "alice"), rowAt(1));

@@ -71,3 +71,21 @@ test("a host that vanishes and comes back answers nothing that has changed meanw
   reachStore();
   assert.deepEqual(await system.outcome(asked), { balance: 2 });
 });
+
+test("a node that has not heard of a promotion says nothing that others have gone past", async () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    await using system = await startSimulatedSystem(bank, { store: "server", seed });
+    const [key] = await keysOf(system, "node-1");
+    const at = (node: string) => system.at(node).to(Account, key!, { timeout: "20s" });
+    await system.outcome(at("node-1").deposit({ amount: 1 }));
+    system.cutOffStore("node-1");
+    system.losePrimary();
+    system.promoteStandby();
+    // The others have joined again, and claimed what they may.
+    await system.advance(800);
+    assert.deepEqual(await system.outcome(at("node-2").deposit({ amount: 1 })), { balance: 2 });
+    // Its lease has run out, for nobody else could have answered otherwise.
+    const asked = system.outcome(at("node-1").balance());
+    await assert.rejects(asked, { code: "unavailable" }, `seed ${seed}`);
+  }
+});

@@ -14,6 +14,8 @@ export interface MemberRow {
   readonly hosts: readonly HostedService[];
   draining: boolean;
   renewals: number;
+  /** The incarnation under which it knows itself, where the database has gone on as another one since it joined. */
+  readonly knownAs?: number;
 }
 
 export interface ShardRow {

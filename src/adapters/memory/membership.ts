@@ -118,9 +118,12 @@ export function endLease(
   database: MemoryDatabase,
   { node, incarnation }: Parameters<Store["endLease"]>[0],
 ): { ended: boolean } {
-  if (database.members.get(incarnation)?.node !== node) return { ended: false };
-  end(database, incarnation);
-  return { ended: true };
+  for (const member of database.members.values()) {
+    if (member.node !== node || (member.incarnation !== incarnation && member.knownAs !== incarnation)) continue;
+    end(database, member.incarnation);
+    return { ended: true };
+  }
+  return { ended: false };
 }
 
 function end(database: MemoryDatabase, incarnation: number): void {

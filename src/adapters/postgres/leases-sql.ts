@@ -15,17 +15,23 @@ import { lostState } from "./losses-sql.ts";
  */
 const jumpOfATimeline = 2 ** 32;
 
-/** Nobody keeps a lease, and nothing is given out twice. The caller has the row of `meta`. */
+/**
+ * Nobody writes under a lease any more, and nothing is given out twice. The caller has the row of `meta`.
+ *
+ * Who held a lease has not heard of that, and may answer queries from memory until it has run out. So the members stay, with their
+ * shards, under incarnations that nobody renews: their leases are waited for like those of members that have crashed, or ended
+ * by the members themselves when they join again (`known_as`).
+ */
 const anew = `
-CREATE FUNCTION begin_anew() RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION begin_anew() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_jump bigint := ${jumpOfATimeline} + floor(random() * ${jumpOfATimeline})::bigint;
 BEGIN
   UPDATE meta SET incarnations = incarnations + v_jump, revision = revision + v_jump;
   PERFORM 1 FROM members ORDER BY incarnation FOR UPDATE;
   PERFORM 1 FROM shards ORDER BY service, number FOR NO KEY UPDATE;
-  UPDATE shards SET owner = NULL, epoch = epoch + v_jump, session_next = session_next + v_jump;
-  DELETE FROM members;
+  UPDATE shards SET owner = owner + v_jump, epoch = epoch + v_jump, session_next = session_next + v_jump;
+  UPDATE members SET known_as = coalesce(known_as, incarnation), incarnation = incarnation + v_jump;
 END $$;
 `;
 
@@ -113,13 +119,19 @@ BEGIN
   UPDATE meta SET revision = revision + cardinality(p_incarnations);
 END $$;
 
-CREATE FUNCTION end_lease(p_node text, p_incarnation bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+`;
+
+const endOne = `
+CREATE OR REPLACE FUNCTION end_lease(p_node text, p_incarnation bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  v_incarnation bigint;
 BEGIN
   PERFORM attend();
   PERFORM 1 FROM meta FOR UPDATE;
-  PERFORM 1 FROM members WHERE incarnation = p_incarnation AND node = p_node FOR UPDATE;
+  SELECT incarnation INTO v_incarnation FROM members
+    WHERE node = p_node AND p_incarnation IN (incarnation, known_as) FOR UPDATE;
   IF NOT FOUND THEN RETURN false; END IF;
-  PERFORM end_leases(ARRAY[p_incarnation]);
+  PERFORM end_leases(ARRAY[v_incarnation]);
   RETURN true;
 END $$;
 `;
@@ -181,4 +193,7 @@ BEGIN
 END $$;
 `;
 
-export const leaseFunctions: string = [anew, attend, view, join, renew, end, claim, release].join("");
+/** What changed in them with form 3. */
+export const outlastedLeases: string = [anew, endOne].join("");
+
+export const leaseFunctions: string = [anew, attend, view, join, renew, end, endOne, claim, release].join("");

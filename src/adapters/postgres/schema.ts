@@ -6,10 +6,10 @@ import type { StoreIdentity } from "../../ports/store.ts";
 import { commitFunctions, settingsOfWrites } from "./commit-sql.ts";
 import type { Connection } from "./connection.ts";
 import { lossError } from "./failures.ts";
-import { leaseFunctions } from "./leases-sql.ts";
+import { leaseFunctions, outlastedLeases } from "./leases-sql.ts";
 import type { PostgresLocation } from "./location.ts";
 import { lossFunctions } from "./losses-sql.ts";
-import { firstTables, timerCounts } from "./tables.ts";
+import { firstTables, formerIncarnations, timerCounts } from "./tables.ts";
 import { countedPages, upkeepFunctions } from "./upkeep-sql.ts";
 import { countedTimers, workFunctions } from "./work-sql.ts";
 
@@ -23,6 +23,7 @@ export type StoreFunction = (typeof writing)[number] | (typeof reading)[number];
 const migrations: readonly string[] = [
   [firstTables, leaseFunctions, lossFunctions, workFunctions, commitFunctions, upkeepFunctions].join(""),
   [timerCounts, countedTimers, countedPages].join(""),
+  [formerIncarnations, outlastedLeases].join(""),
 ];
 /** The form of the tables and functions that this code knows. */
 export const schemaVersion: number = migrations.length;
@@ -114,16 +115,12 @@ export async function isReplaced(connection: Connection, schema: string, identit
 /** One transaction, as one text: all of it, or nothing. */
 function creationText(schema: string, { system, shardsPerService }: StoreCreation): string {
   const secret = randomBytes(32).toString("hex");
-  const path = `search_path = ${quoted(schema)}, pg_temp`;
-  const settings = (name: string, list: readonly string[]): string =>
-    `ALTER FUNCTION ${name} ${list.map((setting) => `SET ${setting}`).join(" ")};`;
   return [
     // Asked first, because whoever may not create schemas may not say IF NOT EXISTS either.
     `DO $$ BEGIN IF to_regnamespace(${literal(quoted(schema))}) IS NULL THEN CREATE SCHEMA ${quoted(schema)}; END IF; END $$;`,
-    `SET LOCAL ${path};`,
+    `SET LOCAL ${pathTo(schema)};`,
     ...migrations,
-    ...[...writing, ...forOperators].map((name) => settings(name, [path, ...settingsOfWrites])),
-    ...reading.map((name) => settings(name, [path, "enable_seqscan = off", "jit = off"])),
+    functionSettings(schema),
     `INSERT INTO meta (schema, system, cluster, shards_per_service, secret, timeline, incarnations, revision)
      VALUES (${schemaVersion}, ${literal(system)}, 1, ${Math.trunc(shardsPerService)}, '\\x${secret}',
        left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), 0, 0);`,
@@ -136,13 +133,29 @@ function creationText(schema: string, { system, shardsPerService }: StoreCreatio
  */
 function upgradeText(schema: string, from: number): string {
   return [
-    `SET LOCAL search_path = ${quoted(schema)}, pg_temp;`,
+    `SET LOCAL ${pathTo(schema)};`,
     `DO $$ BEGIN
        UPDATE meta SET schema = ${schemaVersion} WHERE schema = ${Math.trunc(from)};
        IF NOT FOUND THEN RAISE unique_violation; END IF;
      END $$;`,
     ...migrations.slice(from),
+    functionSettings(schema),
   ].join("\n");
+}
+
+/** Those that are replaced lose what was set for them. */
+function functionSettings(schema: string): string {
+  const path = pathTo(schema);
+  const settings = (name: string, list: readonly string[]): string =>
+    `ALTER FUNCTION ${name} ${list.map((setting) => `SET ${setting}`).join(" ")};`;
+  return [
+    ...[...writing, ...forOperators].map((name) => settings(name, [path, ...settingsOfWrites])),
+    ...reading.map((name) => settings(name, [path, "enable_seqscan = off", "jit = off"])),
+  ].join("\n");
+}
+
+function pathTo(schema: string): string {
+  return `search_path = ${quoted(schema)}, pg_temp`;
 }
 
 function creationFailure(error: unknown, { schema, name }: PostgresLocation): unknown {

@@ -176,3 +176,8 @@ CREATE TABLE timer_counts (
   PRIMARY KEY (shard, key, name)
 );
 `;
+
+/** Form 3: the incarnation under which a member knows itself, where a new timeline has given it another one. */
+export const formerIncarnations = `
+ALTER TABLE members ADD COLUMN known_as bigint;
+`;

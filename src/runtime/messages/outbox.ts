@@ -175,6 +175,8 @@ export class ShardOutbox {
         if (result.kind !== "outbox") throw new SynodError("internal", "an outbox is read as an outbox");
         return this.#stopped ? null : result.page;
       } catch (error) {
+        // A store that is closed because the node ends is no trouble.
+        if (this.#stopped) return null;
         environment.log.warn(`the outbox of shard ${shard.sessionName} cannot be read now`, { error });
         await this.#pause();
       }

@@ -134,6 +134,8 @@ export class ShardTimers {
         if (result.kind !== "timers") throw new SynodError("internal", "timers are read as timers");
         return this.#page(result.page);
       } catch (error) {
+        // A store that is closed because the node ends is no trouble.
+        if (this.stopped) return;
         environment.log.warn(`the timers of shard ${shard.sessionName} cannot be read now`, { error });
         await new Promise<void>((resolve) => environment.clock.setTimer(storeRetryMs, resolve));
       }

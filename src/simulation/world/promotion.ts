@@ -4,8 +4,8 @@
  * of state, which no store could give back, but what was said about members and owners since the last one: who joined,
  * what they claimed, how often they renewed. That is how an epoch or an incarnation goes backwards (rule S5).
  *
- * The first write on the new timeline begins anew, as the functions of the PostgreSQL adapter do: nobody keeps a lease,
- * and nothing that the old primary may have given out is given out again.
+ * The first write on the new timeline begins anew, as the functions of the PostgreSQL adapter do: nobody writes under a
+ * lease of before, and nothing that the old primary may have given out is given out again.
  */
 import type { MemberRow, MemoryDatabase, ShardRow } from "../../adapters/memory/database.ts";
 import type { Prng } from "../../values/prng.ts";
@@ -50,9 +50,14 @@ export class Standby {
     const database = this.#database;
     database.incarnations += jump;
     database.revision += jump;
+    const members = [...database.members.values()];
     database.members.clear();
+    for (const member of members) {
+      const incarnation = member.incarnation + jump;
+      database.members.set(incarnation, { ...member, incarnation, knownAs: member.knownAs ?? member.incarnation });
+    }
     for (const row of rowsOf(database)) {
-      row.owner = null;
+      if (row.owner !== null) row.owner += jump;
       row.epoch += jump;
       row.sessionNext += jump;
     }

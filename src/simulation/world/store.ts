@@ -75,6 +75,9 @@ const lateMaxMs = 6_000;
 /** Commits of one node under way at a time, as on PostgreSQL. */
 const serverLanes = 2;
 
+/** How long after the last renewal no lease is held any more: its time, the margin, and clocks that run slowly, ms. */
+const leasesOverMs = 2_500;
+
 const reading: ReadonlySet<StoreMethod> = new Set(["read", "view"]);
 
 export class SimulatedStore {
@@ -96,6 +99,8 @@ export class SimulatedStore {
   #writingUntil = 0;
   /** Faults that keep it down. */
   #stops = 0;
+  /** When the primary was lost the last time, ms. */
+  #lostAt = 0;
   /** Counts restarts: what was under way before one is lost. */
   #run = 0;
   /** Writes that are under way, each as what decides it. */
@@ -181,15 +186,20 @@ export class SimulatedStore {
 
   /** The primary is gone. Of the writes under way some have reached a standby, and nobody is told. */
   losePrimary(): void {
+    this.#lostAt = this.world.now;
     this.#stops += 1;
     this.#run += 1;
     const prng = this.world.momentaryPrng("store/losePrimary");
     for (const decide of [...this.#writes]) if (chance(prng, 0.5)) decide();
   }
 
-  /** A standby takes its place; `lags`: it has not got the end of the log (see `promotion.ts`). */
+  /**
+   * A standby takes its place; `lags`: it has not got the end of the log (see `promotion.ts`). Who is missing there may
+   * hold a lease all the same, so such a one is promoted only when all have run out, as managers of servers do it.
+   */
   promote(lags: boolean): void {
-    this.#standby.promote(this.world.momentaryPrng("store/promote"), lags);
+    const isLate = this.world.now - this.#lostAt >= leasesOverMs;
+    this.#standby.promote(this.world.momentaryPrng("store/promote"), lags && isLate);
     this.start();
   }
 
