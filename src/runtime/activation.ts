@@ -49,6 +49,9 @@ export interface ActivationOptions {
  */
 export const activationBytes = 1_280;
 
+/** The same for all: to make one takes 8 µs, and with more entities than have room there is one for each command. */
+const passivated = new SynodError("unavailable", "the entity was put out of memory");
+
 export class Activation implements Passivable, Performer {
   readonly key: string;
   readonly #options: ActivationOptions;
@@ -108,7 +111,7 @@ export class Activation implements Passivable, Performer {
 
   passivate(): void {
     invariant(this.idle, "only an idle entity is passivated");
-    this.#dropped = new SynodError("unavailable", `${this.name} was passivated`);
+    this.#dropped = passivated;
     this.#driver.end();
     this.#options.shard.forget(this);
   }
