@@ -74,7 +74,7 @@ function refuseForeign(database: DatabaseSync, { path, system }: StoreCreation):
   if (form.schema < 1) {
     throw refusal(`${path} has schema ${form.schema}, which this Synod no longer reads: use an older Synod`);
   }
-  const meta = database.prepare("SELECT * FROM meta").get() as unknown as MetaRow;
+  const meta = readMeta(database);
   if (meta.system !== system) {
     throw refusal(`${path} is the store of the system "${meta.system}", not of "${system}": choose another path`);
   }
@@ -82,9 +82,15 @@ function refuseForeign(database: DatabaseSync, { path, system }: StoreCreation):
   return { system, cluster, shardsPerService, secret };
 }
 
+/** Of a store of the present form. */
+function readMeta(database: DatabaseSync): MetaRow {
+  // The driver types a row as a record of columns.
+  return database.prepare("SELECT * FROM meta").get() as unknown as MetaRow;
+}
+
 /** Raises when what nodes build on is not what it was when the store was opened: they must open it anew. */
 export function refuseReplaced(database: DatabaseSync, path: string, identity: StoreIdentity): void {
-  const meta = database.prepare("SELECT * FROM meta").get() as unknown as MetaRow;
+  const meta = readMeta(database);
   const isSame = Buffer.from(meta.secret).equals(identity.secret);
   if (isSame && meta.shards_per_service === identity.shardsPerService) return;
   throw refusal(`${path} has become another store, by a restore, since this node opened it: start the node again`);

@@ -24,7 +24,9 @@ export interface MailboxOptions {
   readonly mailboxLengthMax: number;
 }
 
-const none: never[] = Object.freeze([]) as unknown as never[];
+/** What a mailbox has between two steps: its last effects, and with them the last call, would else stay in memory. */
+const none: never[] = [];
+Object.freeze(none);
 
 export class Mailbox<Payload> {
   readonly #options: MailboxOptions;
