@@ -24,7 +24,6 @@ export interface MailboxOptions {
   readonly mailboxLengthMax: number;
 }
 
-/** What a mailbox has between two steps: its last effects, and with them the last call, would else stay in memory. */
 const none: never[] = [];
 Object.freeze(none);
 
