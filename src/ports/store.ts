@@ -226,6 +226,8 @@ export type Read =
   | { readonly kind: "record"; readonly shard: ShardId; readonly id: string }
   /** The highest number of a session that any record of the shard belongs to. */
   | { readonly kind: "highest"; readonly shard: ShardId; readonly session: string }
+  /** The names of one entity's timers, ascending by their UTF-8 bytes, at most `limit`; of damaged ones too. */
+  | { readonly kind: "timersOf"; readonly shard: ShardId; readonly key: string; readonly limit: number }
   | PageRead;
 
 /** `after` is the `next` of the page before, 0 or null for the first; at most `limit` rows, which is at least 1. */
@@ -254,6 +256,7 @@ export type ReadResult =
   | { readonly kind: "record"; readonly record: CallRecord | null }
   /** 0 when the session has no record here. */
   | { readonly kind: "highest"; readonly number: number }
+  | { readonly kind: "timersOf"; readonly names: readonly string[] }
   | { readonly kind: "inboxOf"; readonly page: Page<JournaledItem, number> }
   | { readonly kind: "inbox"; readonly page: Page<InboxItem, number> }
   | { readonly kind: "outbox"; readonly page: Page<OutboxMessage, number> }

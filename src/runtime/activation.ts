@@ -19,10 +19,12 @@ import type { Committer } from "./committer.ts";
 import { Departures } from "./departures.ts";
 import { recordIdOf } from "./durable-item.ts";
 import { EntityInbox, type InboxEntry, type Pending } from "./entity-inbox.ts";
-import { type Passivable, Place } from "./entity-memory.ts";
+import { activationBytes, type Passivable, Place } from "./entity-memory.ts";
 import { type Environment, within } from "./environment.ts";
 import { type Attempt, type CommandId, type Invocation, nameOfEntity, type Target } from "./invocation.ts";
+import { Loading } from "./loading.ts";
 import { MailboxDriver, type Performer } from "./mailbox-driver.ts";
+import { readTimerNames } from "./messages/entity-timers.ts";
 import { inputLengthOf, senderOf, senderOfItem } from "./messages/rows.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { runQuery } from "./query-run.ts";
@@ -42,12 +44,6 @@ export interface ActivationOptions {
   /** The id of a command that the item of this number calls, with the floor of its session for that receiver. */
   readonly idOfCall: (number: number, hash: string, inputHash: string, target: Target) => CommandId;
 }
-
-/**
- * What an activation at rest takes besides its key and its state, in the heap and in the tables that find it: measured by
- * `tests/host/entity-bytes.test.ts`, which fails when it becomes more.
- */
-export const activationBytes = 1_280;
 
 /** The same for all: to make one takes 8 µs, and with more entities than have room there is one for each command. */
 const passivated = new SynodError("unavailable", "the entity was put out of memory");
@@ -70,7 +66,7 @@ export class Activation implements Passivable, Performer {
   #dropped: SynodError | null = null;
   #rollback: SynodError | null = null;
   /** Resolves when the state is in memory, or never will be; null once it is. */
-  #loading: PromiseWithResolvers<void> | null = Promise.withResolvers();
+  #loading: Loading | null = new Loading();
 
   constructor(options: ActivationOptions, key: string) {
     this.key = key;
@@ -89,7 +85,7 @@ export class Activation implements Passivable, Performer {
 
   get bytes(): number {
     const ahead = this.#durable === this.#executed ? 0 : this.#executed.bytes;
-    return activationBytes + this.key.length + this.#durable.bytes + ahead;
+    return activationBytes + this.key.length + this.#durable.bytes + ahead + (this.#ahead.timers?.bytes ?? 0);
   }
 
   get #isLoaded(): boolean {
@@ -265,14 +261,16 @@ export class Activation implements Passivable, Performer {
   async #load(): Promise<void> {
     const { environment, service, shard } = this.#options;
     try {
-      const [result, items] = await Promise.all([
+      const [result, items, timers] = await Promise.all([
         environment.reader.read({ kind: "entity", shard: shard.id, key: this.key }),
         this.#inbox.mayHaveItems ? this.#inbox.read() : [],
+        readTimerNames(environment, service, shard.id, this.key),
       ]);
       if (this.#dropped !== null) return;
       this.#durable = loadSnapshot(service, this.key, result);
       this.#executed = this.#durable;
       shard.noteVersion(this.#durable.version);
+      this.#ahead.foundTimers(this.#loading!.remaining(timers));
       this.#loading?.resolve();
       this.#loading = null;
       this.#inbox.found(items);
@@ -335,13 +333,12 @@ export class Activation implements Passivable, Performer {
       return this.#driver.drive({ kind: "finished", token, attempt, changed: false });
     }
     const departure = (): Promise<void> => this.#depart(token, attempt);
-    if (entry !== null) return this.#inbox.run({ token, attempt, pending, snapshot: this.#executed, departure });
+    const given = { token, attempt, pending, snapshot: this.#executed, departure, timers: () => this.#ahead.timers };
+    if (entry !== null) return this.#inbox.run(given);
     if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
       return this.#driver.drive({ kind: "shed", token, attempt, reason: "shed" });
     }
-    if (invocation!.target.operation.durable) {
-      return this.#inbox.run({ token, attempt, pending, snapshot: this.#executed, departure });
-    }
+    if (invocation!.target.operation.durable) return this.#inbox.run(given);
     const turn = new CommandTurn({
       environment,
       outgoing,
@@ -352,6 +349,7 @@ export class Activation implements Passivable, Performer {
       snapshot: this.#executed,
       departure,
       room: () => shard.messages!.outbox.room,
+      timers: this.#ahead.timers,
       onFinished: (result) => {
         if (this.#turn !== turn) return;
         this.#turn = null;
@@ -374,6 +372,11 @@ export class Activation implements Passivable, Performer {
     const ahead = this.#ahead.timer(timer.name);
     if (ahead !== undefined) return ahead === timer.generation;
     return shard.messages!.timers.isSet(this.key, timer.name, timer.generation);
+  }
+
+  /** A timer has durably become a message. */
+  timerReleased(name: string): void {
+    (this.#loading ?? this.#ahead).timerReleased(name);
   }
 
   #abandon(): void {

@@ -6,6 +6,7 @@ import { Draft } from "./draft.ts";
 import type { Environment } from "./environment.ts";
 import { HandlerRun, type Settled } from "./handler-run.ts";
 import type { Invocation } from "./invocation.ts";
+import type { EntityTimers } from "./messages/entity-timers.ts";
 import { type Left, Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { encodeRecorded } from "./replies.ts";
@@ -23,6 +24,8 @@ export interface CommandTurnOptions {
   readonly departure: () => Promise<void>;
   /** How many more messages may wait to be delivered. */
   readonly room: () => number;
+  /** Those of the entity; null when it has none. */
+  readonly timers: EntityTimers | null;
   readonly onFinished: (result: TurnResult) => void;
 }
 
@@ -52,7 +55,7 @@ export class CommandTurn {
     this.#options = options;
     const { environment, outgoing, invocation, attempt, departure, service, key, snapshot, room } = options;
     this.#draft = new Draft({ service, key, snapshot, stateBytesMax: environment.limits.stateBytesMax });
-    this.#sending = new Sending({ environment, invocation, room });
+    this.#sending = new Sending({ environment, invocation, room, timers: options.timers });
     const { access: state } = this.#draft;
     this.#run = new HandlerRun(
       { environment, outgoing, invocation, attempt, departure, state, sending: this.#sending },

@@ -20,6 +20,7 @@ import type { Environment } from "./environment.ts";
 import { HandlerRun, type JournaledCall, type Settled } from "./handler-run.ts";
 import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import type { Slot } from "./load.ts";
+import type { EntityTimers } from "./messages/entity-timers.ts";
 import { type Left, Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { decodeRecorded, encodeRecorded, succeeded } from "./replies.ts";
@@ -40,6 +41,8 @@ export interface DurableTurnOptions {
   readonly departure: () => Promise<void>;
   /** How many more messages may wait to be delivered. */
   readonly room: () => number;
+  /** Those of the entity; null when it has none. */
+  readonly timers: EntityTimers | null;
   /** Commits entries of the item's journal. */
   readonly record: (entries: readonly JournalEntry[]) => Promise<ProgressReport>;
   /** The id of a keyed command that this item calls, or of a stateless one, with its shard's floor as it is now. */
@@ -85,7 +88,7 @@ export class DurableTurn {
     this.#attempt = new DurableAttempt(journal);
     this.#draft = new Draft({ service, key, snapshot, stateBytesMax: environment.limits.stateBytesMax });
     const invocation = this.#invocation();
-    this.#sending = new Sending({ environment, invocation, room: options.room });
+    this.#sending = new Sending({ environment, invocation, room: options.room, timers: options.timers });
     this.#run = new HandlerRun(
       {
         environment,

@@ -20,6 +20,7 @@ import { DurableTurn } from "./durable-turn.ts";
 import { decodeInput } from "./handler-run.ts";
 import { type CommandId, type Invocation, nameOfEntity } from "./invocation.ts";
 import type { MailboxDriver } from "./mailbox-driver.ts";
+import type { EntityTimers } from "./messages/entity-timers.ts";
 import { encodeRecorded, failed, failure, succeeded } from "./replies.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -64,6 +65,7 @@ export interface GivenTurn {
   readonly pending: Pending;
   readonly snapshot: Snapshot;
   readonly departure: () => Promise<void>;
+  readonly timers: () => EntityTimers | null;
 }
 
 export class EntityInbox {
@@ -317,7 +319,7 @@ export class EntityInbox {
 
   #start(given: GivenTurn, entry: InboxEntry, input: unknown): void {
     const { environment, outgoing, service, shard, idOfCall } = this.#options;
-    const { token, attempt, pending, snapshot, departure } = given;
+    const { token, attempt, pending, snapshot, departure, timers } = given;
     const { item } = entry;
     const turn = new DurableTurn({
       environment,
@@ -331,6 +333,8 @@ export class EntityInbox {
       journal: entry.turn?.journal ?? entry.journal,
       departure,
       room: () => shard.messages!.outbox.room,
+      // What its acceptance has cleared is not among them.
+      timers: timers(),
       record: (entries) => this.#write(entry, {}, entries),
       idOf: (hash, inputHash, target): CommandId => idOfCall(item.number, hash, inputHash, target),
       onFinished: ({ reply, state, left }) => {

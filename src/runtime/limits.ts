@@ -91,6 +91,8 @@ export interface NodeLimits {
   /** The longest wait before the second attempt, and before any. */
   readonly deliveryBackoffBaseMs: number;
   readonly deliveryBackoffMaxMs: number;
+  /** Timers of one entity, and messages of it that leave later. */
+  readonly timersPerEntityMax: number;
   /** Timers of one shard that are in memory before they are due: the earliest. */
   readonly timersInMemoryMax: number;
   /** Characters of their inputs. */
@@ -163,6 +165,7 @@ export const defaultLimits: NodeLimits = {
   deliveryAttemptsMax: 12,
   deliveryBackoffBaseMs: 50,
   deliveryBackoffMaxMs: 15_000,
+  timersPerEntityMax: 1_000,
   timersInMemoryMax: 1_000,
   timersInputLengthMax: 1024 * 1024,
   timersOverdueMax: 10_000,

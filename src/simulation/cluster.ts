@@ -79,7 +79,7 @@ export class Cluster {
     });
     this.#forgets = limits.retentionMs !== undefined;
     this.#limits = { ...defaultLimits, ...limits };
-    this.judge = new Judge(this.world, system, upgrade);
+    this.judge = new Judge(this.world, system, this.#limits, upgrade);
     this.network = new SimulatedNetwork(this.world, weather.network);
     const random = seededRandom(seedPrng(seed, "secret"));
     const { shardsPerService, storeKind: kind = "file" } = options;

@@ -7,6 +7,7 @@ import { shardRow } from "../adapters/memory/membership.ts";
 import { invariant } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CommitBatch, CommitResult, EntityChange, JoinRequest, Read, ShardId } from "../ports/store.ts";
+import type { NodeLimits } from "../runtime/limits.ts";
 import { initialText } from "../runtime/snapshot.ts";
 import type { AnyService, AnySystem } from "../service/model.ts";
 import { DerivedCalls } from "./checkers/derived-calls.ts";
@@ -81,15 +82,16 @@ export class Judge implements StoreObserver, RunObserver {
   readonly #nodes = new Map<number, string>();
 
   /** `upgrade`: the release that comes in during the run, if one does. */
-  constructor(world: World, system: AnySystem, upgrade?: AnySystem) {
+  constructor(world: World, system: AnySystem, limits: NodeLimits, upgrade?: AnySystem) {
     this.#world = world;
     this.shapes = new StateShapes(upgrade);
     this.#services = new Map(system.services.map((service) => [service.interface.name, service]));
     const report = (promise: string, text: string): void => this.report(promise, text);
-    this.work = new PromisedWork(report, (service, operation) => {
+    const isDurable = (service: string, operation: string): boolean => {
       const definition = this.#services.get(service)?.interface.operations[operation];
       return definition?.kind === "command" && definition.durable;
-    });
+    };
+    this.work = new PromisedWork(report, isDurable, limits.timersPerEntityMax);
     this.#derived = new DerivedCalls(report);
   }
 

@@ -1,5 +1,5 @@
 /** The bounds of the nodes of a run: small ones, so that they are reached within its minute. */
-import { activationBytes } from "../runtime/activation.ts";
+import { activationBytes } from "../runtime/entity-memory.ts";
 import { defaultLimits, type NodeLimits } from "../runtime/limits.ts";
 import { chance, createPrng } from "../values/prng.ts";
 
@@ -26,6 +26,9 @@ const scarceMemory: Partial<NodeLimits> = {
 /** Room for a change of one or two small entities. */
 const littleUndurableBytes = 100;
 
+/** Less than the systems of the campaigns set at one entity. */
+const fewTimers = 2;
+
 /** Bounds that are reached in a run of a minute: in some seeds memory is scarce, in some everything is soon forgotten. */
 export function drawLimits(seed: number): Partial<NodeLimits> {
   const prng = createPrng(seed ^ 0x5eed);
@@ -39,5 +42,11 @@ export function drawLimits(seed: number): Partial<NodeLimits> {
   };
   // Not where memory is scarce as well: chains of calls that are let in for their sake would be turned away in the middle.
   const mayBeLittle = chance(prng, 0.2) && limits.entityMemoryBytesMax === undefined;
-  return mayBeLittle ? { ...limits, undurableBytesMax: littleUndurableBytes } : limits;
+  // Drawn last, so that seeds are otherwise what they were.
+  const hasFewTimers = chance(prng, 0.2);
+  return {
+    ...limits,
+    ...(mayBeLittle && { undurableBytesMax: littleUndurableBytes }),
+    ...(hasFewTimers && { timersPerEntityMax: fewTimers }),
+  };
 }

@@ -50,6 +50,10 @@ export function readsOfWork(shard: ShardId, keys: readonly string[]): Read[] {
   };
   return [
     ...keys.map((key): Read => ({ kind: "inboxOf", shard, key, after: 0, limit })),
+    ...keys.flatMap((key): Read[] => [
+      { kind: "timersOf", shard, key, limit },
+      { kind: "timersOf", shard, key, limit: 1 },
+    ]),
     ...(["inbox", "outbox"] as const).flatMap((kind): Read[] => [
       { kind, shard, after: 0, limit },
       { kind, shard, after: 0, limit: 2 },

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { command, defineInterface, defineSystem, implement } from "synod";
 import { z } from "zod";
-import { activationBytes } from "../../src/runtime/activation.ts";
+import { activationBytes } from "../../src/runtime/entity-memory.ts";
 import type { AnySystem } from "../../src/service/model.ts";
 import { type Ask, type TestNode, World } from "../guarantees/world.ts";
 import { Payment, type Running, Saga, Stock, sagaSystem } from "./saga-system.ts";

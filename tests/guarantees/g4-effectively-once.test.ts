@@ -1,7 +1,7 @@
 /** G3 and G4: what was acknowledged survives, and a command with an id takes effect once, whatever happens. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { activationBytes } from "../../src/runtime/activation.ts";
+import { activationBytes } from "../../src/runtime/entity-memory.ts";
 import { makeTimedKey } from "../../src/values/ids.ts";
 import { counterSystem, Gate } from "./counter-system.ts";
 import { answerLost, requestLost } from "./fault-store.ts";

@@ -1,7 +1,7 @@
 /** G6: every queue, wait and handler has a bound, and past it a call is shed at once, saying so. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { activationBytes } from "../../src/runtime/activation.ts";
+import { activationBytes } from "../../src/runtime/entity-memory.ts";
 import type { NodeLimits } from "../../src/runtime/limits.ts";
 import { type Acting, counterSystem, Gate, Rates, type Scripts } from "./counter-system.ts";
 import { type Ask, type TestNode, World } from "./world.ts";

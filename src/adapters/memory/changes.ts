@@ -145,6 +145,9 @@ export function read(database: MemoryDatabase, reads: readonly Read[]): ReadResu
       return { kind: "entity", row: entity === undefined ? null : { ...entity } };
     }
     if (wanted.kind === "highest") return { kind: "highest", number: highestOf(row, wanted.session) };
+    if (wanted.kind === "timersOf") {
+      return { kind: "timersOf", names: row?.pending.timers.namesOf(wanted.key, wanted.limit) ?? [] };
+    }
     if (wanted.kind !== "record") return readPage(row?.pending, wanted);
     const record = row?.records.get(wanted.id);
     return { kind: "record", record: record === undefined ? null : copyOf(record) };

@@ -3,22 +3,15 @@
  * asked before anything is written, as for the rest of a commit.
  */
 import type { PageRead, ReadResult, ShardChanges } from "../../ports/store.ts";
-import type {
-  EntityWork,
-  OutboxMessage,
-  ShardProgress,
-  TimerCount,
-  TimerPlace,
-  TimerRelease,
-  TimerRow,
-} from "../../ports/work.ts";
+import type { EntityWork, OutboxMessage, ShardProgress, TimerCount, TimerRelease } from "../../ports/work.ts";
 import { Inbox } from "./inbox.ts";
 import { OrderedRows } from "./ordered-rows.ts";
+import { TimerRows } from "./timers.ts";
 
 export interface PendingWork {
   readonly inbox: Inbox;
   readonly outbox: OrderedRows<OutboxMessage, number>;
-  readonly timers: OrderedRows<TimerRow, TimerPlace>;
+  readonly timers: TimerRows;
 }
 
 export function noWork(): PendingWork {
@@ -29,21 +22,8 @@ export function noWork(): PendingWork {
       placeOf: ({ number }) => number,
       compare: (a, b) => a - b,
     }),
-    timers: new OrderedRows({
-      nameOf: ({ key, name }) => timerName(key, name),
-      placeOf: ({ dueAt, key, name }) => ({ dueAt, key, name }),
-      compare: (a, b) => a.dueAt - b.dueAt || compareBytes(a.key, b.key) || compareBytes(a.name, b.name),
-    }),
+    timers: new TimerRows(),
   };
-}
-
-function timerName(key: string, name: string): string {
-  return JSON.stringify([key, name]);
-}
-
-/** As stores sort text that rests as UTF-8, which is another order than that of JavaScript's characters. */
-function compareBytes(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** Whether a number is taken, or an item that is to be finished is not the entity's. */
@@ -71,7 +51,7 @@ export function applyWork(pending: PendingWork, key: string, work: EntityWork): 
   for (const item of work.accepted) pending.inbox.add(item);
   for (const message of work.sent) pending.outbox.set(message);
   for (const timer of work.timersSet) pending.timers.set(timer);
-  for (const name of work.timersCleared) pending.timers.delete(timerName(key, name));
+  for (const name of work.timersCleared) pending.timers.delete(key, name);
 }
 
 export function applyProgress(pending: PendingWork, progress: ShardProgress): void {
@@ -88,13 +68,13 @@ export function applyProgress(pending: PendingWork, progress: ShardProgress): vo
 }
 
 function countTimer({ timers }: PendingWork, { key, name, generation, attempts }: TimerCount): void {
-  const timer = timers.get(timerName(key, name));
+  const timer = timers.get(key, name);
   if (timer?.generation === generation) timers.set({ ...timer, attempts });
 }
 
 function releaseTimer({ timers, outbox }: PendingWork, { key, name, generation, message }: TimerRelease): void {
-  if (timers.get(timerName(key, name))?.generation !== generation) return;
-  timers.delete(timerName(key, name));
+  if (timers.get(key, name)?.generation !== generation) return;
+  timers.delete(key, name);
   outbox.set(message);
 }
 
@@ -108,6 +88,6 @@ export function readPage(pending: PendingWork | undefined, read: PageRead): Read
     case "outbox":
       return { kind: "outbox", page: structuredClone(outbox.page(read.after, read.limit)) };
     case "timers":
-      return { kind: "timers", page: structuredClone(timers.page(read.after, read.limit)) };
+      return { kind: "timers", page: timers.page(read.after, read.limit) };
   }
 }

@@ -37,9 +37,10 @@ export interface FoundRow {
   readonly content: unknown;
 }
 
-/** Hands the document of one statement to the server: to `read_rows`, or to the look for highest numbers. */
+/** Hands the documents of one statement to the server: to `read_rows` alone or with names of timers, or to the look for highest numbers. */
 interface AskServer {
   rows(document: string): Promise<readonly FoundRow[]>;
+  rowsAndTimers(document: string, timers: string): Promise<readonly FoundRow[]>;
   highest(document: string): Promise<readonly FoundRow[]>;
 }
 
@@ -55,6 +56,23 @@ export function highestStatement(schema: string): string {
       SELECT id FROM ${schema}.records AS record
       WHERE record.shard = shard.id AND id >= asked.first COLLATE "C" AND id < asked.behind COLLATE "C"
       ORDER BY id DESC LIMIT 1
+    ) AS found`;
+}
+
+/**
+ * Rows, and names of timers with them: an entity and its timers are asked for together, at every activation, and so they are
+ * one statement. No function of the store's form either.
+ */
+export function rowsAndTimersStatement(schema: string): string {
+  return `SELECT place, content FROM ${schema}.read_rows($1)
+    UNION ALL
+    SELECT asked.place, to_json(found.name) AS content
+    FROM json_to_recordset($2::json) AS asked(place int, service text, number int, key text, most bigint)
+    JOIN ${schema}.shards AS shard ON shard.service = asked.service AND shard.number = asked.number
+    CROSS JOIN LATERAL (
+      SELECT name FROM ${schema}.timers AS timer
+      WHERE timer.shard = shard.id AND timer.key = asked.key COLLATE "C"
+      ORDER BY name LIMIT asked.most
     ) AS found`;
 }
 
@@ -119,11 +137,25 @@ async function answer(ask: AskServer, batch: readonly Waiting[], name: string): 
 async function foundBy(ask: AskServer, reads: readonly Read[]): Promise<readonly FoundRow[]> {
   const document = documentOf(reads);
   const ranges = rangesOf(reads);
-  const [rows, highest] = await Promise.all([
-    reads.length === ranges.length ? [] : ask.rows(JSON.stringify(document)),
+  const timers = timersOf(reads);
+  const rows = (): Promise<readonly FoundRow[]> =>
+    timers.length === 0
+      ? ask.rows(JSON.stringify(document))
+      : ask.rowsAndTimers(JSON.stringify(document), JSON.stringify(timers));
+  const [found, highest] = await Promise.all([
+    reads.length === ranges.length ? [] : rows(),
     ranges.length === 0 ? [] : ask.highest(JSON.stringify(ranges)),
   ]);
-  return [...rows, ...highest];
+  return [...found, ...highest];
+}
+
+/** The entities whose timers are asked for. */
+function timersOf(reads: readonly Read[]): readonly object[] {
+  return reads.flatMap((read, place) => {
+    if (read.kind !== "timersOf") return [];
+    const { shard, key, limit: most } = read;
+    return [{ place, service: shard.service, number: shard.number, key, most }];
+  });
 }
 
 /** Where the records of sessions stand whose highest number is asked for. */
@@ -141,7 +173,7 @@ function documentOf(reads: readonly Read[]): Record<"entities" | "records" | "pa
     const at = { place, service: read.shard.service, number: read.shard.number };
     if (read.kind === "entity") document.entities.push({ ...at, key: read.key });
     else if (read.kind === "record") document.records.push({ ...at, id: read.id });
-    else if (read.kind !== "highest") document.pages.push({ ...at, ...pageDocument(read) });
+    else if (read.kind !== "highest" && read.kind !== "timersOf") document.pages.push({ ...at, ...pageDocument(read) });
   }
   return document;
 }
@@ -170,6 +202,7 @@ function resultOf(read: Read, rows: readonly unknown[], name: string): ReadResul
     const id = rows[0] as string | undefined;
     return { kind: "highest", number: id === undefined ? 0 : (sessionCallOf(id)?.number ?? 0) };
   }
+  if (read.kind === "timersOf") return { kind: "timersOf", names: rows as readonly string[] };
   return pageResult(read, rows, name);
 }
 

@@ -31,7 +31,7 @@ import { type PostgresLocation, readPostgresUrl } from "./location.ts";
 import { numbers, packBatch, packRange, texts } from "./packing.ts";
 import { type Patience, patiently } from "./patience.ts";
 import { Primary } from "./primary.ts";
-import { type FoundRow, highestStatement, readsOf } from "./reads.ts";
+import { type FoundRow, highestStatement, readsOf, rowsAndTimersStatement } from "./reads.ts";
 import { isReplaced, prepareSchema, quoted, type StoreFunction } from "./schema.ts";
 
 export interface PostgresStoreOptions {
@@ -142,8 +142,10 @@ class PostgresStore implements Store {
     this.#connections = connections;
     const rows = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
     const highest = highestStatement(this.#schema);
+    const rowsAndTimers = rowsAndTimersStatement(this.#schema);
     const ask = {
       rows: (document: string) => this.#readBy(rows, document),
+      rowsAndTimers: (document: string, timers: string) => this.#readBy(rowsAndTimers, document, timers),
       highest: (document: string) => this.#readBy(highest, document),
     };
     this.#reads = readsOf(ask, name);
@@ -306,10 +308,10 @@ class PostgresStore implements Store {
     await Promise.all([others, read.close()]);
   }
 
-  async #readBy(text: string, document: string): Promise<readonly FoundRow[]> {
+  async #readBy(text: string, ...documents: readonly string[]): Promise<readonly FoundRow[]> {
     return (await this.#run(this.#connections.read, {
       text,
-      values: [document],
+      values: documents,
       answerMaxMs,
     })) as unknown as readonly FoundRow[];
   }

@@ -33,6 +33,9 @@ export function packReads(reads: readonly Read[], packed: Scalar[] = []): Scalar
       case "highest":
         packed.push(read.session);
         break;
+      case "timersOf":
+        packed.push(read.key, read.limit);
+        break;
       case "inboxOf":
         packed.push(read.key, read.after, read.limit);
         break;
@@ -58,6 +61,7 @@ export function unpackReads(packed: PackedReads): Read[] {
     if (kind === "entity") reads.push({ kind, shard, key: text() });
     else if (kind === "record") reads.push({ kind, shard, id: text() });
     else if (kind === "highest") reads.push({ kind, shard, session: text() });
+    else if (kind === "timersOf") reads.push({ kind, shard, key: text(), limit: number() });
     else if (kind === "inboxOf") reads.push({ kind, shard, key: text(), after: number(), limit: number() });
     else if (kind === "timers") reads.push({ kind, shard, after: unpackPlace(values), limit: number() });
     else reads.push({ kind, shard, after: number(), limit: number() });
@@ -93,6 +97,9 @@ function packResult(packed: Packed, result: ReadResult): void {
       return;
     case "highest":
       return void packed.push("highest", result.number);
+    case "timersOf":
+      packed.push("timersOf");
+      return packList(packed, result.names, (name) => packed.push(name));
     case "record": {
       if (result.record === null) return void packed.push("no record");
       const { id, inputHash, reply, finishedAt, keyTime } = result.record;
@@ -143,13 +150,14 @@ function packRows<Row, Place>(
 /** Answers a function that takes the next result out. */
 export function unpackReadResults(packed: PackedReadResults): () => ReadResult {
   const values = unpacking(packed);
-  const { text, number, numberOrNull, error } = values;
+  const { text, number, numberOrNull, list, error } = values;
   return () => {
     const kind = text();
     if (kind === "corrupt") return { kind, error: error() };
     if (kind === "no entity") return { kind: "entity", row: null };
     if (kind === "no record") return { kind: "record", record: null };
     if (kind === "highest") return { kind, number: number() };
+    if (kind === "timersOf") return { kind, names: list(text) };
     if (kind === "entity") return { kind, row: { version: number(), stateVersion: number(), state: text() } };
     if (kind !== "record") return unpackPage(kind as PageResult["kind"], values);
     const record = {

@@ -20,6 +20,9 @@ export function readsOf(database: DatabaseSync, path: string): (read: Read) => R
   const lastInRange = database.prepare(
     "SELECT id FROM records WHERE service = ? AND shard = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
   );
+  const timerNames = database.prepare(
+    "SELECT name FROM timers WHERE service = ? AND shard = ? AND key = ? ORDER BY name LIMIT ?",
+  );
 
   const readPage = pagesOf(database, path);
 
@@ -45,10 +48,16 @@ export function readsOf(database: DatabaseSync, path: string): (read: Read) => R
     return { kind: "highest", number: found === undefined ? 0 : (sessionCallOf(found.id)?.number ?? 0) };
   };
 
+  const readTimerNames = ({ service, number }: ShardId, key: string, limit: number): ReadResult => {
+    const rows = timerNames.all(service, number, key, limit) as unknown as { readonly name: string }[];
+    return { kind: "timersOf", names: rows.map(({ name }) => name) };
+  };
+
   return (read) => {
     try {
       if (read.kind === "entity") return readEntity(read.shard, read.key);
       if (read.kind === "highest") return readHighest(read.shard, read.session);
+      if (read.kind === "timersOf") return readTimerNames(read.shard, read.key, read.limit);
       return read.kind === "record" ? readRecord(read.shard, read.id) : readPage(read);
     } catch (error) {
       // A page that SQLite cannot make sense of, or a number that no writer of ours has written.

@@ -9,6 +9,44 @@ import { attempt, commitProgress, commitWork, entry, item, message, timer, worki
 export function pageTests(fixture: () => Fixture): void {
   orderTests(fixture);
   movingTests(fixture);
+  timerNameTests(fixture);
+}
+
+function timerNameTests(fixture: () => Fixture): void {
+  test("an entity's timers are told by their names, as the last commit left them, and no others", async () => {
+    const { store, service } = fixture();
+    const owner = await own(store, service());
+    const { shard } = owner;
+    const namesOf = async (key: string, limit = 10) => {
+      // With its state, as an activation asks.
+      const reads = [
+        { kind: "entity", shard, key },
+        { kind: "timersOf", shard, key, limit },
+      ] as const;
+      const [entity, result] = await store.read(reads);
+      assert.ok(entity?.kind === "entity" && result?.kind === "timersOf");
+      return result.names;
+    };
+    const set = (key: string, ...names: readonly string[]) => {
+      const timersSet = names.map((name, at) => timer(at + 1, key, { name, dueAt: 50 - at }));
+      return commitWork(store, owner, working(key, 0, { timersSet }));
+    };
+    assert.deepEqual(await namesOf("alice"), []);
+    await set("alice", "b", "\uFF5Ea", "\u{1F600}", "#1", "a");
+    await set("alicia", "other");
+    await set("ali", "another");
+    assert.deepEqual(await namesOf("alice"), ["#1", "a", "b", "\uFF5Ea", "\u{1F600}"], "by their UTF-8 bytes");
+    assert.deepEqual(await namesOf("alice", 2), ["#1", "a"]);
+    await commitWork(store, owner, working("alice", 0, { timersSet: [timer(9, "alice", { name: "b" })] }));
+    await commitWork(store, owner, working("alice", 0, { timersCleared: ["a", "nothing"] }));
+    const released = [{ key: "alice", name: "#1", generation: 4, message: message(20, "alice") }];
+    await commitProgress(store, owner, { released });
+    assert.deepEqual(await namesOf("alice"), ["b", "\uFF5Ea", "\u{1F600}"]);
+    assert.deepEqual(await namesOf("nobody"), []);
+    const elsewhere = { service: shard.service, number: shard.number + 1 };
+    const [foreign] = await store.read([{ kind: "timersOf", shard: elsewhere, key: "alice", limit: 10 }]);
+    assert.deepEqual(foreign, { kind: "timersOf", names: [] });
+  });
 }
 
 type Cursor = PageRead["after"];

@@ -11,6 +11,7 @@ import type { Environment } from "../environment.ts";
 import type { Invocation } from "../invocation.ts";
 import { nameOfEntity } from "../invocation.ts";
 import { checkKey } from "../outgoing.ts";
+import { type EntityTimers, TimerRoom } from "./entity-timers.ts";
 
 /** What is sent, before it has a number. */
 export interface Sent {
@@ -39,6 +40,8 @@ export interface SendingOptions {
   readonly invocation: Invocation;
   /** How many more messages may wait to be delivered. */
   readonly room: () => number;
+  /** Those that the entity has; null when it has none. */
+  readonly timers: EntityTimers | null;
 }
 
 /** The context through which a handler sends. */
@@ -57,6 +60,8 @@ export class Sending {
   readonly #messages: Sent[] = [];
   readonly #delayed: { readonly message: Sent; readonly dueAt: number }[] = [];
   readonly #timers: Map<string, { operation: string; input: string | null; dueAt: number } | null> = new Map();
+  /** Once it is needed. */
+  #timerRoom: TimerRoom | null = null;
 
   constructor(options: SendingOptions) {
     this.#options = options;
@@ -85,8 +90,9 @@ export class Sending {
     const afterMs = after === undefined ? 0 : parseDuration(after, "the delay of a message");
     return this.#operations(context, service, nameOfEntity(called.name, target), (operation, input) => {
       const message: Sent = { service: called.name, target, operation, input };
-      if (afterMs === 0) this.#enter(message);
-      else this.#delayed.push({ message, dueAt: Math.ceil(context.now + afterMs) });
+      if (afterMs === 0) return this.#enter(message);
+      this.#room.delay();
+      this.#delayed.push({ message, dueAt: Math.ceil(context.now + afterMs) });
     });
   }
 
@@ -102,12 +108,14 @@ export class Sending {
         context.check();
         const dueAt = dueAtOf(context, time);
         return this.#operations(context, own, `timer ${checked}`, (operation, input) => {
+          this.#room.set(checked);
           this.#timers.set(checked, { operation, input, dueAt });
         });
       },
       cancel: (): void => {
         context.check();
         this.#bound();
+        this.#room.cancel(checked);
         this.#timers.set(checked, null);
       },
     };
@@ -144,6 +152,18 @@ export class Sending {
       throw new SynodError("resource_exhausted", text, { retryAfterMs: 1_000 });
     }
     this.#messages.push(message);
+  }
+
+  get #room(): TimerRoom {
+    const { environment, invocation, timers } = this.#options;
+    const { service, key } = invocation.target;
+    this.#timerRoom ??= new TimerRoom({
+      timers,
+      fired: invocation.timer?.name,
+      timersMax: environment.limits.timersPerEntityMax,
+      entity: nameOfEntity(service.interface.name, key),
+    });
+    return this.#timerRoom;
   }
 
   get #length(): number {

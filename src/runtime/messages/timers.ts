@@ -244,6 +244,7 @@ export class ShardTimers {
       if (this.#core.isSet(key, name, generation)) {
         shard.session.durable(message.number);
         this.#step({ kind: "cleared", key, name });
+        shard.activations.get(key)?.timerReleased(name);
         return "came";
       }
       shard.session.settle(message.number);

@@ -2,7 +2,7 @@
  * Bounds (guarantee G6), looked at all along: what a node says that it holds is never more than it may hold. The
  * small bounds of some seeds are reached again and again.
  */
-import { activationBytes } from "../../runtime/activation.ts";
+import { activationBytes } from "../../runtime/entity-memory.ts";
 import type { NodeHoldings } from "../../runtime/holdings.ts";
 import type { NodeLimits } from "../../runtime/limits.ts";
 

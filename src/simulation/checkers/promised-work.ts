@@ -19,6 +19,7 @@ export type Report = (promise: string, text: string) => void;
 
 const handOn = "atomic hand-on";
 const once = "effectively once";
+const bounded = "bounded";
 
 export class PromisedWork {
   readonly #report: Report;
@@ -34,9 +35,12 @@ export class PromisedWork {
   readonly #ranWell = new Set<string>();
   readonly #outcomes: RecordedOutcomes;
 
-  constructor(report: Report, isDurable: (service: string, operation: string) => boolean) {
+  readonly #timersPerEntityMax: number;
+
+  constructor(report: Report, isDurable: (service: string, operation: string) => boolean, timersPerEntityMax: number) {
     this.#report = report;
     this.#isDurable = isDurable;
+    this.#timersPerEntityMax = timersPerEntityMax;
     this.#outcomes = new RecordedOutcomes(report);
   }
 
@@ -85,6 +89,10 @@ export class PromisedWork {
     if (change.work === null) return;
     for (const item of change.work.accepted) this.#accepted(name, item.id);
     shard.apply(change.key, change.work);
+    const timers = shard.timersOf(change.key);
+    if (timers > this.#timersPerEntityMax) {
+      this.#report(bounded, `${name} has ${timers} timers, at most ${this.#timersPerEntityMax} may be`);
+    }
   }
 
   shardCommitted(id: ShardId, progress: ShardProgress): void {

@@ -44,6 +44,13 @@ export class ShardWork {
     return undefined;
   }
 
+  /** How many timers an entity has, messages that leave later among them. */
+  timersOf(key: string): number {
+    let length = 0;
+    for (const row of this.#timers.values()) if (row.key === key) length += 1;
+    return length;
+  }
+
   itemsOf(key: string): ExpectedItem[] {
     return [...this.items.values()].filter(({ item }) => item.key === key);
   }
