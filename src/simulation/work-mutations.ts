@@ -17,6 +17,12 @@ export const workMutations = (callsThatComeBack: NonNullable<Mutation["plan"]>):
   { name: "outbox-before-commit", install: sendsAtOnce },
   { name: "no-inbox-deduplication", answers: () => ({ commit: commitWithoutInboxIds }) },
   { name: "timer-lost-at-failover", answers: () => ({ read: readWithoutTimers }) },
+  {
+    name: "timers-not-counted-on",
+    answers: () => ({ read: readWithoutTimerNames }),
+    // Few, so that entities come to their bound.
+    limits: { timersPerEntityMax: 1 },
+  },
   { name: "ids-by-position", install: countsAllCalls },
   { name: "unrecorded-outcome-shown", answers: () => ({ commit: commitWithoutOutcomes }), limits: impatient },
   { name: "parked-saga-gives-up-turn", install: givesUpTurns, limits: impatient },
@@ -76,6 +82,11 @@ function readWithoutTimers(database: MemoryDatabase, reads: readonly Read[]): Re
   return read(database, reads).map((result) => {
     return result.kind === "timers" ? { kind: "timers", page: { rows: [], damaged: [], next: null } } : result;
   });
+}
+
+/** Whoever takes an entity into memory believes that it has no timers. */
+function readWithoutTimerNames(database: MemoryDatabase, reads: readonly Read[]): ReadResult[] {
+  return read(database, reads).map((result) => (result.kind === "timersOf" ? { ...result, names: [] } : result));
 }
 
 /** The id of a call says the how many-eth it is among all of its handler's, and not among those to its target. */

@@ -37,6 +37,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   "outbox-before-commit": goesOn,
   "no-inbox-deduplication": goesOn,
   "timer-lost-at-failover": goesOn,
+  "timers-not-counted-on": goesOn,
   "ids-by-position": onlyErrands(durationMs),
   "unrecorded-outcome-shown": goesOn,
   "parked-saga-gives-up-turn": goesOn,
