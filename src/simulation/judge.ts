@@ -19,6 +19,7 @@ import {
   type ClientOperation,
   describeOperation,
   describeReply,
+  describeRun,
   type HandlerRun,
   isDurable,
   type MadeCall,
@@ -292,6 +293,7 @@ export class Judge implements StoreObserver, RunObserver {
       run.process.name,
       "ran",
       `${nameOfEntity(run.service, run.key)}.${run.operation}: ${run.outcome} for ${run.client === null ? "?" : `#${run.client.number}`} (${run.id}, attempt ${run.attempt})`,
+      () => describeRun(run),
     );
     run.client?.running.delete(run);
     if (run.outcome !== "value" && run.outcome !== "declared") return;
