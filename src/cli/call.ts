@@ -4,6 +4,7 @@ import type { SystemReport } from "../admin/target.ts";
 import { SynodError } from "../errors.ts";
 import type { GatewayError } from "../ports/gateway.ts";
 import { parseDuration } from "../values/durations.ts";
+import { isName } from "../values/ids.ts";
 import { notAmong } from "../values/nearest.ts";
 import { exitCodes, UsageError } from "./exit.ts";
 import { findRunning, type WhichSystem } from "./running.ts";
@@ -53,7 +54,7 @@ function readWords(name: string, words: readonly string[], { services }: SystemR
   const [key, operation, input, more] = service.keyed ? words : [undefined, ...words];
   const isShort = operation === undefined || (service.keyed && key === undefined);
   // Whoever forgets the key gives the input in the operation's place.
-  if (isShort || more !== undefined || !/^\w+$/.test(operation)) {
+  if (isShort || more !== undefined || !isName(operation)) {
     const form = service.keyed ? `synod call ${name} KEY OPERATION [JSON]` : `synod call ${name} OPERATION [JSON]`;
     throw new UsageError(`${name} is ${service.keyed ? "keyed" : "stateless"}: write \`${form}\`.`);
   }
@@ -64,7 +65,7 @@ function readable({ code, message, data, violations, outcome }: GatewayError): S
   // The message has the violations in it already, unless it was written by somebody else.
   const untold = violations?.filter((violation) => !message.includes(violation.message));
   const details = data ?? untold?.map((violation) => `${violation.path} ${violation.message}`).join("; ");
-  const doubt = outcome === "unknown" ? " It may have taken effect all the same." : "";
+  const doubt = outcome === "unknown" ? "; it may have taken effect all the same" : "";
   const said = message === code ? code : `${code}: ${message}`;
   return new SynodError(code, `${said}${details ? ` ${details}` : ""}${doubt}`, { outcome });
 }
