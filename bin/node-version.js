@@ -6,9 +6,9 @@ import fs from "node:fs";
 const oldestMajor = 24;
 const version = process.versions.node;
 
-// In a clone the npm package `node` brings the right version, unless npm skipped its install script.
-const clone = fs.existsSync(new URL("../src/index.ts", import.meta.url));
-const advice = clone ? "run `npm rebuild node` in this folder, which brings one, or install it" : "install it";
+// Where the npm package `node` is installed, as in a clone, it brings the right version, unless npm skipped its install script.
+const isBrought = fs.existsSync("node_modules/node/package.json");
+const advice = isBrought ? "run `npm rebuild node` in this folder, which brings one, or install it" : "install it";
 
 if (Number(version.split(".")[0]) < oldestMajor) {
   console.error(

@@ -12,7 +12,7 @@ import type { SnapshotRow } from "../ports/snapshot.ts";
 import { isName } from "../values/ids.ts";
 import { exitCodes, UsageError } from "./exit.ts";
 import { told } from "./rows-progress.ts";
-import { bytes } from "./table.ts";
+import { bytes, counted } from "./table.ts";
 
 export interface StoreCommandOptions {
   readonly store?: string;
@@ -65,7 +65,7 @@ export async function backup(word: string, file: string, options: StoreCommandOp
   for (const fault of await snapshot.faults()) check.fault(fault);
   const report = check.end();
   const facts = { file, system, store: storeName(location), ...written };
-  const size = `${report.rows.entity} states of ${storeName(location)} in ${file} (${bytes(written.bytes)})`;
+  const size = `${counted(report.rows.entity, "state")} of ${storeName(location)} in ${file} (${bytes(written.bytes)})`;
   return say(options, report, facts, `Backed up ${size}.`);
 }
 
@@ -91,7 +91,13 @@ export async function restore(word: string, file: string, options: RestoreComman
   });
   const what = { file, system, store: storeName(location), takenAt, ...begun };
   const age = `as it was at ${new Date(takenAt).toISOString()} (cluster incarnation ${begun.cluster})`;
-  return say(options, report, what, `Restored ${report.rows.entity} states into ${storeName(location)}, ${age}.`, true);
+  return say(
+    options,
+    report,
+    what,
+    `Restored ${counted(report.rows.entity, "state")} into ${storeName(location)}, ${age}.`,
+    true,
+  );
 }
 
 /** Exit code 1 when something is wrong. */
@@ -149,5 +155,10 @@ function faultsText({ faults, faultsLength }: CheckReport): string {
 
 function rowsText({ rows }: CheckReport): string {
   const { shard, entity, record, item, message, timer } = rows;
-  return `${shard} shards, ${entity} states, ${record} recorded replies, ${item} durable commands, ${message} messages, ${timer} timers`;
+  const state = [
+    counted(shard, "shard"),
+    counted(entity, "state"),
+    `${record} recorded ${record === 1 ? "reply" : "replies"}`,
+  ];
+  return [...state, counted(item, "durable command"), counted(message, "message"), counted(timer, "timer")].join(", ");
 }

@@ -4,6 +4,8 @@ import type { SystemReport } from "../admin/target.ts";
 import { SynodError } from "../errors.ts";
 import type { GatewayError } from "../ports/gateway.ts";
 import { parseDuration } from "../values/durations.ts";
+import { isName } from "../values/ids.ts";
+import { notAmong } from "../values/nearest.ts";
 import { exitCodes, UsageError } from "./exit.ts";
 import { findRunning, type WhichSystem } from "./running.ts";
 
@@ -46,11 +48,13 @@ export async function call(service: string, words: readonly string[], options: C
 function readWords(name: string, words: readonly string[], { services }: SystemReport): Called {
   const service = services.find((candidate) => candidate.name === name);
   if (!service) {
-    const known = services.map((candidate) => candidate.name).join(", ");
-    throw new SynodError("not_found", `There is no service ${name}: this system has ${known}.`);
+    const names = services.map((candidate) => candidate.name);
+    throw notAmong(`There is no service ${name}`, name, names);
   }
   const [key, operation, input, more] = service.keyed ? words : [undefined, ...words];
-  if (operation === undefined || more !== undefined || (service.keyed && key === undefined)) {
+  const isShort = operation === undefined || (service.keyed && key === undefined);
+  // Whoever forgets the key gives the input in the operation's place.
+  if (isShort || more !== undefined || !isName(operation)) {
     const form = service.keyed ? `synod call ${name} KEY OPERATION [JSON]` : `synod call ${name} OPERATION [JSON]`;
     throw new UsageError(`${name} is ${service.keyed ? "keyed" : "stateless"}: write \`${form}\`.`);
   }
@@ -58,8 +62,10 @@ function readWords(name: string, words: readonly string[], { services }: SystemR
 }
 
 function readable({ code, message, data, violations, outcome }: GatewayError): SynodError {
-  const details = data ?? violations?.map((violation) => `${violation.path} ${violation.message}`).join("; ");
-  const doubt = outcome === "unknown" ? " It may have taken effect all the same." : "";
+  // The message has the violations in it already, unless it was written by somebody else.
+  const untold = violations?.filter((violation) => !message.includes(violation.message));
+  const details = data ?? untold?.map((violation) => `${violation.path} ${violation.message}`).join("; ");
+  const doubt = outcome === "unknown" ? "; it may have taken effect all the same" : "";
   const said = message === code ? code : `${code}: ${message}`;
   return new SynodError(code, `${said}${details ? ` ${details}` : ""}${doubt}`, { outcome });
 }

@@ -21,6 +21,11 @@ export function age(ms: number): string {
     .join(" ");
 }
 
+/** "1 shard", "2 shards". */
+export function counted(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
+}
+
 export function bytes(count: number): string {
   if (count < 1_024) return `${count} B`;
   return count < 1_024 ** 2 ? `${(count / 1_024).toFixed(1)} KiB` : `${(count / 1_024 ** 2).toFixed(1)} MiB`;

@@ -79,7 +79,8 @@ export function explainListenError(host: string, port: number, errorName: string
 }
 
 const listenErrors: Record<string, string> = {
-  EADDRINUSE: "is in use by another program: stop that, or choose another port",
+  EADDRINUSE:
+    "is in use by another program: stop that, or choose another port (--port, or http({ port }) in the system file; 0 takes a free one)",
   EACCES: "may not be used by this user: choose a port above 1023",
   EADDRNOTAVAIL: "does not belong to this machine: choose an address of its own, such as 127.0.0.1",
   EINVAL: "is no IP address with a port: choose one, such as 127.0.0.1:8080",

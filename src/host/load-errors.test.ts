@@ -94,3 +94,7 @@ test("a system file that is not there, or is a folder, is refused in one sentenc
   await assert.rejects(loadSystem(join(folder, "nothing.ts")), /There is no file .*nothing\.ts/);
   await assert.rejects(loadSystem(folder), /is not a file/);
 });
+
+test("a JSON file in place of a system is named as what it is", async () => {
+  await assert.rejects(loadSystem(join(folder, "data.json")), /data\.json is JSON: give the file of code/);
+});

@@ -51,7 +51,9 @@ const explanations: Record<string, (error: Error, where: string) => string | und
   },
   ERR_INVALID_TYPESCRIPT_SYNTAX: (error, where) => `${where} has a syntax error: ${error.message}`,
   ERR_IMPORT_ATTRIBUTE_MISSING: (error, where) =>
-    `${where} imports JSON without saying so: add \`with { type: "json" }\` to the import of ${/"(file:[^"]+)"/.exec(error.message)?.[1] ?? "the file"}.`,
+    where.endsWith(".json")
+      ? `${where} is JSON: give the file of code that declares the system, such as system.ts.`
+      : `${where} imports JSON without saying so: add \`with { type: "json" }\` to the import of ${/"(file:[^"]+)"/.exec(error.message)?.[1] ?? "the file"}.`,
   ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING: (error) =>
     `Node does not run TypeScript inside node_modules: import the package's JavaScript (${error.message}).`,
 };

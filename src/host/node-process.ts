@@ -46,6 +46,9 @@ export interface MeasuredConduct {
   readonly niceness: number;
 }
 
+/** Of the time for a drain that nobody asked for, what is kept for calls that are inside. */
+const doorsPart = 0.7;
+
 const anyLoopbackPort = "127.0.0.1:0";
 
 const settings = JSON.parse(process.argv[2] ?? "null") as NodeProcessArguments;
@@ -63,10 +66,7 @@ const givesUp = new AbortController();
 process.on("SIGINT", () => {});
 process.on("SIGHUP", () => {});
 process.on("SIGTERM", () => void stop(settings.drainMs));
-process.on("disconnect", () => {
-  if (!stopping) log.warn("the supervisor is gone: draining");
-  void stop(settings.drainMs);
-});
+process.on("disconnect", () => void leaveAlone());
 process.on("uncaughtException", (error) => fail(error));
 tellLeftPromises(settings.systemFile, log);
 process.on("message", (message: ToNode, handle?: Server) => {
@@ -146,6 +146,19 @@ async function stop(drainMs: number, passOnOf?: PassOnOf): Promise<void> {
   if (starting) await within(starting, drainMs);
   await hosted?.stop(Math.max(0, drainMs - (performance.now() - asked)), passOnOf);
   process.exit(0);
+}
+
+/**
+ * The supervisor is gone, and all nodes notice it at the same instant. So the doors first: as long as a node has calls
+ * inside, it takes over what those that are done leave behind. Nodes that all drain at once would have nobody to give
+ * their shards to, and each call for one of them would wait until the drain is over, while nobody answers at the address.
+ */
+async function leaveAlone(): Promise<void> {
+  if (stopping) return;
+  log.warn("the supervisor is gone: draining");
+  const started = performance.now();
+  await hosted?.closeDoors(settings.drainMs * doorsPart);
+  await stop(Math.max(0, settings.drainMs - (performance.now() - started)));
 }
 
 /** Gives idle connections to the supervisor, which gives them to a node that stays. */

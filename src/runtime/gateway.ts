@@ -15,6 +15,7 @@ import { describeService } from "../service/description.ts";
 import type { AnyService } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
 import { timedKeyTime } from "../values/ids.ts";
+import { notAmong } from "../values/nearest.ts";
 import { rankOf } from "../values/priority.ts";
 import type { Environment } from "./environment.ts";
 import { foreignTarget } from "./foreign.ts";
@@ -183,16 +184,12 @@ export class NodeGateway implements Gateway {
     const service = this.#services.get(serviceName);
     if (service === undefined && this.isHostedElsewhere(serviceName)) return foreignTarget(serviceName, key, name);
     if (service === undefined) {
-      throw new SynodError(
-        "not_found",
-        `no service ${serviceName}; there are: ${[...this.#services.keys()].join(", ")}`,
-      );
+      throw notAmong(`no service ${serviceName}`, serviceName, [...this.#services.keys()]);
     }
     const { operations } = service.interface;
     const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
     if (operation === undefined) {
-      const known = Object.keys(operations).join(", ");
-      throw new SynodError("not_found", `${serviceName} has no operation ${name}; there are: ${known}`);
+      throw notAmong(`${serviceName} has no operation ${name}`, name, Object.keys(operations));
     }
     if (service.interface.key === undefined) {
       if (key !== undefined) throw new SynodError("invalid_argument", `${serviceName} is stateless: it takes no key`);

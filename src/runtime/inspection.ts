@@ -1,6 +1,7 @@
 /** Looks at one entity without changing anything, not even what is in memory. */
 import { SynodError } from "../errors.ts";
 import type { EntityRow } from "../ports/store.ts";
+import { notAmong } from "../values/nearest.ts";
 import type { Environment } from "./environment.ts";
 import type { Membership } from "./membership.ts";
 import type { EntityInspection } from "./node.ts";
@@ -16,7 +17,10 @@ export async function inspectEntity(
   key: string,
 ): Promise<EntityInspection> {
   const service = environment.system.services.find((candidate) => candidate.interface.name === serviceName);
-  if (service === undefined) throw new SynodError("not_found", `no service ${serviceName}`);
+  if (service === undefined) {
+    const names = environment.system.services.map((candidate) => candidate.interface.name);
+    throw notAmong(`no service ${serviceName}`, serviceName, names);
+  }
   if (service.state === undefined) {
     throw new SynodError("invalid_argument", `${serviceName} is stateless: it has no entities`);
   }

@@ -6,6 +6,7 @@ import { SynodError } from "../errors.ts";
 import type { Read, ReadResult, ShardId } from "../ports/store.ts";
 import type { InboxItem, JournalEntry, OutboxMessage, Page, TimerPlace, TimerRow } from "../ports/work.ts";
 import { shardOf } from "../values/hash.ts";
+import { notAmong } from "../values/nearest.ts";
 import type { Environment } from "./environment.ts";
 
 /** `inbox`: durable commands that were accepted. `outbox`: messages that were sent. */
@@ -192,7 +193,7 @@ async function readTimers(
 function placesOf({ system, store }: Environment, { boxes, service, key }: WorkQuery): readonly Place[] {
   const keyed = system.services.filter(({ state }) => state !== undefined).map((known) => known.interface.name);
   if (service !== undefined && !keyed.includes(service)) {
-    throw new SynodError("not_found", `no service ${service} has entities; there are: ${keyed.join(", ")}`);
+    throw notAmong(`no service ${service} has entities`, service, keyed);
   }
   const { shardsPerService } = store.identity;
   const numbers = (name: string): readonly number[] =>

@@ -87,6 +87,9 @@ export interface NamedTimer<Own> {
   cancel(): void;
 }
 
+/** The argument of `timer`; or, if the service does not send to itself, a type that says so. */
+type TimerName<Own> = unknown extends Own ? "this service's own interface is missing from its sends" : string;
+
 /** An interface as the argument of `send`; or, if `sends` does not name it, a type that says so. */
 type Receiving<I extends AnyInterface, Sends> = I["name"] extends Sends
   ? I
@@ -130,5 +133,5 @@ export interface Sending<Sends, Own> {
     ...address: SendAddress<I>
   ): Messages<CommandInputs<I["operations"]>>;
   /** The timer of this entity that has that name; for a service that names its own interface in `sends`. */
-  timer(name: string): NamedTimer<Own>;
+  timer(name: TimerName<Own>): NamedTimer<Own>;
 }

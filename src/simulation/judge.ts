@@ -20,6 +20,7 @@ import {
   type ClientOperation,
   describeOperation,
   describeReply,
+  describeRun,
   type HandlerRun,
   isDurable,
   type MadeCall,
@@ -230,7 +231,8 @@ export class Judge implements StoreObserver, RunObserver {
     });
     if (typeof found === "string") this.report("linearizable", found);
     this.work.entityCommitted(shard, change, typeof found === "string" ? null : found);
-    if (typeof found !== "string") for (const run of found) this.#tookEffect(run);
+    if (typeof found === "string") return;
+    for (const run of found) if (leftSomething(run, change, order)) this.#tookEffect(run);
   }
 
   /** Whoever writes a shard knows the version of everything in it. */
@@ -293,6 +295,7 @@ export class Judge implements StoreObserver, RunObserver {
       run.process.name,
       "ran",
       `${nameOfEntity(run.service, run.key)}.${run.operation}: ${run.outcome} for ${run.client === null ? "?" : `#${run.client.number}`} (${run.id}, attempt ${run.attempt})`,
+      () => describeRun(run),
     );
     run.client?.running.delete(run);
     if (run.outcome !== "value" && run.outcome !== "declared") return;
@@ -421,6 +424,15 @@ export class Judge implements StoreObserver, RunObserver {
  * The first position at which an answer that a handler heard can have been given; undefined when there is none. The
  * reply to a command may be that of an earlier attempt of its caller, so it has to be in the store, at any position.
  */
+/**
+ * A call without an id that leaves the state as it is has no part of its commit: whoever loses it with the commit's
+ * answer may run it again, and that is the only time that it does anything.
+ */
+function leftSomething(run: HandlerRun, { records }: EntityChange, order: EntityOrder): boolean {
+  const { id, end, position } = run;
+  return (end !== null && end !== order.textAt(position - 1)) || records.some((record) => record.id === id);
+}
+
 function placeOfAnswer(
   runs: readonly HandlerRun[],
   { service, key, operation, kind, output }: HeardCall,

@@ -135,6 +135,22 @@ export function describeReply(reply: GatewayReply | undefined): string {
   return declared ? `${code} ${shortened(data ?? "")}`.trimEnd() : `${code} (${outcome})`;
 }
 
+/** `account/alice.deposit for #3: ok {"balance":5}, {"balance":0} → {"balance":5}`: what a handler answered and what it did. */
+export function describeRun(run: HandlerRun): string {
+  const asker = run.client === null ? "" : ` for #${run.client.number}`;
+  const again = run.attempt > 1 ? `, attempt ${run.attempt}` : "";
+  const isReply = run.outcome === "value" || run.outcome === "declared";
+  const answer = isReply ? describeReply(run.reply) : run.outcome;
+  return `${nameOfEntity(run.service, run.key)}.${run.operation}${asker}${again}: ${answer}${describeChange(run)}`;
+}
+
+function describeChange({ kind, outcome, start, end }: HandlerRun): string {
+  if (kind === "query" || outcome !== "value" || start === null) return "";
+  return end === null || end === start
+    ? `, ${shortened(start)} unchanged`
+    : `, ${shortened(start)} → ${shortened(end)}`;
+}
+
 const textLengthMax = 120;
 
 export function shortened(text: string): string {

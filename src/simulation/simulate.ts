@@ -251,8 +251,9 @@ class Run {
   #completeBuilds(): void {
     if (!this.#plan.some(({ kind }) => kind === "newCode")) return;
     for (const machine of this.#cluster.machines) {
-      if (machine.build === completeBuild) continue;
       machine.build = completeBuild;
+      // The one that runs: it may have been about to get another.
+      if (machine.process?.build === completeBuild) continue;
       machine.crash();
     }
   }

@@ -60,9 +60,10 @@ export function parseLock(text: string, file: string): Lock {
     throw new SynodError("invalid_argument", `${file} is not JSON: ${String(cause)}`, { cause });
   }
   if (read?.lockVersion === 1 && typeof read.services === "object") return read as Lock;
-  const known = read?.lockVersion === undefined ? "is not a lock" : `is a lock of version ${read.lockVersion}`;
-  const advice = "which this Synod cannot read; write it with `synod check SYSTEM --write`";
-  throw new SynodError("invalid_argument", `${file} ${known}, ${advice}.`);
+  const version = read?.lockVersion;
+  const known =
+    version === undefined ? "is not a lock" : `is a lock of version ${version}, which this Synod cannot read`;
+  throw new SynodError("invalid_argument", `${file} ${known}: write one with \`synod check SYSTEM --write\`.`);
 }
 
 function lockedService(service: AnyService): LockedService {

@@ -44,13 +44,22 @@ describe("commands and a running system", () => {
 
   test("wrong calls are told in one sentence", async () => {
     const refusals: [words: string[], code: number, sentence: RegExp][] = [
-      [["nothing", "x"], 1, /^synod: There is no service nothing: this system has account, rates, transfer\.$/],
+      [["nothing", "x"], 1, /^synod: There is no service nothing\. There are: account, rates, transfer\.$/],
+      [["acount", "x"], 1, /^synod: There is no service acount: did you mean "account"\?/],
+      [
+        ["account", "alice", "deposti"],
+        1,
+        /account has no operation deposti: did you mean "deposit"\? There are: deposit, /,
+      ],
+      // The key was forgotten.
+      [["account", "deposit", '{"amount":5}'], 2, /^synod: account is keyed: write `synod call account KEY OPERATION/],
       [["account", "alice"], 2, /^synod: account is keyed: write `synod call account KEY OPERATION \[JSON\]`\.$/],
       [["rates", "quote", "{}", "more"], 2, /^synod: rates is stateless: write/],
       [["account", "alice", "nothing"], 1, /nothing/],
       [["account", "alice", "deposit", "{"], 1, /invalid_argument/],
       [["account", "alice", "deposit", '{"amount":-5}'], 1, /invalid_argument.*\$\.amount/],
-      [["account", "alice", "balance", "--timeout", "soon"], 1, /--timeout/],
+      // Each complaint once.
+      [["account", "alice", "deposit", '{"amount":"5"}'], 1, /^(?!.*\$\.amount.*\$\.amount).*\$\.amount/],
     ];
     for (const [words, code, sentence] of refusals) {
       const refused = await run("call", ...words);
@@ -104,7 +113,11 @@ describe("commands and a running system", () => {
     assert.match((await run("inspect", "account", "dora")).stdout, /owned by node-\d in epoch \d+/);
     assert.match((await run("inspect", "account", "nobody-yet")).stdout, /nothing stored/);
     assert.equal((await run("inspect", "rates", "x")).code, 1);
-    assert.equal((await run("inspect", "nothing", "x")).code, 1);
+    const misspelt = await run("inspect", "acount", "x");
+    assert.deepEqual(
+      [misspelt.code, misspelt.stderr.includes('did you mean "account"? There are: account,')],
+      [1, true],
+    );
   });
 
   test("a system is found by its name and by its store", async () => {
@@ -138,6 +151,14 @@ test("a command written wrongly gets a suggestion and exit code 2", async () => 
   assert.match(unknown.stderr, /Did you mean status\?/);
   assert.equal((await synod(folder.path, ["up"])).code, 2);
   assert.equal((await synod(folder.path, ["up", bank, "--port", "http"])).code, 2);
+  for (const words of [
+    ["call", "account", "alice", "balance", "--timeout", "500"],
+    ["drill", bank, "--every", "soon"],
+    ["capacity", bank, "--slo", "p99"],
+  ]) {
+    const { code, stderr } = await synod(folder.path, words);
+    assert.deepEqual([code, /^error: option '.*' is invalid\. Give .* such as/.test(stderr)], [2, true], stderr);
+  }
   assert.equal((await synod(folder.path, [])).code, 2);
   assert.equal((await synod(folder.path, ["up", bank, "--nodes", "0"])).code, 2);
   for (const words of [["restart"], ["restart", "node-1", "--rolling"]]) {

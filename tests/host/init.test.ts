@@ -21,7 +21,7 @@ test("a new project's own test passes, and its simulation finds nothing", async 
   symlinkSync(join(root, "node_modules/zod"), join(shop, "node_modules/zod"));
   // Without what says to Node that it runs inside of a test: it would start none.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const words = ["--conditions=synod-source", "--test", "--test-reporter=tap"];
+  const words = ["--conditions=synod-source", "--test", "--test-reporter=tap", "**/*.test.ts"];
   const tests = await finished(spawn(process.execPath, words, { cwd: shop, env, stdio: ["ignore", "pipe", "pipe"] }));
   assert.match(tests.stdout, /^# pass 2$/m, tests.stdout + tests.stderr);
   const simulated = await synod(shop, ["sim", "counter.scenario.ts", "--seeds", "2"]);
@@ -38,4 +38,15 @@ test("nothing is written into a folder that is used, and a name that no system c
   const badName = await synod(folder.path, ["init", "17 shops"]);
   assert.equal(badName.code, 2);
   assert.match(badName.stderr, /"17 shops" should have letters, digits and hyphens/);
+});
+
+test("a new project brings its Node as the clone does, and an old one finds no tests rather than to pass none", async () => {
+  using folder = temporaryFolder();
+  assert.equal((await synod(folder.path, ["init", "shop"])).code, 0);
+  const made = JSON.parse(readFileSync(join(folder.path, "shop/package.json"), "utf8")) as {
+    scripts: { test: string };
+    devDependencies: Record<string, string>;
+  };
+  assert.match(made.devDependencies.node!, /^\^24\./);
+  assert.equal(made.scripts.test, 'node --test "**/*.test.ts"');
 });

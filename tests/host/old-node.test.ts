@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bin, finished, root } from "./running-system.ts";
 
 const sentence =
-  /^Synod needs Node 24 or newer and this is Node \d+\.\d+\.\d+: .* install it from https:\/\/nodejs\.org\.\n$/;
+  /^Synod needs Node 24 or newer and this is Node \d+\.\d+\.\d+: (?:run `npm rebuild node` .*, or )?install it from https:\/\/nodejs\.org\.\n$/;
 const pretendsToBeOld = `data:text/javascript,
   Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.0" } })`;
 
@@ -27,10 +28,13 @@ test("an old Node gets one sentence that says what to do, and exit code 1", asyn
   const ways = [[process.execPath, "--import", pretendsToBeOld], ...oldNodes().map((path) => [path])];
   for (const [node, ...flags] of ways) {
     for (const program of [bin, join(root, "bin/node-version.js")]) {
-      const child = spawn(node!, [...flags, program, "status"], { stdio: ["ignore", "pipe", "pipe"] });
-      const { code, stdout, stderr } = await finished(child);
-      assert.deepEqual([code, stdout], [1, ""]);
-      assert.match(stderr, sentence);
+      for (const cwd of [root, tmpdir()]) {
+        const child = spawn(node!, [...flags, program, "status"], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+        const { code, stdout, stderr } = await finished(child);
+        assert.deepEqual([code, stdout], [1, ""]);
+        assert.match(stderr, sentence);
+        assert.equal(stderr.includes("npm rebuild node"), cwd === root, "only where npm can bring one");
+      }
     }
   }
 });

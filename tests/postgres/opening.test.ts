@@ -132,7 +132,7 @@ test("a store of form 1 becomes one of the present form, by whoever comes first,
     CREATE OR REPLACE FUNCTION write_progress(ids integer[], p_work json) RETURNS void LANGUAGE plpgsql AS 'BEGIN RETURN; END'`);
   const opened = await Promise.all(Array.from({ length: 4 }, () => openPostgresStore({ url, system })));
   try {
-    assert.deepEqual(await database.query("SELECT schema FROM meta"), [{ schema: 3 }]);
+    assert.deepEqual(await database.query("SELECT schema FROM meta"), [{ schema: 4 }]);
     // The node that had it open before goes on.
     await commitProgress(store, owner, { timersCounted: [{ key: "alice", name: "hold", generation: 1, attempts: 3 }] });
     const read = { kind: "timers", shard: owner.shard, after: null, limit: 9 } as const;

@@ -168,8 +168,9 @@ const post = implement(Post, {
   },
 });
 
-/** How likely an attempt of a spoilt errand fails: that all of its attempts do is to be next to impossible. */
+/** How likely an attempt of a spoilt errand fails, of its first ones: the waits between later ones are longer than a run. */
 const spoiltShare = 0.4;
+const spoiltAttemptsMax = 6;
 
 const errand = implement(Errand, {
   calls: [Shelf, Scale, Crowd],
@@ -181,7 +182,8 @@ const errand = implement(Errand, {
       const [puts, glance] = await Promise.all([ctx.to(Shelf, from).look(), ctx.to(Scale).glance()]);
       const first = await ctx.to(Shelf, from).put.safe(puts + glance);
       const weight = await ctx.to(Scale).weigh();
-      if (spoilt && Math.random() < spoiltShare) throw new Error("this errand is spoilt");
+      const mayFail = spoilt && ctx.request.attempt <= spoiltAttemptsMax;
+      if (mayFail && Math.random() < spoiltShare) throw new Error("this errand is spoilt");
       const dice = await ctx.step("dice", () => Math.floor(Math.random() * 6));
       const last = await Promise.all([
         ctx.to(Shelf, to).put.safe(weight),

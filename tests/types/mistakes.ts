@@ -201,6 +201,29 @@ export const sendingWrong = implement(Audit, {
   },
 });
 
+export const timerOfOthers = implement(Audit, {
+  sends: [Account],
+  state,
+  operations: {
+    note: (ctx) => {
+      // @ts-expect-error '"this service's own interface is missing from its sends"'
+      ctx.timer("hold").set({ after: "5m" });
+    },
+    check: () => true,
+  },
+});
+
+export const withoutSends = implement(Audit, {
+  state,
+  operations: {
+    note: (ctx) => {
+      // @ts-expect-error Property 'timer' does not exist on type 'CommandContext<
+      ctx.timer("hold").set({ after: "5m" });
+    },
+    check: () => true,
+  },
+});
+
 export const statelessWithOutbox = implement(Rates, {
   // @ts-expect-error is not assignable to type
   sends: [Account],

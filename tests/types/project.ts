@@ -80,7 +80,9 @@ interface Execution {
 
 function execute(commandLine: readonly string[], directory: string): Promise<Execution> {
   return new Promise((resolve) => {
-    const options = { cwd: directory, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 };
+    // A program that has tests of its own is not to report them to the runner of these.
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+    const options = { cwd: directory, env, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 };
     execFile(process.execPath, commandLine, options, (failure, stdout, stderr) =>
       resolve({ output: stdout + stderr, failure }),
     );

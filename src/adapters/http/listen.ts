@@ -47,7 +47,7 @@ function listenError(cause: NodeJS.ErrnoException, address: string): SynodError 
     case "EADDRINUSE":
       return new SynodError(
         "failed_precondition",
-        `HTTP cannot listen on ${address}: the port is in use; stop what listens there or choose another port`,
+        `HTTP cannot listen on ${address}: the port is in use; stop what listens there, or choose another one (--port, or http({ port }); 0 takes a free one)`,
         { cause },
       );
     case "EACCES":

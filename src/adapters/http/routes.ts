@@ -11,8 +11,8 @@
  * what there is.
  */
 import type { OperationDescription, ServiceDescription } from "../../ports/gateway.ts";
+import { didYouMean } from "../../values/nearest.ts";
 import { quote } from "./headers.ts";
-import { nearest } from "./nearest.ts";
 import { badRequest, Refusal } from "./problem.ts";
 
 /** Paths that belong to the adapter itself. */
@@ -79,10 +79,11 @@ export class Routes {
   #unknownService(path: string, name: string): Refusal {
     if (Object.values<string>(ownPaths).includes(path)) return wrongMethod(`${path} is only read`, "", ownMethods);
     const names = [...this.#services.keys()];
-    const services = names.length === 0 ? "this system has none" : `there are: ${list(names)}`;
-    return notFound(
-      `no service is called ${quote(name)}${didYouMean(name, names)}; ${services} (see ${ownPaths.openapi})`,
-    );
+    const services = names.length === 0 ? "This system has none" : `There are: ${list(names)}`;
+    const seeing = `${services} (see ${ownPaths.openapi}).`;
+    // Whoever opens the address in a browser comes here first.
+    if (name === "") return notFound(`Operations are at /{service}/{key}/{operation}. ${seeing}`);
+    return notFound(`no service is called ${quote(name)}${didYouMean(name, names)} ${seeing}`);
   }
 }
 
@@ -140,7 +141,7 @@ function decode(text: string): string {
 function unknownOperation({ description, operations }: Service, given: string): Refusal {
   const names = [...operations.keys()];
   const suggestion = didYouMean(given, names);
-  return notFound(`${description.name} has no operation ${quote(given)}${suggestion}; it has: ${list(names)}`);
+  return notFound(`${description.name} has no operation ${quote(given)}${suggestion} It has: ${list(names)}.`);
 }
 
 function wrongForm({ description: { name, keyed } }: Service): Refusal {
@@ -158,11 +159,6 @@ function wrongMethod(what: string, method: string, allowed: readonly string[]): 
 
 function notFound(detail: string): Refusal {
   return new Refusal(404, "not_found", detail);
-}
-
-function didYouMean(given: string, names: readonly string[]): string {
-  const near = nearest(given, names);
-  return near === undefined ? "" : `; did you mean ${quote(near)}?`;
 }
 
 function list(names: readonly string[]): string {

@@ -178,8 +178,12 @@ BEGIN
 END $$;
 `;
 
+/**
+ * What a batch has nothing of is not looked for: most have no number, no timed key and no pending work, and one that says no
+ * state version (its sender knows that the shard has it) cannot raise it.
+ */
 const commit = `
-CREATE FUNCTION commit_batch(p_incarnation bigint, p_lane integer, s_service text[], s_number integer[], s_epoch bigint[],
+CREATE OR REPLACE FUNCTION commit_batch(p_incarnation bigint, p_lane integer, s_service text[], s_number integer[], s_epoch bigint[],
   s_session_next bigint[], s_number_last bigint[], s_state_version bigint[],
   e_shard integer[], e_kind integer[], e_key text[], e_expected bigint[], e_version bigint[], e_state_version bigint[],
   e_state text[], e_checksum bigint[], e_counts integer[],
@@ -191,15 +195,19 @@ DECLARE
   marks bigint[];  -- the watermarks of the shards
   v_found json;
   v_fenced integer[];
-  v_risen integer;
+  v_risen integer := 0;
+  v_numbered boolean;
+  v_timed boolean := cardinality(array_remove(r_key_time, NULL)) > 0;
   v_commits bigint;
 BEGIN
   PERFORM attend();
   -- A state version that rises changes the view, whose row comes before those of shards. Only the owner raises it.
-  SELECT count(*) FILTER (WHERE given.state_version > s.state_version) INTO v_risen
-    FROM unnest(s_service, s_number, s_state_version) AS given(service, number, state_version)
-    JOIN shards s ON s.service = given.service AND s.number = given.number;
-  IF v_risen > 0 THEN PERFORM 1 FROM meta FOR UPDATE; END IF;
+  IF cardinality(array_remove(s_state_version, NULL)) > 0 THEN
+    SELECT count(*) FILTER (WHERE given.state_version > s.state_version) INTO v_risen
+      FROM unnest(s_service, s_number, s_state_version) AS given(service, number, state_version)
+      JOIN shards s ON s.service = given.service AND s.number = given.number;
+    IF v_risen > 0 THEN PERFORM 1 FROM meta FOR UPDATE; END IF;
+  END IF;
 
   SELECT array_agg(locked.id ORDER BY locked.at), array_agg(locked.watermark ORDER BY locked.at),
       array_agg(locked.at ORDER BY locked.at) FILTER (WHERE NOT locked.owned)
@@ -221,8 +229,11 @@ BEGIN
     RETURN '{"status":"committed","commits":null}';
   END IF;
 
-  v_found := refusal_of(ids, marks, s_session_next, s_number_last, e_key, r_shard, r_entity, r_id, r_key_time, p_work);
-  IF v_found IS NOT NULL THEN RETURN v_found; END IF;
+  v_numbered := cardinality(array_remove(s_session_next, NULL)) > 0 OR cardinality(array_remove(s_number_last, 0)) > 0;
+  IF v_numbered OR v_timed OR p_work IS NOT NULL THEN
+    v_found := refusal_of(ids, marks, s_session_next, s_number_last, e_key, r_shard, r_entity, r_id, r_key_time, p_work);
+    IF v_found IS NOT NULL THEN RETURN v_found; END IF;
+  END IF;
 
   BEGIN
     IF cardinality(e_key) <>
@@ -237,11 +248,16 @@ BEGIN
   EXCEPTION WHEN SQLSTATE 'SYN01' THEN
     RETURN conflicts_of(ids, e_shard, e_key, e_expected, r_shard, r_entity, r_id, p_work);
   END;
-  PERFORM write_shards(ids, marks, s_session_next, s_state_version, r_shard, r_key_time);
+  IF v_numbered OR v_timed OR v_risen > 0 THEN
+    PERFORM write_shards(ids, marks, s_session_next, s_state_version, r_shard, r_key_time);
+  END IF;
   v_commits := witness(p_incarnation, p_lane);
   IF v_risen > 0 THEN UPDATE meta SET revision = revision + v_risen; END IF;
   RETURN json_build_object('status', 'committed', 'commits', v_commits);
 END $$;
 `;
+
+/** What changed in them with form 4. */
+export const briefCommit: string = commit;
 
 export const commitFunctions: string = [refusal, conflicts, entities, records, shards, commit].join("");

@@ -16,18 +16,20 @@ import {
 import type { CommitBatch, EntityChange, SessionFloor, ShardChanges, ShardId } from "../../ports/store.ts";
 import type { EntityWork, InboxItem, OutboxMessage, ShardProgress, TimerRow } from "../../ports/work.ts";
 import { sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
+import type { ShardVersion } from "./state-versions.ts";
 
 /** What a change does to its row; the numbers that `commit_batch` knows. */
 const kinds = { add: 1, change: 2, remove: 3, keep: 4 } as const;
 
-/** The arguments, in the order of the function's parameters. `lane` counts from 1. */
-export function packBatch({ incarnation, shards }: CommitBatch, lane: number): readonly (string | number | null)[] {
-  const entities = shards.flatMap((changes, at) => {
-    return changes.entities.map((change) => ({ at: at + 1, service: changes.shard.service, change }));
-  });
-  const records = entities.flatMap(({ at, service, change }, index) => {
-    return change.records.map((record) => ({ at, entity: index + 1, service, record }));
-  });
+/**
+ * The arguments, in the order of the function's parameters. `lane` counts from 1; `raised` has the state versions
+ * that have to be said, one for each shard.
+ */
+export function packBatch(
+  { incarnation, shards }: CommitBatch,
+  lane: number,
+  raised: readonly (ShardVersion | null)[],
+): readonly (string | number | null)[] {
   return [
     incarnation,
     lane,
@@ -36,37 +38,77 @@ export function packBatch({ incarnation, shards }: CommitBatch, lane: number): r
     numbers(shards.map(({ epoch }) => epoch)),
     numbers(shards.map(({ sessionNext }) => sessionNext)),
     numbers(shards.map(lastNumber)),
-    numbers(shards.map(highestStateVersion)),
-    ...packEntities(entities),
-    numbers(records.map(({ at }) => at)),
-    numbers(records.map(({ entity }) => entity)),
-    texts(records.map(({ record }) => record.id)),
-    texts(records.map(({ record }) => record.inputHash)),
-    texts(records.map(({ record }) => record.reply)),
-    numbers(records.map(({ record }) => record.finishedAt)),
-    numbers(records.map(({ record }) => record.keyTime)),
-    numbers(records.map(({ service, record }) => recordChecksum(service, record))),
-    // What it is when its timed key turns out to be forgotten.
-    numbers(records.map(({ service, record }) => opaqueChecksum(service, record))),
+    numbers(raised.map((version) => version?.stateVersion ?? null)),
+    ...packEntities(shards),
+    ...packRecords(shards),
     packWork(shards),
   ];
 }
 
-type PlacedChange = { readonly at: number; readonly service: string; readonly change: EntityChange };
+/** In one pass: this and the next are what a batch of many entities costs the node's thread. */
+function packEntities(shards: readonly ShardChanges[]): readonly string[] {
+  const columns = {
+    shard: [] as number[],
+    kind: [] as number[],
+    key: [] as string[],
+    expected: [] as number[],
+    version: [] as number[],
+    stateVersion: [] as number[],
+    state: [] as (string | null)[],
+    checksum: [] as (number | null)[],
+  };
+  const counts = [0, 0, 0, 0];
+  for (let index = 0; index < shards.length; index++) {
+    const { shard, entities } = shards[index]!;
+    for (const change of entities) {
+      const kind = kindOf(change);
+      counts[kind - 1]!++;
+      columns.shard.push(index + 1);
+      columns.kind.push(kind);
+      columns.key.push(change.key);
+      columns.expected.push(change.expectedVersion);
+      columns.version.push(change.version);
+      columns.stateVersion.push(change.stateVersion);
+      columns.state.push(change.state);
+      columns.checksum.push(checksumOf(shard.service, change));
+    }
+  }
+  const { shard, kind, key, expected, version, stateVersion, state, checksum } = columns;
+  const before = [numbers(shard), numbers(kind), texts(key), numbers(expected), numbers(version)];
+  return [...before, numbers(stateVersion), texts(state), numbers(checksum), numbers(counts)];
+}
 
-function packEntities(entities: readonly PlacedChange[]): string[] {
-  const changes = entities.map(({ change }) => change);
-  const all = changes.map(kindOf);
+function packRecords(shards: readonly ShardChanges[]): readonly string[] {
+  const at: number[] = [];
+  const entity: number[] = [];
+  const records: Recorded[] = [];
+  const checksums: number[] = [];
+  /** What it is when its timed key turns out to be forgotten. */
+  const opaqueChecksums: (number | null)[] = [];
+  let place = 0;
+  for (let index = 0; index < shards.length; index++) {
+    const { shard, entities } = shards[index]!;
+    for (const change of entities) {
+      place++;
+      for (const record of change.records) {
+        at.push(index + 1);
+        entity.push(place);
+        records.push(record);
+        checksums.push(recordChecksum(shard.service, record));
+        opaqueChecksums.push(opaqueChecksum(shard.service, record));
+      }
+    }
+  }
   return [
-    numbers(entities.map(({ at }) => at)),
-    numbers(all),
-    texts(changes.map(({ key }) => key)),
-    numbers(changes.map(({ expectedVersion }) => expectedVersion)),
-    numbers(changes.map(({ version }) => version)),
-    numbers(changes.map(({ stateVersion }) => stateVersion)),
-    texts(changes.map(({ state }) => state)),
-    numbers(entities.map(({ service, change }) => checksumOf(service, change))),
-    numbers(Object.values(kinds).map((kind) => all.filter((each) => each === kind).length)),
+    numbers(at),
+    numbers(entity),
+    texts(records.map(({ id }) => id)),
+    texts(records.map(({ inputHash }) => inputHash)),
+    texts(records.map(({ reply }) => reply)),
+    numbers(records.map(({ finishedAt }) => finishedAt)),
+    numbers(records.map(({ keyTime }) => keyTime)),
+    numbers(checksums),
+    numbers(opaqueChecksums),
   ];
 }
 
@@ -83,13 +125,6 @@ type Recorded = EntityChange["records"][number];
 
 function opaqueChecksum(service: string, record: Recorded): number | null {
   return record.keyTime === null ? null : recordChecksum(service, { ...record, keyTime: null });
-}
-
-function highestStateVersion({ entities }: ShardChanges): number {
-  return entities.reduce(
-    (highest, { state, stateVersion }) => (state === null ? highest : Math.max(highest, stateVersion)),
-    0,
-  );
 }
 
 /** The highest number or generation that the changes use; 0 when they use none. */
@@ -206,10 +241,21 @@ export function packRange(session: string, below?: number): { from: string; to: 
 
 /** An array of numbers in PostgreSQL's text form. */
 export function numbers(list: readonly (number | null)[]): string {
-  return `{${list.map((value) => value ?? "NULL").join(",")}}`;
+  let text = "";
+  for (const value of list) text += text === "" ? (value ?? "NULL") : `,${value ?? "NULL"}`;
+  return `{${text}}`;
 }
 
 /** An array of texts in PostgreSQL's text form. */
 export function texts(list: readonly (string | null)[]): string {
-  return `{${list.map((text) => (text === null ? "NULL" : `"${text.replaceAll(/["\\]/g, "\\$&")}"`)).join(",")}}`;
+  let text = "";
+  for (const value of list) {
+    if (text !== "") text += ",";
+    text += value === null ? "NULL" : `"${escaped(value)}"`;
+  }
+  return `{${text}}`;
+}
+
+function escaped(text: string): string {
+  return text.includes('"') || text.includes("\\") ? text.replaceAll(/["\\]/g, "\\$&") : text;
 }

@@ -62,7 +62,10 @@ async function begin(
   if (now.shards > 0 && !overwrite) {
     const where = `schema ${location.schema} of ${location.name}`;
     const advice = "restore into a new one, or say --overwrite to replace what is there";
-    throw new SynodError("failed_precondition", `${where} holds a store with ${now.entities} states: ${advice}`);
+    throw new SynodError(
+      "failed_precondition",
+      `${where} holds a store with ${now.entities === 1 ? "1 state" : `${now.entities} states`}: ${advice}`,
+    );
   }
   await session.ask(
     "TRUNCATE members, witnesses, shards, entities, records, floors, inbox, journal, outbox, timers, timer_counts RESTART IDENTITY",

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { DatabaseError } from "pg";
 import { SynodError } from "../../errors.ts";
 import type { StoreIdentity } from "../../ports/store.ts";
-import { commitFunctions, settingsOfWrites } from "./commit-sql.ts";
+import { briefCommit, commitFunctions, settingsOfWrites } from "./commit-sql.ts";
 import type { Connection } from "./connection.ts";
 import { lossError } from "./failures.ts";
 import { leaseFunctions, outlastedLeases } from "./leases-sql.ts";
@@ -24,6 +24,7 @@ const migrations: readonly string[] = [
   [firstTables, leaseFunctions, lossFunctions, workFunctions, commitFunctions, upkeepFunctions].join(""),
   [timerCounts, countedTimers, countedPages].join(""),
   [formerIncarnations, outlastedLeases].join(""),
+  briefCommit,
 ];
 /** The form of the tables and functions that this code knows. */
 export const schemaVersion: number = migrations.length;

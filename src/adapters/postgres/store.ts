@@ -33,6 +33,7 @@ import { type Patience, patiently } from "./patience.ts";
 import { Primary } from "./primary.ts";
 import { type FoundRow, highestStatement, readsOf, rowsAndTimersStatement } from "./reads.ts";
 import { isReplaced, prepareSchema, quoted, type StoreFunction } from "./schema.ts";
+import { StateVersions } from "./state-versions.ts";
 
 export interface PostgresStoreOptions {
   /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; several hosts with commas between them; see `location.ts`. */
@@ -124,6 +125,7 @@ class PostgresStore implements Store {
   readonly #connections: Connections;
   readonly #reads: ReturnType<typeof readsOf>;
   readonly #log: Log | undefined;
+  readonly #stateVersions = new StateVersions();
   /** The commits that were acknowledged to the incarnation which committed last; what a server must not be behind of. */
   #acknowledged: Acknowledged = { incarnation: 0, commits: [] };
   #closing: Promise<void> | undefined;
@@ -213,6 +215,7 @@ class PostgresStore implements Store {
     const claimed = answer.claimed
       .map(({ service, number, ...rest }) => ({ shard: { service, number }, ...rest }))
       .sort((a, b) => compareShards(a.shard, b.shard));
+    for (const shard of claimed) this.#stateVersions.note(shard);
     return { status: "claimed", claimed, view: viewOf(answer.view) };
   }
 
@@ -247,12 +250,14 @@ class PostgresStore implements Store {
     );
     try {
       const lane = this.#freeLane();
-      const statement = this.#call("commit_batch", packBatch(batch, lane + 1));
+      const raised = batch.shards.map((changes) => this.#stateVersions.raisedBy(changes));
+      const statement = this.#call("commit_batch", packBatch(batch, lane + 1, raised));
       const [row] = await this.#connections.commits[lane]!.ask(statement);
       const answer = row!.answer as CommitAnswer;
       switch (answer.status) {
         case "committed":
           this.#acknowledge(batch.incarnation, lane, answer.commits);
+          for (const version of raised) if (version !== null) this.#stateVersions.note(version);
           return { status: "committed", renewed: false };
         case "ended":
           return answer;

@@ -77,7 +77,10 @@ function begin(
     .get() as Record<"cluster" | "incarnations" | "revision" | "epochMax" | "entities" | "shards", number>;
   if (now.shards > 0 && !overwrite) {
     const advice = "restore into a new one, or say --overwrite to replace what is there";
-    throw new SynodError("failed_precondition", `${path} holds a store with ${now.entities} states: ${advice}`);
+    throw new SynodError(
+      "failed_precondition",
+      `${path} holds a store with ${now.entities === 1 ? "1 state" : `${now.entities} states`}: ${advice}`,
+    );
   }
   for (const table of tables) database.exec(`DELETE FROM ${table}`);
   const cluster = Math.max(now.cluster, facts.cluster) + 1;

@@ -1,5 +1,27 @@
 /** What stands behind a flag, read; a wrong one is told in a sentence. */
 import { InvalidArgumentError } from "commander";
+import { parseObjective } from "../../capacity/objective.ts";
+import { parseDuration } from "../../values/durations.ts";
+
+/** An objective as text: it is checked, and read where it is used. */
+export function readObjective(text: string): string {
+  try {
+    parseObjective(text);
+    return text;
+  } catch {
+    throw new InvalidArgumentError("Give the percentile and the time that it may take, such as p99=50ms.");
+  }
+}
+
+/** A duration as text, as it was written: it is checked, and read where it is used. */
+export function readDuration(text: string): string {
+  try {
+    parseDuration(text, "it");
+    return text;
+  } catch {
+    throw new InvalidArgumentError("Give a time with its unit, such as 250ms, 5s, 5m, 1h or 2d.");
+  }
+}
 
 export function readDays(text: string): number {
   const days = Number(text);

@@ -6,7 +6,7 @@ import { inspect, status } from "../look.ts";
 import { drain, restart } from "../planned-work.ts";
 import { type TopOptions, top } from "../top.ts";
 import { listWork, type OperateOptions, operateWork, showWork, type WorkFilters, type WorkView } from "../work.ts";
-import { readInterval, readTimes } from "./arguments.ts";
+import { readDuration, readInterval, readTimes } from "./arguments.ts";
 import { ending, examples, talking } from "./command.ts";
 
 export function addStatus(synod: Command): void {
@@ -43,7 +43,7 @@ export function addCall(synod: Command): void {
     .argument("<words...>", "the key of a keyed service, the operation, and its input as JSON (- reads it)")
     .usage("[options] SERVICE [KEY] OPERATION [JSON]")
     .option("--id <key>", "idempotency key: a command takes effect at most once under it")
-    .option("--timeout <duration>", "how long to wait for the answer, such as 500ms or 5s")
+    .option("--timeout <duration>", "how long to wait for the answer, such as 500ms or 5s", readDuration)
     .addHelpText(
       "after",
       examples(
@@ -110,7 +110,7 @@ function filtered(work: Command, view: WorkView): Command {
   work
     .option("--service <name>", "of the entities of this service")
     .option("--key <key>", "of the entities with this key")
-    .option("--older-than <duration>", "accepted or sent longer ago, such as 5m or 2h");
+    .option("--older-than <duration>", "accepted or sent longer ago, such as 5m or 2h", readDuration);
   if (view === "dead") return work;
   return work.addOption(new Option("--state <state>", "in this state").choices(["waiting", "parked"]));
 }

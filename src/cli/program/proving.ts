@@ -9,8 +9,10 @@ import { type SimOptions, sim } from "../sim/sim.ts";
 import {
   collect,
   readCount,
+  readDuration,
   readKeys,
   readMinutes,
+  readObjective,
   readRange,
   readRate,
   readSeconds,
@@ -76,7 +78,11 @@ export function addSim(synod: Command): void {
 export function addCapacity(synod: Command): void {
   command(synod, "capacity", "find the highest load that a system carries, and what it does beyond it")
     .argument("<target>", "the file that declares the system, which is started for it; or the URL of one that runs")
-    .requiredOption("--slo <objective>", "what has to hold for a load to count as carried, such as p99=50ms")
+    .requiredOption(
+      "--slo <objective>",
+      "what has to hold for a load to count as carried, such as p99=50ms",
+      readObjective,
+    )
     .option("--scenario <file>", "a scenario whose workload is asked for (default: made from the interfaces)")
     .option("--nodes <count>", "how many nodes; 1..3: the capacity of each number, and a law fitted to them", readRange)
     .option("--store <url>", "where state lives: sqlite:PATH (default: one of its own, removed at the end)")
@@ -86,8 +92,8 @@ export function addCapacity(synod: Command): void {
       readCount,
       1,
     )
-    .option("--trial <duration>", "how long a load is offered while it counts", "5s")
-    .option("--timeout <duration>", "how long a caller waits for his answer", "1s")
+    .option("--trial <duration>", "how long a load is offered while it counts", readDuration, "5s")
+    .option("--timeout <duration>", "how long a caller waits for his answer", readDuration, "1s")
     .option("--from <rate>", "calls per second that the search begins with", readRate, 50)
     .option("--at-most <rate>", "offer no more than so many calls per second", readRate, 200_000)
     .option("--keys <count>", "entities of each keyed service that are asked", readKeys, 1_000)
@@ -119,10 +125,10 @@ export function addDrill(synod: Command): void {
     .argument("<target>", "the file that declares the system, which is started for it; or the URL of one that runs")
     .option("--faults <kinds>", "which, in turn: kill, pause, cut, slow-store", "kill,pause,cut,slow-store")
     .option("--minutes <minutes>", "how long calls are made", readMinutes, 5)
-    .option("--every <duration>", "how much time there is between faults", "20s")
-    .option("--lasts <duration>", "how long a pause lasts, and the slowness of a store", "5s")
+    .option("--every <duration>", "how much time there is between faults", readDuration, "20s")
+    .option("--lasts <duration>", "how long a pause lasts, and the slowness of a store", readDuration, "5s")
     .option("--rate <rate>", "calls per second", readRate, 100)
-    .option("--timeout <duration>", "how long a caller waits for his answer, with all repeats", "10s")
+    .option("--timeout <duration>", "how long a caller waits for his answer, with all repeats", readDuration, "10s")
     .option("--scenario <file>", "a scenario whose workload is asked for (default: made from the interfaces)")
     .option(
       "--ledger-only",

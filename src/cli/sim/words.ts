@@ -6,6 +6,7 @@ import { type Reachable, reachable } from "../../simulation/reached.ts";
 import type { Failure } from "../../simulation/shrink/shrink.ts";
 import type { RunResult } from "../../simulation/simulate.ts";
 import { type Mark, marks } from "../../values/marks.ts";
+import { counted } from "../table.ts";
 
 /** How a run is run again. */
 export interface Replay {
@@ -100,8 +101,4 @@ export function duration(ms: number): string {
   if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
   if (ms < 600_000) return `${Math.round(ms / 1_000)} s`;
   return ms < 36_000_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
-}
-
-function counted(count: number, name: string): string {
-  return `${count} ${name}${count === 1 ? "" : "s"}`;
 }

@@ -63,6 +63,15 @@ test("of a long run, what has to do with the violation is shown, and what comes 
   assert.ok(text.split("\n").length < 60);
 });
 
+test("of a broken invariant, which names no entity, what handlers did long before is shown too", () => {
+  const { events, violations, ...rest } = story(30);
+  const broken = violations.map((violation) => ({ ...violation, promise: "invariant", text: "no seat is sold twice" }));
+  const others = events.map((event) => (event.text.includes("list/c") ? { ...event, kind: "log" as const } : event));
+  const text = timelineOf({ ...rest, events: others, violations: broken });
+  assert.match(text, /ran list\/b\.append$/m);
+  assert.doesNotMatch(text, /list\/c\.append 3$/m);
+});
+
 test("a full timeline has every row", () => {
   const text = timelineOf(story(500), { full: true });
   for (let index = 0; index < 500; index++) assert.ok(text.includes(`list/c.append ${index}\n`));

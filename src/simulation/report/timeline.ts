@@ -17,6 +17,8 @@ const worldRows = 40;
 const subjectRows = 20;
 const storeRows = 12;
 const lastRows = 15;
+/** An invariant of the user's names no entity, and any handler may have broken it: the last rows about these. */
+const handlerRows = 40;
 /** A request to the store that is this long on its way is worth a row of its own, ms. */
 const longMs = 500;
 const columnWidth = 4;
@@ -93,10 +95,16 @@ function rowsThatMatter(rows: readonly Row[], { violations }: Story): readonly R
     ...before.filter(({ event }) => event?.kind === "fault" || event?.kind === "process").slice(-worldRows),
     ...before.filter((row) => row.event?.kind === "store" && concerns(row)).slice(-storeRows),
     ...before.filter(concerns).slice(-subjectRows),
+    ...(violations[0]?.promise === "invariant" ? before.filter(isAboutHandlers).slice(-handlerRows) : []),
     ...before.slice(-lastRows),
     ...before.filter(({ event }) => event?.violates === true),
   ]);
   return before.filter((row) => chosen.has(row));
+}
+
+/** What clients asked for, and what handlers made of it. */
+function isAboutHandlers({ event }: Row): boolean {
+  return event?.kind === "client" || event?.kind === "ran";
 }
 
 /** Goes on all the time, or says again what another row says. */

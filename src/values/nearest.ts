@@ -1,4 +1,5 @@
 /** Near misses: the name that somebody probably meant. */
+import { SynodError } from "../errors.ts";
 
 /** Of `names` the one that is at most two slips (and a third of its length) away from `given`. */
 export function nearest(given: string, names: readonly string[]): string | undefined {
@@ -14,6 +15,17 @@ export function nearest(given: string, names: readonly string[]): string | undef
     bestDistance = distance;
   }
   return best;
+}
+
+/** What to put behind "there is no such thing": `: did you mean "deposit"?` where a name is near, else `.` */
+export function didYouMean(given: string, names: readonly string[]): string {
+  const near = nearest(given, names);
+  return near === undefined ? "." : `: did you mean ${JSON.stringify(near)}?`;
+}
+
+/** `not_found` for a name that is not among `names`: `what` says so, and the rest which there are. */
+export function notAmong(what: string, given: string, names: readonly string[]): SynodError {
+  return new SynodError("not_found", `${what}${didYouMean(given, names)} There are: ${names.join(", ")}.`);
 }
 
 /** Levenshtein's distance: insertions, deletions and replacements that turn one text into the other. */
