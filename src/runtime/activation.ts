@@ -144,7 +144,6 @@ export class Activation implements Passivable, Performer {
     }
     const pending: Pending = { invocation, record: null, result: null, entry: null };
     const found = this.#driver.knows(id) ? "absent" : await findRecord(this.#options, this.name, pending);
-    // It may have come, or have finished, meanwhile.
     if (this.#dropped !== null) return lost(this.#dropped, true);
     const late = tooLate(invocation, this.#options.environment.clock.monotonic());
     if (late !== undefined) return { reply: withOutcome(late, "unknown") };
