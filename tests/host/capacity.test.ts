@@ -82,10 +82,10 @@ test("capacity of a URL measures the system that runs there, with its meters", a
 test("capacity says what is wrong with how it was called", async () => {
   using folder = temporaryFolder();
   const objective = await synod(folder.path, ["capacity", bank, "--slo", "fast"]);
-  assert.match(objective.stderr, /"fast" is no objective: .*such as p99=50ms/);
+  assert.match(objective.stderr, /'--slo <objective>' argument 'fast' is invalid\. .*such as p99=50ms/);
   const missing = await synod(folder.path, ["capacity", "http://127.0.0.1:1", "--slo", "p99=50ms"]);
   assert.match(missing.stderr, /gives no description of a system's API/);
-  assert.deepEqual([objective.code, missing.code], [1, 1]);
+  assert.deepEqual([objective.code, missing.code], [2, 1]);
   const both = await synod(folder.path, ["capacity", "http://127.0.0.1:1", "--slo", "p99=50ms", "--compare"]);
   assert.equal(both.code, 2);
 });
