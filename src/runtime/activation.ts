@@ -135,7 +135,7 @@ export class Activation implements Passivable, Performer {
     });
   }
 
-  /** What became of a durable command, or will: waits for it, and never starts one. */
+  /** What became of a durable command, or will: waits for it, and never starts one. It may come or end while the store is asked. */
   async outcome(invocation: Invocation): Promise<Attempt> {
     const id = recordIdOf(invocation);
     const { deadline } = invocation;

@@ -421,10 +421,6 @@ export class Judge implements StoreObserver, RunObserver {
 }
 
 /**
- * The first position at which an answer that a handler heard can have been given; undefined when there is none. The
- * reply to a command may be that of an earlier attempt of its caller, so it has to be in the store, at any position.
- */
-/**
  * A call without an id that leaves the state as it is has no part of its commit: whoever loses it with the commit's
  * answer may run it again, and that is the only time that it does anything.
  */
@@ -433,6 +429,10 @@ function leftSomething(run: HandlerRun, { records }: EntityChange, order: Entity
   return (end !== null && end !== order.textAt(position - 1)) || records.some((record) => record.id === id);
 }
 
+/**
+ * The first position at which an answer that a handler heard can have been given; undefined when there is none. The
+ * reply to a command may be that of an earlier attempt of its caller, so it has to be in the store, at any position.
+ */
 function placeOfAnswer(
   runs: readonly HandlerRun[],
   { service, key, operation, kind, output }: HeardCall,
