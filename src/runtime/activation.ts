@@ -332,12 +332,12 @@ export class Activation implements Passivable, Performer {
       return this.#driver.drive({ kind: "finished", token, attempt, changed: false });
     }
     const departure = (): Promise<void> => this.#depart(token, attempt);
-    const given = { token, attempt, pending, snapshot: this.#executed, departure, timers: () => this.#ahead.timers };
-    if (entry !== null) return this.#inbox.run(given);
-    if (environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
+    if (entry === null && environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
       return this.#driver.drive({ kind: "shed", token, attempt, reason: "shed" });
     }
-    if (invocation!.target.operation.durable) return this.#inbox.run(given);
+    const snapshot = this.#executed;
+    if (entry !== null || invocation!.target.operation.durable)
+      return this.#inbox.run({ token, attempt, pending, snapshot, departure, timers: () => this.#ahead.timers });
     const turn = new CommandTurn({
       environment,
       outgoing,
@@ -345,7 +345,7 @@ export class Activation implements Passivable, Performer {
       attempt,
       service,
       key: this.key,
-      snapshot: this.#executed,
+      snapshot,
       departure,
       room: () => shard.messages!.outbox.room,
       timers: this.#ahead.timers,
