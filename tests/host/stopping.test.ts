@@ -37,13 +37,17 @@ test("a handler that never ends is abandoned within the time for the drain, and 
 test("a node that does not listen any more is killed when the time for the drain is over", async () => {
   using folder = project(counterThat("for (;;);"));
   await using up = await startUp(folder.path, ["system.ts", "--drain-seconds", "1"]);
-  const answer = post(up.ready.http, "/counter/a/add", 1).catch(() => "cut");
+  const answer = post(up.ready.http, "/counter/a/add", 1).then(
+    ({ status, body }) => ({ status, outcome: body?.outcome }),
+    () => "cut",
+  );
   const blocked = await until("a node is blocked", async () =>
     (await reportOf(folder.path, "counters")).nodes.find(({ status }) => status === undefined),
   );
   const started = performance.now();
   up.signal("SIGINT");
-  assert.equal(await answer, "cut");
+  // Either its own door was killed with it, or another node's door saw it leave the membership first.
+  if ((await answer) !== "cut") assert.deepEqual(await answer, { status: 503, outcome: "unknown" });
   assert.equal((await up.ended).code, 0);
   assert.ok(performance.now() - started < 2_500);
   assert.ok(!lives(blocked.pid!));
