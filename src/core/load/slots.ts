@@ -15,10 +15,10 @@
  * given. A call that waits for the store several times counts with all of its waits. It is compared with what is
  * `tolerated`: 50 ms, or three times the lowest mean of late where the store is slow by nature, but then no more than a
  * tenth of the time that callers have (or twice that lowest mean), or they would be late. At its lowest, L takes the wait
- * that it sees for the lowest mean: no queue of this node can have made it longer. And L grows only while it is what holds calls back: by q = L as long as the wait is below
- * half of what is tolerated (slow start, as in TCP), so that a store that stood still for two seconds has its calls
- * back half a second later, and so that calls that wait for something else than this node soon hold nobody back; by
- * q = √L from there on.
+ * that it sees for the lowest mean: no queue of this node can have made it longer. And L grows only while it is what
+ * holds calls back: by q = L as long as the wait is below half of what is tolerated (slow start, as in TCP), so that a
+ * store that stood still for two seconds has its calls back half a second later, and so that calls that wait for
+ * something else than this node soon hold nobody back; by q = √L from there on.
  */
 import type { LoadLimits } from "./limits.ts";
 
