@@ -19,5 +19,5 @@ export const division: Division | undefined = leaveToLoad(loadProcesses);
 
 export function startBank(): Promise<RunningSystem> {
   const file = fileURLToPath(new URL("../../examples/bank/system.ts", import.meta.url));
-  return startedFrom(file, undefined, { nodes, shedding: true });
+  return startedFrom(file, undefined, { nodes, shedding: true }, { sharesProcessors: division === undefined });
 }

@@ -6,8 +6,8 @@ import { batch, commit, join, type Owner, own, put, readRow, rowAt } from "../..
 import { SynodError } from "../../src/errors.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { until } from "../host/running-system.ts";
-import { ask, type Replicas, startReplicas } from "./replicas.ts";
-import { system } from "./server.ts";
+import { ask, caughtUp, type Replicas, startReplicas } from "./replicas.ts";
+import { type PostgresServer, system } from "./server.ts";
 
 /** Epochs after a promotion are above all that the old primary can have given out. */
 const epochsOfTheNextTimeline = 2 ** 32;
@@ -70,16 +70,67 @@ async function loseOneCommit(replicas: Replicas, store: Store) {
   const owner = await own(store, "account");
   await commit(store, owner, put("alice", 0, 1));
   const [standby] = replicas.standbys;
-  const [at] = await ask(replicas.primary, "SELECT pg_current_wal_flush_lsn()::text AS lsn");
-  await until("the standby has the first commit", async () => {
-    return (await ask(standby!, `SELECT 1 WHERE pg_last_wal_replay_lsn() >= '${at?.lsn}'`)).length > 0;
-  });
+  await caughtUp(replicas.primary, standby!);
   await standby!.kill();
   await commit(store, owner, put("alice", 1, 2));
   await replicas.primary.kill();
   await standby!.start();
   await replicas.promote();
   return owner;
+}
+
+/** What the row says that is there, which nobody loads who compares its checksum. */
+async function changeByHand(server: PostgresServer): Promise<void> {
+  const text = `UPDATE synod_${system}.entities SET state = '{"count":666}' WHERE key = 'alice'`;
+  await ask(server, `SET synchronous_commit = local; ${text}`);
+}
+
+test("a primary that was replaced and lives on is neither read from nor written to, as soon as another host has taken over", async () => {
+  await using replicas = await startReplicas(1, "");
+  const { primary, standbys } = replicas;
+  await using store = closing(await openPostgresStore({ url: replicas.url, system }));
+  const owner = await own(store, "account");
+  // Every connection is there before the promotion: making one looks at all hosts.
+  await Promise.all([commit(store, owner, put("alice", 0, 1)), commit(store, owner, put("bob", 0, 1))]);
+  assert.deepEqual(await readRow(store, owner.shard, "alice"), rowAt(1));
+  assert.equal((await renewal(store, owner.incarnation)).status, "renewed");
+  await caughtUp(primary, standbys[0]!);
+  const next = await replicas.promote();
+  await changeByHand(primary);
+
+  // The old one would renew the lease for ever.
+  await until("the promotion is seen", async () => {
+    const answer = await renewal(store, owner.incarnation).catch(() => undefined);
+    return answer?.status === "ended";
+  });
+  assert.deepEqual(await readRow(store, owner.shard, "alice"), rowAt(1));
+  assert.deepEqual(await store.commit(batch(owner, put("alice", 1, 2))), { status: "ended" });
+  await assertKept(store, owner);
+  const heir = await own(store, "account");
+  await commit(store, heir, put("alice", 1, 2));
+  assert.deepEqual(await ask(next, `SELECT version::integer FROM synod_${system}.entities WHERE key = 'alice'`), [
+    { version: 2 },
+  ]);
+});
+
+test("who sees only a primary that its synchronous standbys have left renews no lease there, and is acknowledged nothing", async () => {
+  await using replicas = await startReplicas(1, "ANY 1 (*)");
+  const { primary } = replicas;
+  await using blind = closing(await openPostgresStore({ url: `${primary.url}/postgres`, system }));
+  const owner = await own(blind, "account");
+  await replicas.promote();
+  const unknown = { code: "unavailable", outcome: "unknown" };
+  await assert.rejects(renewal(blind, owner.incarnation), unknown);
+  const late = assert.rejects(blind.commit(batch(owner, put("alice", 0, 1))), unknown);
+  await until("the commit waits for a standby, and somebody ends the wait", async () => {
+    const waiting = "application_name = 'synod commits' AND wait_event = 'SyncRep'";
+    return (await ask(primary, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE ${waiting}`)).length > 0;
+  });
+  await late;
+});
+
+function closing(store: Store): Store & AsyncDisposable {
+  return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
 }
 
 test("a server that was promoted without a commit that was acknowledged is found out, and takes no writes until that is accepted", async () => {

@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
-import { commit, type Owner, own, put, readRow, rowAt } from "../../src/conformance/store/fixture.ts";
+import { batch, commit, type Owner, own, put, readRow, rowAt } from "../../src/conformance/store/fixture.ts";
 import type { Store } from "../../src/ports/store.ts";
+import { until } from "../host/running-system.ts";
 import { obstacle, poolSessionsMax, startPooler } from "./pooler.ts";
+import { ask, caughtUp, startReplicas } from "./replicas.ts";
 import { query, startServer, system } from "./server.ts";
 
 const storesLength = 3;
@@ -56,4 +58,37 @@ test("behind PgBouncer in transaction mode stores work over sessions that they s
   const { length } = await sessions();
   assert.ok(length > 0 && length <= poolSessionsMax, `${4 * storesLength} connections had ${length} sessions`);
   for (const store of stores) await store.close();
+});
+
+test("a pooler that leads back to a primary that was replaced is not followed: nothing is read or written there", {
+  skip,
+}, async () => {
+  await using replicas = await startReplicas(1, "");
+  const { primary, standbys } = replicas;
+  await using pooler = await startPooler(primary);
+  const store = await openPostgresStore({ url: `${pooler.url}/postgres`, system });
+  const former = await own(store, "account");
+  await commit(store, former, put("alice", 0, 1));
+  const { incarnation, node, shard } = former;
+  const renew = () => store.renew({ incarnation, draining: false, knownRevision: 0 });
+  await caughtUp(primary, standbys[0]!);
+  await replicas.promote();
+  pooler.leadTo(standbys[0]!);
+  await until("the promotion is seen", async () => (await renew().catch(() => undefined))?.status === "ended");
+  await store.endLease({ node, incarnation });
+  const heir = await own(store, "account");
+  await commit(store, heir, put("alice", 1, 2));
+  assert.deepEqual(await readRow(store, shard, "alice"), rowAt(2));
+
+  pooler.leadTo(primary);
+  await until("the former primary has been asked", async () => {
+    const row = await readRow(store, shard, "alice").catch(() => "refused");
+    if (row !== "refused") assert.deepEqual(row, rowAt(2));
+    return row === "refused";
+  });
+  const late = await store.commit(batch(former, put("alice", 1, 3)));
+  assert.equal(late.status, "failed", "the lease of then is still good there");
+  await assert.rejects(renew());
+  assert.deepEqual(await ask(primary, `SELECT version::integer FROM synod_${system}.entities`), [{ version: 1 }]);
+  await store.close();
 });

@@ -19,6 +19,8 @@ export function obstacle(): string | undefined {
 export interface Pooler extends AsyncDisposable {
   /** Of the server behind, without a database. */
   readonly url: string;
+  /** Whoever has a session behind it gets one of this server for the next transaction. */
+  leadTo(server: PostgresServer): void;
 }
 
 export async function startPooler(server: PostgresServer): Promise<Pooler> {
@@ -27,12 +29,15 @@ export async function startPooler(server: PostgresServer): Promise<Pooler> {
   const users = join(folder, "users.txt");
   const settings = join(folder, "pgbouncer.ini");
   writeFileSync(users, '"synod" ""\n');
-  const lines = [
-    ...["[databases]", `* = host=${server.address} port=${server.port}`, "[pgbouncer]"],
-    ...["listen_addr = 127.0.0.1", `listen_port = ${port}`, "unix_socket_dir =", "auth_type = trust"],
-    ...[`auth_file = ${users}`, "pool_mode = transaction", `default_pool_size = ${poolSessionsMax}`],
-  ];
-  writeFileSync(settings, `${lines.join("\n")}\n`);
+  const configure = (behind: PostgresServer): void => {
+    const lines = [
+      ...["[databases]", `postgres = host=${behind.address} port=${behind.port}`, "[pgbouncer]"],
+      ...["listen_addr = 127.0.0.1", `listen_port = ${port}`, "unix_socket_dir =", "auth_type = trust"],
+      ...[`auth_file = ${users}`, "pool_mode = transaction", `default_pool_size = ${poolSessionsMax}`],
+    ];
+    writeFileSync(settings, `${lines.join("\n")}\n`);
+  };
+  configure(server);
   const user = unprivileged();
   const { uid, gid } = user;
   if (uid !== undefined && gid !== undefined) for (const path of [folder, users, settings]) chownSync(path, uid, gid);
@@ -59,5 +64,9 @@ export async function startPooler(server: PostgresServer): Promise<Pooler> {
     await stop();
     throw new Error(`PgBouncer does not start: ${said}`, { cause: error });
   }
-  return { url, [Symbol.asyncDispose]: stop };
+  const leadTo = (next: PostgresServer): void => {
+    configure(next);
+    child.kill("SIGHUP");
+  };
+  return { url, leadTo, [Symbol.asyncDispose]: stop };
 }

@@ -43,6 +43,13 @@ export async function ask(server: PostgresServer, text: string): Promise<readonl
   return await query(`${server.url}/postgres`, text);
 }
 
+/** Resolves when the standby would show what the primary has written so far. */
+export async function caughtUp(primary: PostgresServer, standby: PostgresServer): Promise<void> {
+  const [at] = await ask(primary, "SELECT pg_current_wal_flush_lsn()::text AS lsn");
+  const shown = `SELECT 1 WHERE pg_last_wal_replay_lsn() >= '${at?.lsn}'`;
+  await until("the standby has all of it", async () => (await ask(standby, shown)).length > 0);
+}
+
 async function isFollowed(server: PostgresServer, count: number): Promise<boolean> {
   return (await ask(server, "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'")).length === count;
 }

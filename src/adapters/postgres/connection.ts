@@ -5,17 +5,26 @@
  * No statement needs anything that an earlier one left behind in the server's session, so a pooler that gives each
  * transaction another session may stand between. A connection that is lost is made again for the next statement, with
  * whichever of the hosts is the primary then, and that server is looked at like the first one.
+ *
+ * A server that was replaced is not believed, whatever it answers (rule S5). A connection to it ends as soon as any other
+ * connection of the store has met a newer one; and because behind a pooler every statement may meet another server, a
+ * statement says itself which timeline it was run on.
  */
 import { SynodError } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
 import { isCertain, isNoPrimary } from "./failures.ts";
-import type { Client, Primary } from "./primary.ts";
+import type { Found, Primary } from "./primary.ts";
+import { timelineOf } from "./timeline.ts";
 
 /** Statements that may wait for one connection. */
 const requestsWaitingMax = 10_000;
 
 export interface Statement {
-  readonly text: string;
+  /**
+   * Of a text that is made when it is sent, for the oldest timeline that may run it, no row says that the server's is
+   * older. A row with a `timeline` says which one the statement was run on.
+   */
+  readonly text: string | ((timelineMin: string) => string);
   /** Without them the text may hold several statements, of which the last one answers. */
   readonly values?: readonly unknown[];
   /** How long it may wait, and then again take. Afterwards the connection is given up, and the outcome is unknown. */
@@ -37,7 +46,7 @@ export class Connection {
   /** Of the store, for people. */
   readonly #name: string;
   readonly #log: Log | undefined;
-  #client: Client | undefined;
+  #found: Found | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #open = 0;
@@ -49,6 +58,9 @@ export class Connection {
     this.#role = role;
     this.#name = name;
     this.#log = log;
+    primary.timeline.follow(() => {
+      if (this.#found !== undefined && this.#found.timeline < primary.timeline.newest) void this.#hangUp();
+    });
   }
 
   /** Statements that it has been asked for and has not answered. */
@@ -82,7 +94,8 @@ export class Connection {
   }
 
   async #run({ text, values, answerMaxMs }: Statement): Promise<readonly Row[]> {
-    const client = this.#client ?? (await this.#connect());
+    const found = await this.#connected();
+    const { client } = found;
     let isReplicated = true;
     const onNotice = (notice: { readonly routine?: string | undefined }): void => {
       // Committed here, but somebody has ended the wait for the standbys: as good as not answered at all.
@@ -92,9 +105,13 @@ export class Connection {
     const timer = setTimeout(() => void this.#hangUp(), answerMaxMs);
     client.ref?.();
     try {
-      const result = await client.query(values === undefined ? { text } : { text, values: [...values] });
+      const sent = typeof text === "string" ? text : text(this.#primary.timeline.newestText);
+      const query = values === undefined ? { text: sent } : { text: sent, values: [...values] };
+      const result = await client.query(query);
       if (!isReplicated) throw new Error("a commit was not confirmed by the standbys");
       const last: { readonly rows: Row[] } = Array.isArray(result) ? result.at(-1) : result;
+      if (typeof text !== "string" && last.rows.length === 0) throw this.#former();
+      this.#believe(last.rows, found);
       return last.rows;
     } catch (error) {
       if (isNoPrimary(error) || !isCertain(error)) await this.#hangUp();
@@ -106,18 +123,37 @@ export class Connection {
     }
   }
 
-  async #connect(): Promise<Client> {
+  /** Raises when the server has turned out to be a former primary meanwhile: what it did has no meaning. */
+  #believe(rows: readonly Row[], { timeline }: Found): void {
+    const said = rows.find((row) => typeof row.timeline === "string")?.timeline;
+    if (this.#primary.timeline.admits(said === undefined ? timeline : timelineOf(said))) return;
+    throw new Error("a primary that was replaced has answered");
+  }
+
+  /** The connection there is, or a new one; never to a server that was replaced. */
+  async #connected(): Promise<Found> {
+    const { timeline } = this.#primary;
+    if (this.#found !== undefined) return this.#found;
+    const found = await this.#connect();
+    if (found.timeline >= timeline.newest) return found;
+    // Another connection has met the newer one while this one was made.
+    await this.#hangUp();
+    throw this.#former();
+  }
+
+  async #connect(): Promise<Found> {
     try {
-      const client = await this.#primary.connect(this.#role);
+      const found = await this.#primary.connect(this.#role);
+      const { client } = found;
       const forget = (): void => {
-        if (this.#client === client) this.#client = undefined;
+        if (this.#found === found) this.#found = undefined;
       };
       client.on("error", forget);
       client.on("end", forget);
-      this.#client = client;
+      this.#found = found;
       if (this.#isLost) this.#log?.info(`connected to ${this.#name} again, for its ${this.#role}`);
       this.#isLost = false;
-      return client;
+      return found;
     } catch (error) {
       if (!this.#isLost) this.#log?.warn(error instanceof Error ? error.message : String(error));
       this.#isLost = true;
@@ -126,11 +162,18 @@ export class Connection {
   }
 
   async #hangUp(): Promise<void> {
-    const client = this.#client;
-    this.#client = undefined;
+    const client = this.#found?.client;
+    this.#found = undefined;
     // The process waits for the goodbye. With a statement under way this cuts the connection.
     client?.ref?.();
     await client?.end().catch(() => undefined);
+  }
+
+  #former(): SynodError {
+    return new SynodError(
+      "unavailable",
+      `${this.#name} was asked at a primary that was replaced: nothing was done there`,
+    );
   }
 
   #tooLate(): SynodError {

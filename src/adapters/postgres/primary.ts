@@ -5,9 +5,8 @@
  * next is rung without hanging up on the first, so that a host that has vanished costs a moment and not a timeout. Whoever
  * opens first and is the primary is taken.
  *
- * What was learned is remembered for as long as the store is open. A server that was promoted counts its log on a higher
- * timeline than all before it; one on a lower timeline than was seen is a primary of yesterday that does not know that
- * it was replaced, and is never written to again (rule S5).
+ * A server that was promoted counts its log on a higher timeline than all before it; one on a lower timeline than was seen
+ * (`timeline.ts`) is a primary of yesterday that does not know that it was replaced, and is never believed again (rule S5).
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Client as PgClient } from "pg";
@@ -16,17 +15,21 @@ import type { Log } from "../../ports/log.ts";
 import { isRefusal, messageOf } from "./failures.ts";
 import type { PostgresLocation } from "./location.ts";
 import { examine } from "./server.ts";
+import { Timeline } from "./timeline.ts";
 
 /** How long one host may take to answer a connection attempt. */
-const connectMaxMs = 2_000;
+export const connectMaxMs = 2_000;
 /** How long a host may keep silent before the next one is asked as well. */
 const silenceMaxMs = 200;
 
 /** Its types leave out that it can let the process end. */
 export type Client = PgClient & { ref?(): void; unref?(): void };
 
-interface Found {
+/** A connection to a server that was the primary when it was asked. */
+export interface Found {
   readonly client: Client;
+  readonly timeline: number;
+  /** Its place among the hosts. */
   readonly at: number;
 }
 
@@ -35,18 +38,23 @@ type Attempt = Found | { readonly reason: string; readonly error?: unknown };
 
 export class Primary {
   readonly #location: PostgresLocation;
-  readonly #log: Log | undefined;
+  /** What all connections of the store have seen. */
+  readonly timeline: Timeline;
   /** The host that was the primary when it was last looked for. */
   #at = 0;
-  #timeline = 0;
 
   constructor(location: PostgresLocation, log: Log | undefined) {
     this.#location = location;
-    this.#log = log;
+    this.timeline = new Timeline(location.name, log);
+  }
+
+  /** The place of that host. */
+  get at(): number {
+    return this.#at;
   }
 
   /** Connects for this kind of work. Rejects with the reasons of all hosts, or when the primary must not be used. */
-  async connect(role: string): Promise<Client> {
+  async connect(role: string): Promise<Found> {
     const { servers, name } = this.#location;
     const over = new AbortController();
     const attempts: Promise<Attempt>[] = [];
@@ -54,11 +62,10 @@ export class Primary {
       const at = (this.#at + count) % servers.length;
       attempts.push(this.#attempt(at, role, attempts.at(-1), over.signal));
     }
-    let taken: Client | undefined;
+    let taken: Found | undefined;
     try {
-      const found = await firstOf(attempts, name);
-      this.#at = found.at;
-      taken = found.client;
+      taken = await firstOf(attempts, name);
+      this.#at = taken.at;
       return taken;
     } finally {
       over.abort();
@@ -93,26 +100,17 @@ export class Primary {
     try {
       await client.connect();
       const { fault, timeline } = await examine(client, this.#location);
-      if (fault === undefined && this.#follows(timeline)) return { client, at };
+      if (fault === undefined && this.timeline.admits(timeline)) return { client, timeline, at };
       void client.end().catch(nothing);
       if (fault?.isFinal) throw new SynodError("failed_precondition", fault.reason);
-      return { reason: fault?.reason ?? `a former primary (timeline ${timeline}, and ${this.#timeline} was seen)` };
+      return {
+        reason: fault?.reason ?? `a former primary (timeline ${timeline}, and ${this.timeline.newest} was seen)`,
+      };
     } catch (error) {
       void client.end().catch(nothing);
       if (error instanceof SynodError) throw error;
       return { reason: messageOf(error), error };
     }
-  }
-
-  /** Whether a server on this timeline may be the newest; from then on the older ones are not. */
-  #follows(timeline: number): boolean {
-    if (timeline < this.#timeline) return false;
-    if (this.#timeline !== 0 && timeline > this.#timeline) {
-      const message = "was promoted: its timeline is";
-      this.#log?.warn(`a server of ${this.#location.name} ${message} ${timeline}, after ${this.#timeline}`);
-    }
-    this.#timeline = timeline;
-    return true;
   }
 }
 
@@ -134,8 +132,8 @@ async function firstOf(attempts: readonly Promise<Attempt>[], name: string): Pro
   return await first.promise;
 }
 
-function hangUpUnless(taken: Client | undefined, late: Attempt): void {
-  if ("client" in late && late.client !== taken) void late.client.end().catch(nothing);
+function hangUpUnless(taken: Found | undefined, late: Attempt): void {
+  if ("client" in late && late !== taken) void late.client.end().catch(nothing);
 }
 
 function nothing(): void {}

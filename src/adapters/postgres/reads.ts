@@ -13,6 +13,7 @@ import {
   type StoredTimer,
 } from "../../ports/stored-work.ts";
 import { sessionCallOf, sessionRecordRange } from "../../values/ids.ts";
+import { timelineNow } from "./timeline.ts";
 
 /** Reads in one statement. */
 const batchReadsMax = 1_000;
@@ -44,19 +45,27 @@ interface AskServer {
   highest(document: string): Promise<readonly FoundRow[]>;
 }
 
+/** What every statement of reads ends with: the timeline of the server that has run it, in a row of its own. */
+const timelineRow = `UNION ALL SELECT NULL, NULL, ${timelineNow}`;
+
+export function rowsStatement(schema: string): string {
+  return `SELECT place, content, NULL AS timeline FROM ${schema}.read_rows($1) ${timelineRow}`;
+}
+
 /**
  * The last id of each range. No function of the store's form, which older nodes have to know too: it is asked once for
  * each session and shard that is claimed.
  */
 export function highestStatement(schema: string): string {
-  return `SELECT asked.place, found.id AS content
+  return `SELECT asked.place, to_json(found.id) AS content, NULL AS timeline
     FROM json_to_recordset($1::json) AS asked(place int, service text, number int, first text, behind text)
     JOIN ${schema}.shards AS shard ON shard.service = asked.service AND shard.number = asked.number
     CROSS JOIN LATERAL (
       SELECT id FROM ${schema}.records AS record
       WHERE record.shard = shard.id AND id >= asked.first COLLATE "C" AND id < asked.behind COLLATE "C"
       ORDER BY id DESC LIMIT 1
-    ) AS found`;
+    ) AS found
+    ${timelineRow}`;
 }
 
 /**
@@ -64,16 +73,17 @@ export function highestStatement(schema: string): string {
  * one statement. No function of the store's form either.
  */
 export function rowsAndTimersStatement(schema: string): string {
-  return `SELECT place, content FROM ${schema}.read_rows($1)
+  return `SELECT place, content, NULL AS timeline FROM ${schema}.read_rows($1)
     UNION ALL
-    SELECT asked.place, to_json(found.name) AS content
+    SELECT asked.place, to_json(found.name), NULL
     FROM json_to_recordset($2::json) AS asked(place int, service text, number int, key text, most bigint)
     JOIN ${schema}.shards AS shard ON shard.service = asked.service AND shard.number = asked.number
     CROSS JOIN LATERAL (
       SELECT name FROM ${schema}.timers AS timer
       WHERE timer.shard = shard.id AND timer.key = asked.key COLLATE "C"
       ORDER BY name LIMIT asked.most
-    ) AS found`;
+    ) AS found
+    ${timelineRow}`;
 }
 
 export function readsOf(ask: AskServer, name: string): Reads {

@@ -1,6 +1,7 @@
 /** Whether a server may be believed: that it is the primary, and that what it acknowledges has reached its disk. */
 import type { Client } from "pg";
 import type { PostgresLocation } from "./location.ts";
+import { timelineNow, timelineOf } from "./timeline.ts";
 
 /** The oldest PostgreSQL whose settings and functions are as they are used here. */
 const versionMin = 14;
@@ -39,14 +40,14 @@ const question = `SELECT current_setting('server_version_num')::integer AS versi
   current_setting('default_transaction_read_only') AS readonly, current_setting('fsync') AS fsync,
   current_setting('full_page_writes') AS pages, current_setting('synchronous_commit') AS commit,
   current_setting('synchronous_standby_names') AS standbys,
-  CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END AS timeline`;
+  CASE WHEN NOT pg_is_in_recovery() THEN ${timelineNow} END AS timeline`;
 
 export async function examine(client: Client, { unsafe, name }: PostgresLocation): Promise<Examined> {
   const timer = setTimeout(() => void client.end(), answerMaxMs);
   try {
     const { rows } = await client.query<Settings>(question);
     const settings = rows[0]!;
-    const timeline = Number.parseInt(settings.timeline ?? "0", 16);
+    const timeline = timelineOf(settings.timeline);
     if (settings.recovering) return { fault: { reason: "a standby, not the primary", isFinal: false }, timeline };
     const reason = misfit(settings) ?? (unsafe ? undefined : danger(settings));
     return { fault: reason === undefined ? undefined : { reason: `${name} ${reason}`, isFinal: true }, timeline };

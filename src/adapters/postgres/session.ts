@@ -15,7 +15,7 @@ export interface Session {
 
 /** Begins a transaction in the store's schema. */
 export async function beginSession(location: PostgresLocation, begin: string): Promise<Session> {
-  const client = await new Primary(location, undefined).connect("snapshot");
+  const { client } = await new Primary(location, undefined).connect("snapshot");
   let lost: Error | undefined;
   client.on("error", (error) => (lost = error));
   const ask: Session["ask"] = async (text, values) => {

@@ -28,12 +28,14 @@ import type { RefusalReason } from "./commit-sql.ts";
 import { Connection, closed, type Row, type Statement } from "./connection.ts";
 import { commitFailure, lossError, storeError } from "./failures.ts";
 import { type PostgresLocation, readPostgresUrl } from "./location.ts";
+import { Lookout } from "./lookout.ts";
 import { numbers, packBatch, packRange, texts } from "./packing.ts";
 import { type Patience, patiently } from "./patience.ts";
 import { Primary } from "./primary.ts";
-import { type FoundRow, highestStatement, readsOf, rowsAndTimersStatement } from "./reads.ts";
+import { type FoundRow, highestStatement, readsOf, rowsAndTimersStatement, rowsStatement } from "./reads.ts";
 import { isReplaced, prepareSchema, quoted, type StoreFunction } from "./schema.ts";
 import { StateVersions } from "./state-versions.ts";
+import { timelineNow } from "./timeline.ts";
 
 export interface PostgresStoreOptions {
   /** `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; several hosts with commas between them; see `location.ts`. */
@@ -88,7 +90,7 @@ export async function openPostgresStore({
     const prepare = (): Promise<StoreIdentity> =>
       prepareSchema(connections.ownership, location, { system, shardsPerService });
     const identity = await patiently(prepare, { name: location.name, patience, log });
-    return new PostgresStore(identity, location, connections, log);
+    return new PostgresStore(identity, location, { ...connections, lookouts: lookoutsOf(location, primary) }, log);
   } catch (error) {
     await Promise.all(
       Object.values(connections)
@@ -99,7 +101,15 @@ export async function openPostgresStore({
   }
 }
 
+/** One for each host, so that whichever becomes the primary is seen; none where there is no other host. */
+function lookoutsOf({ servers }: PostgresLocation, primary: Primary): readonly Lookout[] {
+  if (servers.length < 2) return [];
+  const { timeline } = primary;
+  return servers.map((server, place) => new Lookout({ server, timeline, isPrimary: () => primary.at === place }));
+}
+
 interface Connections {
+  readonly lookouts: readonly Lookout[];
   readonly heartbeat: Connection;
   readonly ownership: Connection;
   readonly read: Connection;
@@ -142,7 +152,7 @@ class PostgresStore implements Store {
     this.#schemaName = schema;
     this.#schema = quoted(schema);
     this.#connections = connections;
-    const rows = `SELECT place, content FROM ${this.#schema}.read_rows($1)`;
+    const rows = rowsStatement(this.#schema);
     const highest = highestStatement(this.#schema);
     const rowsAndTimers = rowsAndTimersStatement(this.#schema);
     const ask = {
@@ -187,7 +197,9 @@ class PostgresStore implements Store {
     const commits = this.#acknowledged.incarnation === incarnation ? this.#acknowledged.commits : [];
     const known = `${Math.trunc(knownRevision)}, '${numbers(commits.map(Math.trunc))}'`;
     const call = `renew(${Math.trunc(incarnation)}, ${draining ? "true" : "false"}, ${known})`;
-    const text = `SET LOCAL statement_timeout = ${heartbeatStatementMaxMs}; SELECT ${this.#schema}.${call} AS answer`;
+    const select = fenced(`${this.#schema}.${call}`);
+    const text = (timelineMin: string): string =>
+      `SET LOCAL statement_timeout = ${heartbeatStatementMaxMs}; ${select(timelineMin)}`;
     const rows = await this.#run(this.#connections.heartbeat, { text, answerMaxMs: heartbeatMaxMs });
     const answer = rows[0]!.answer as RenewAnswer;
     if ("status" in answer) {
@@ -307,23 +319,21 @@ class PostgresStore implements Store {
   }
 
   async #close(): Promise<void> {
-    const { heartbeat, ownership, commits, read } = this.#connections;
+    const { heartbeat, ownership, commits, read, lookouts } = this.#connections;
+    for (const lookout of lookouts) lookout.close();
     const others = Promise.all([heartbeat, ownership, ...commits].map((connection) => connection.close()));
     await this.#reads.drained();
     await Promise.all([others, read.close()]);
   }
 
   async #readBy(text: string, ...documents: readonly string[]): Promise<readonly FoundRow[]> {
-    return (await this.#run(this.#connections.read, {
-      text,
-      values: documents,
-      answerMaxMs,
-    })) as unknown as readonly FoundRow[];
+    const rows = await this.#run(this.#connections.read, { text, values: documents, answerMaxMs });
+    return rows.filter(({ place }) => place !== null) as unknown as readonly FoundRow[];
   }
 
   #call(name: StoreFunction, values: readonly Argument[]): Statement {
     const places = values.map((_, index) => `$${index + 1}`).join(", ");
-    return { text: `SELECT ${this.#schema}.${name}(${places}) AS answer`, values, answerMaxMs };
+    return { text: fenced(`${this.#schema}.${name}(${places})`), values, answerMaxMs };
   }
 
   async #ask<Answer>(connection: Connection, name: StoreFunction, values: readonly Argument[]): Promise<Answer> {
@@ -338,6 +348,12 @@ class PostgresStore implements Store {
       throw storeError(error, this.#name);
     }
   }
+}
+
+/** One call, by a server that was not replaced: the condition is looked at once, and before the call. */
+function fenced(call: string): (timelineMin: string) => string {
+  const select = `SELECT ${call} AS answer, ${timelineNow} AS timeline WHERE ${timelineNow} >=`;
+  return (timelineMin) => `${select} '${timelineMin}'`;
 }
 
 interface ViewAnswer {

@@ -50,16 +50,20 @@ export async function capacity(target: string, options: CapacityCommandOptions):
   if (trialMs < trialMinMs) throw new UsageError(`A trial counts for at least ${trialMinMs} ms: give --trial 5s, say.`);
   const progress = new TrialProgress();
   const scenario = options.scenario === undefined ? undefined : await loadScenario(options.scenario);
+  // Those of a system that runs already are not this command's to choose.
+  const division = url ? undefined : leaveToLoad(options.loadProcesses);
   const report = await capacityOf({
-    start: (arrangement) => (url ? runningAt(url) : startedFrom(target, options.store, arrangement)),
+    start: (arrangement) =>
+      url
+        ? runningAt(url)
+        : startedFrom(target, options.store, arrangement, { sharesProcessors: division === undefined }),
     objective: parseObjective(options.slo),
     trialMs,
     timeoutMs: parseDuration(options.timeout, "--timeout"),
     firstPerSecond: options.from,
     perSecondMax: options.atMost,
     loadProcesses: options.loadProcesses,
-    // Those of a system that runs already are not this command's to choose.
-    division: url ? undefined : leaveToLoad(options.loadProcesses),
+    division,
     runs: options.runs,
     keys: options.keys,
     headers: headersFrom(options.header),

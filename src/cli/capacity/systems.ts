@@ -9,16 +9,18 @@ import { startPassing } from "../passing-system.ts";
 import { httpUrl } from "../supervised-target.ts";
 import { systemAt } from "../systems-at-hand.ts";
 
-/** Nodes that are measured leave the processor to the load first, which stands for callers from elsewhere. */
-const niceness = 15;
+/** Nodes that share their processors with the load leave them to it first: it stands for callers from elsewhere. */
+const nicenessWhereShared = 15;
 
 /** Starts the system for it. */
 export async function startedFrom(
   systemFile: string,
   store: string | undefined,
   { nodes = 1, shedding }: Arrangement,
+  { sharesProcessors }: { readonly sharesProcessors: boolean },
 ): Promise<RunningSystem> {
-  const measured = { loadControl: shedding, niceness };
+  // With processors of their own they go before nobody and behind nobody: what else runs there would only come first.
+  const measured = { loadControl: shedding, niceness: sharesProcessors ? nicenessWhereShared : 0 };
   const { supervisor, place, urls, end } = await startPassing({
     ...{ purpose: "capacity", endsAtInterrupt: true },
     ...{ systemFile, store, nodes, measured },
