@@ -15,6 +15,7 @@ import { Cluster } from "../../src/simulation/cluster.ts";
 import { nodePlace } from "../../src/simulation/user-code/places.ts";
 import { fairWeather } from "../../src/simulation/weather.ts";
 import type { Process } from "../../src/simulation/world/process.ts";
+import type { StoreKind } from "../../src/simulation/world/store.ts";
 import type { Prng } from "../../src/values/prng.ts";
 
 /** What the processor takes, ms. */
@@ -26,7 +27,7 @@ const moveHandlerMs = 2;
 const turnAwayMs = 0.03;
 /** The store writes so many commands at a time, if nothing else is said, and takes so long, ms. */
 const storeBatch = 5;
-const storeWriteMs = 20;
+export const storeWriteMs = 20;
 /** Calls per second that the processor, and the store, can do. */
 export const capacities = {
   compute: 1_000 / (handlerMs + takeInMs + turnAwayMs),
@@ -108,6 +109,8 @@ export interface LoadWorldOptions {
   readonly load?: Partial<LoadLimits>;
   /** Commands that the store writes at a time. */
   readonly storeBatch?: number;
+  /** A file has one commit under way and writes one by one; a server, more. A file if nothing else is said. */
+  readonly storeKind?: StoreKind;
   /** How many clients repeat what fails, as Synod's client library does; none: nobody repeats anything. */
   readonly clients?: number;
 }
@@ -158,12 +161,13 @@ export class LoadWorld {
     load = {},
     clients = 0,
     storeBatch: batchCommandsMax = storeBatch,
+    storeKind = "file",
   }: LoadWorldOptions) {
     const weather = fairWeather();
     Object.assign(weather.store, { writeMinMs: storeWriteMs, writeMaxMs: storeWriteMs });
     const system = systemOn({ spend: () => {} } as unknown as Process);
     this.cluster = new Cluster({
-      ...{ seed, system, nodes: 1, weather, shardsPerService: 4, keepTrace: false },
+      ...{ seed, system, nodes: 1, weather, shardsPerService: 4, storeKind, keepTrace: false },
       code: (process, judge) => ({ place: nodePlace(process, judge), system: systemOn(process) }),
       limits: { batchCommandsMax, load },
     });
@@ -219,6 +223,11 @@ export class LoadWorld {
   /** The store does nothing for so long. */
   stallStore(ms: number): void {
     this.cluster.store.lock(ms);
+  }
+
+  /** From now on each write takes the store so long. */
+  slowStore(ms: number): void {
+    Object.assign(this.cluster.store.weather, { writeMinMs: ms, writeMaxMs: ms });
   }
 
   async #call(kind: Kind, tally: Tally): Promise<void> {

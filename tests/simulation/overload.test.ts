@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { RetryBudget } from "../../src/client/retry-budget.ts";
 import type { LoadLimits } from "../../src/core/load/limits.ts";
-import { capacities, LoadWorld, noLoadControl, objectiveMs, type Tally } from "./load-world.ts";
+import { capacities, LoadWorld, noLoadControl, objectiveMs, storeWriteMs, type Tally } from "./load-world.ts";
 
 const secondsMs = 1_000;
 
@@ -58,8 +58,8 @@ for (const [kind, what] of [
 }
 
 describe("durable commands that call others", () => {
-  async function transfers(times: number): Promise<Tally> {
-    const world = await LoadWorld.start({ storeBatch: 50 });
+  async function transfers(times: number, seed: number): Promise<Tally> {
+    const world = await LoadWorld.start({ storeBatch: 50, seed });
     const tally = (await world.offer({ transfer: times * capacities.transfer }, 9 * secondsMs, 3 * secondsMs)).transfer;
     await world.cluster.advance(10 * secondsMs);
     const { slotsTaken, queued } = world.status.load;
@@ -68,15 +68,36 @@ describe("durable commands that call others", () => {
     return tally;
   }
 
+  /** Single runs differ by some parts in a hundred: where the gate is as near as that, of three. */
+  async function meanGoodput(times: number): Promise<number> {
+    const seeds = times <= 2 ? [1, 2, 3] : [1];
+    let sum = 0;
+    for (const seed of seeds) sum += (await transfers(times, seed)).goodput;
+    return sum / seeds.length;
+  }
+
   test("are answered past the capacity, too: a node takes on no more of them than it can finish", async () => {
-    const below = await transfers(0.8);
+    const below = await transfers(0.8, 1);
     assert.ok(below.good >= 0.99 * below.offered, `${below.good} of ${below.offered} at 0.8C, ${[...below.codes]}`);
-    const peak = (await transfers(1)).goodput;
+    const peak = await meanGoodput(1);
     for (const [times, part] of gates) {
-      const tally = await transfers(times);
-      assert.ok(tally.goodput >= part * peak, `at ${times}C ${tally.goodput} of ${peak}/s, ${[...tally.codes]}`);
+      const goodput = await meanGoodput(times);
+      assert.ok(goodput >= part * peak, `at ${times}C ${goodput} of ${peak}/s`);
     }
   });
+});
+
+test("a store that turns ten times slower, and has room for all that is asked, is full again in ten seconds", async () => {
+  const world = await LoadWorld.start({ storeBatch: 50, storeKind: "server" });
+  const offer = async (ms: number) => (await world.offer({ write: 100 }, ms)).write;
+  const allGood = ({ good, offered, codes }: Tally) =>
+    assert.ok(good >= 0.99 * offered, `${good} of ${offered}, ${[...codes]}`);
+  allGood(await offer(5 * secondsMs));
+  world.slowStore(10 * storeWriteMs);
+  await offer(10 * secondsMs);
+  allGood(await offer(20 * secondsMs));
+  world.slowStore(storeWriteMs);
+  allGood(await offer(5 * secondsMs));
 });
 
 test("without the limit of calls under way the store's queue makes everybody late", async () => {

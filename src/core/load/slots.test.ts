@@ -6,12 +6,25 @@ import { Slots } from "./slots.ts";
 const windowMs = 50;
 const limits = { ...defaultLoadLimits, slotsFirst: 256 };
 
-/** Windows in which commands waited so long for the store, and calls wanted slots or not. */
-function windows(slots: Slots, count: number, waitMs: number, { from = 0, wanted = true } = {}): number {
+/** More than always may be, and fewer than foretell how long they will wait. */
+const manyAtStore = 12;
+
+interface Windows {
+  readonly from?: number;
+  readonly wanted?: boolean;
+  readonly atStore?: number;
+}
+
+/**
+ * Windows in which commands waited so long for the store, so many of them at a time, and calls wanted slots or not. Gives
+ * the end of the last one.
+ */
+function windows(slots: Slots, count: number, waitMs: number, how: Windows = {}): number {
+  const { from = 0, wanted = true, atStore = manyAtStore } = how;
   let now = from;
   for (let window = 0; window < count; window++) {
-    slots.storeAsked();
-    slots.storeAnswered(waitMs);
+    for (let asked = 0; asked < atStore; asked++) slots.storeAsked();
+    for (let answered = 0; answered < atStore; answered++) slots.storeAnswered(waitMs);
     if (wanted) slots.wanted();
     now += windowMs;
     slots.look(now);
@@ -76,11 +89,54 @@ describe("the limit of calls under way", () => {
     assert.ok(slots.limit > 384, "20 have ended, and 20 are under way");
   });
 
+  test("tolerates twice that wait for the impatient, too: a call that just missed a commit waits for two", () => {
+    const slots = new Slots(limits);
+    for (let call = 0; call < 100; call++) slots.started(1_000);
+    windows(slots, 50, 380, { from: windows(slots, 1, 200) });
+    assert.ok(slots.limit > limits.slotsFirst, `${slots.limit}`);
+  });
+
+  test("moves no sooner than after two of its waits where the store is slow by nature, or a second", () => {
+    for (const [waitMs, lengths] of [
+      [300, 12],
+      [5_000, 20],
+    ] as const) {
+      const slots = new Slots(limits);
+      windows(slots, 1, waitMs, { wanted: false });
+      for (let taken = 0; taken < 40; taken++) slots.take();
+      const now = windows(slots, lengths - 1, waitMs, { from: windowMs });
+      assert.equal(slots.limit, 256);
+      windows(slots, 1, waitMs, { from: now });
+      assert.ok(slots.limit > 256, `${slots.limit}`);
+    }
+  });
+
   test("does not take the wait that an overload makes for the rule, however long that lasts", () => {
     const slots = new Slots(limits);
     const now = windows(slots, 20, 10);
     windows(slots, 2_000, 60, { from: now });
     assert.equal(slots.limit, defaultLoadLimits.slotsMin);
+  });
+
+  test("takes the wait for the rule that so few calls have that there cannot be fewer, and grows again", () => {
+    const slots = new Slots(limits);
+    let now = windows(slots, 20, 10);
+    now = windows(slots, 50, 300, { from: now });
+    assert.equal(slots.limit, defaultLoadLimits.slotsMin);
+    now = windows(slots, 12, 300, { from: now, atStore: defaultLoadLimits.slotsMin });
+    assert.ok(slots.limit > 2 * defaultLoadLimits.slotsMin, `${slots.limit}`);
+    now = windows(slots, 20, 320, { from: now });
+    assert.ok(slots.limit > 4 * defaultLoadLimits.slotsMin, "nobody waits for others");
+    windows(slots, 20, 1_500, { from: now });
+    assert.equal(slots.limit, defaultLoadLimits.slotsMin, "but in an overload they do");
+  });
+
+  test("but not the wait of calls that others were in front of when they came to the store", () => {
+    const slots = new Slots(limits);
+    let now = windows(slots, 20, 10);
+    now = windows(slots, 50, 300, { from: now });
+    windows(slots, 6, 300, { from: now, atStore: defaultLoadLimits.slotsMin });
+    assert.equal(slots.limit, defaultLoadLimits.slotsMin, "they came before there were few");
   });
 
   test("falls while the store answers nothing at all, and is back half a second after it does", () => {
@@ -105,6 +161,17 @@ describe("the limit of calls under way", () => {
     slots.wanted();
     slots.look(windowMs);
     assert.ok(slots.limit < 256, "190 calls at 10 in 50 ms");
+  });
+
+  test("foretells nothing from a part of one wait, in which only some of a commit's calls have come back", () => {
+    const slots = new Slots(limits);
+    const now = windows(slots, 2, 250);
+    const before = slots.limit;
+    for (let asked = 0; asked < 60; asked++) slots.storeAsked();
+    for (let answered = 0; answered < 10; answered++) slots.storeAnswered(250);
+    slots.wanted();
+    slots.look(now + 250);
+    assert.ok(slots.limit >= before, `${slots.limit} after ${before}`);
   });
 
   test("grows for calls that wait for something else than this node", () => {

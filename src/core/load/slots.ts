@@ -14,10 +14,11 @@
  * foretell by Little's law, whichever is longer), and what the event loop is late beyond the slice that handlers are
  * given. A call that waits for the store several times counts with all of its waits. It is compared with what is
  * `tolerated`: 50 ms, or three times the lowest mean of late where the store is slow by nature, but then no more than a
- * tenth of the time that callers have, or they would be late. And L grows only while it is what holds calls back: by q = L as long as the wait is below
- * half of what is tolerated (slow start, as in TCP), so that a store that stood still for two seconds has its calls
- * back half a second later, and so that calls that wait for something else than this node soon hold nobody back; by
- * q = √L from there on.
+ * tenth of the time that callers have (or twice that lowest mean), or they would be late. At its lowest, L takes the wait
+ * that it sees for the lowest mean: no queue of this node can have made it longer. And L grows only while it is what
+ * holds calls back: by q = L as long as the wait is below half of what is tolerated (slow start, as in TCP), so that a
+ * store that stood still for two seconds has its calls back half a second later, and so that calls that wait for
+ * something else than this node soon hold nobody back; by q = √L from there on.
  */
 import type { LoadLimits } from "./limits.ts";
 
@@ -28,7 +29,7 @@ const gradientMin = 0.5;
 const toleratedTimes = 3;
 /** But no more than this part of the time that callers have left when their calls start, or so many times that lowest mean. */
 const toleratedPart = 0.1;
-const toleratedTimesMin = 1.5;
+const toleratedTimesMin = 2;
 /** Weight of one more call in the time that callers have: of one whose caller has less than the mean, and of another. */
 const impatientWeight = 0.1;
 const patientWeight = 0.01;
@@ -36,11 +37,16 @@ const patientWeight = 0.01;
 const foretellingMin = 16;
 /** How quickly the lowest mean is forgotten, by windows: in some seconds. */
 const lowestForgotten = 0.02;
+/** And how quickly one is taken over that had no queue in it. */
+const lowestTaken = 0.5;
 /**
  * A window ends when as many calls have ended in it as are under way, so that what the last move of the limit did is seen
  * before the next one; at the latest after so many lengths.
  */
 const windowLengthsMax = 4;
+/** Or, where the store is slow by nature, after so many of its waits, and so many lengths: a part of a wait says nothing. */
+const windowWaits = 2;
+const windowLengthsSlowMax = 20;
 
 export class Slots {
   readonly #limits: LoadLimits;
@@ -51,6 +57,10 @@ export class Slots {
   #windowBegan = 0;
   /** Calls that ended in this window. */
   #ended = 0;
+  /** When there were last more calls at the store than always may be. */
+  #crowdedAt = Number.NEGATIVE_INFINITY;
+  /** Whether there were in this window. */
+  #crowded = false;
   /** Waits for the store that ended in this window, and how long they were in all. */
   #waits = 0;
   #waitTotalMs = 0;
@@ -105,6 +115,7 @@ export class Slots {
   /** A command under way waits for the store from now on. */
   storeAsked(): void {
     this.#atStore += 1;
+    if (this.#atStore > this.#limits.slotsMin) this.#crowded = true;
   }
 
   /** It did so, and all of its waits so far took so long. */
@@ -127,11 +138,13 @@ export class Slots {
     if (lastedMs < windowMs) return;
     const unanswered = this.#waits === 0 && this.#atStore > 0;
     const early = unanswered || this.#ended < this.#taken;
-    if (early && lastedMs < windowLengthsMax * windowMs) return;
+    if (early && lastedMs < this.#windowMaxMs) return;
+    if (this.#crowded) this.#crowdedAt = now;
     // After a pause nothing is known of, only what is under way says something.
-    this.#move(unanswered ? Math.min(lastedMs, 2 * windowLengthsMax * windowMs) : this.#foretoldMs(lastedMs));
+    this.#move(unanswered ? Math.min(lastedMs, 2 * this.#windowMaxMs) : this.#foretoldMs(lastedMs));
     this.#windowBegan = now;
     this.#ended = 0;
+    this.#crowded = this.#atStore > this.#limits.slotsMin;
     this.#waits = 0;
     this.#waitTotalMs = 0;
     this.#lateTotalMs = 0;
@@ -141,8 +154,9 @@ export class Slots {
 
   /** How long the last of the calls at the store will have waited, at the rate of this window. Few foretell nothing. */
   #foretoldMs(lastedMs: number): number {
-    if (this.#waits === 0 || this.#atStore < foretellingMin || lastedMs > 2 * windowLengthsMax * this.#limits.windowMs)
-      return 0;
+    if (this.#waits === 0 || this.#atStore < foretellingMin || lastedMs > 2 * this.#windowMaxMs) return 0;
+    // What is shorter than two of its waits has seen a part of one commit, or two.
+    if (lastedMs * this.#waits < windowWaits * this.#waitTotalMs) return 0;
     return (this.#atStore * lastedMs) / this.#waits;
   }
 
@@ -163,10 +177,27 @@ export class Slots {
     return waitMs < tolerated / 2 ? this.#limit : Math.sqrt(this.#limit);
   }
 
-  /** While calls want slots the wait is of their own making: to learn from it would tolerate more, and more. */
+  /**
+   * While calls want slots the wait is of their own making: to learn from it would tolerate more, and more. But not if
+   * no fewer can be under way than were: then it is what the store takes, and a limit that fell because the store has turned
+   * slow would else stay where it is for as long as calls come. (In the same way BBR finds the round trip of a path that
+   * was changed: with next to nothing in flight. https://datatracker.ietf.org/doc/draft-ietf-ccwg-bbr/, ProbeRTT.)
+   */
   #learn(meanMs: number): void {
+    const fewest = this.limit <= this.#limits.slotsMin && this.#windowBegan - meanMs >= this.#crowdedAt;
     if (meanMs < this.#lowestMs) this.#lowestMs = meanMs;
     else if (!this.#wanted) this.#lowestMs += lowestForgotten * (meanMs - this.#lowestMs);
+    else if (fewest) this.#lowestMs += lowestTaken * (meanMs - this.#lowestMs);
+  }
+
+  /** How long a window lasts at the most, ms. */
+  get #windowMaxMs(): number {
+    const { windowMs } = this.#limits;
+    if (!Number.isFinite(this.#lowestMs)) return windowLengthsMax * windowMs;
+    return Math.min(
+      windowLengthsSlowMax * windowMs,
+      Math.max(windowLengthsMax * windowMs, windowWaits * this.#lowestMs),
+    );
   }
 
   get #toleratedMs(): number {

@@ -5,8 +5,9 @@ import { ddmin } from "./ddmin.ts";
 
 function failsWith<T>(needed: ReadonlySet<T>, tried: (readonly T[])[] = []) {
   return async (candidates: readonly (readonly T[])[]): Promise<number | undefined> => {
-    tried.push(...candidates);
     const index = candidates.findIndex((candidate) => [...needed].every((part) => candidate.includes(part)));
+    // Nobody goes on once one has failed.
+    tried.push(...candidates.slice(0, index < 0 ? undefined : index + 1));
     return index < 0 ? undefined : index;
   };
 }
@@ -32,6 +33,14 @@ test("one part of a thousand is found in few tries", async () => {
   const parts = Array.from({ length: 1_000 }, (_, index) => index);
   assert.deepEqual(await ddmin(parts, failsWith(new Set([617]), tried)), [617]);
   assert.ok(tried.length < 50, `${tried.length} tries`);
+});
+
+test("what was needed a moment ago is not tried again before the rest", async () => {
+  const tried: (readonly number[])[] = [];
+  const parts = Array.from({ length: 64 }, (_, index) => index);
+  const needed = parts.filter((part) => part % 4 === 1);
+  assert.deepEqual(await ddmin(parts, failsWith(new Set(needed), tried)), needed);
+  assert.ok(tried.length < 200, `${tried.length} tries`);
 });
 
 test("what is not needed by itself but together with another stays", async () => {

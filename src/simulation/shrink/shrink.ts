@@ -5,6 +5,9 @@
  * A run with less in it has another timing of its own, and a race that depends on it may not happen any more. So a
  * candidate is tried with several timings, with few while it is large and with more as it gets small and cheap. What
  * is kept is always a run that was seen to fail, with its timing.
+ *
+ * One way down may end at a run that cannot be made smaller and is not small. So there are several, and the smallest run
+ * of them all is the result.
  */
 import type { PlannedOperation } from "../asking.ts";
 import type { Case } from "../case.ts";
@@ -13,6 +16,7 @@ import type { Violation } from "../judge.ts";
 import { nameOfEntity } from "../operation.ts";
 import type { RunResult } from "../simulate.ts";
 import { ddmin } from "./ddmin.ts";
+import { Tried } from "./tried.ts";
 
 /** A run that failed, as it is kept while smaller ones are looked for. */
 export interface Failure {
@@ -42,6 +46,7 @@ export interface ShrinkProgress {
 
 /** A candidate may break the promise this much later than the run that it was made from, ms. */
 const lateMaxMs = 3_000;
+const lateStepMs = 1_000;
 /** Timings that a candidate is tried with, from round to round. */
 const timingsPerRound: readonly number[] = [2, 6, 20];
 /** So little is easily understood: no more timings are tried to get rid of the rest. */
@@ -49,6 +54,13 @@ const faultsFew = 2;
 const operationsFew = 5;
 /** Between the last that happens and the end of the time for faults, ms. */
 const tailMs = 500;
+/** What a fault weighs in operations: one more of those is sooner understood. */
+const faultWeight = 5;
+/** Only the last so many faults before the violation, with the operations of so long before them, ms. */
+const lastFaultsLengths = [1, 2, 3, 4, 6, 8, 12, 16, 24] as const;
+const leadMs = 3_000;
+/** Timings that these are tried with, each time others. */
+const timingsAnew = 16;
 /** Only the last so many ms before the violation. */
 const windowsMs = [500, 2_000, 8_000] as const;
 /** No fault is made shorter than this, ms. */
@@ -67,19 +79,30 @@ function entityOf({ request: { service, key } }: PlannedOperation): string {
 
 /** What a case is measured by: smaller is what has less to be understood. */
 function sizeOf({ plan, operations }: Case): number {
-  return plan.length + operations.length;
+  return faultWeight * plan.length + operations.length;
+}
+
+function isFew({ plan, operations }: Case): boolean {
+  return plan.length <= faultsFew && operations.length <= operationsFew;
 }
 
 class Shrinking {
   readonly #options: ShrinkOptions;
   readonly #startedAt = performance.now();
+  /** The smallest that was seen to fail, on any way down. */
   #smallest: Failure;
+  /** What the next candidates are made from: the smallest of this way down. */
+  #current: Failure;
+  readonly #tried = new Tried();
   #runs = 0;
   #timings = 1;
+  /** How many have been tried with all operations. */
+  #timingsAnewUsed = 0;
 
   constructor(options: ShrinkOptions) {
     this.#options = options;
     this.#smallest = options.from;
+    this.#current = options.from;
   }
 
   get progress(): ShrinkProgress {
@@ -87,16 +110,46 @@ class Shrinking {
   }
 
   async go(): Promise<void> {
-    for (const timings of timingsPerRound) {
-      const { plan, operations } = this.#case;
-      if (this.#timings > 1 && plan.length <= faultsFew && operations.length <= operationsFew) return;
+    for (const [round, timings] of timingsPerRound.entries()) {
+      if (round > 0 && isFew(this.#smallest.case)) return;
       this.#timings = timings;
-      // A part that can go may let another go.
-      for (let before = Number.POSITIVE_INFINITY; sizeOf(this.#case) < before && this.#goesOn(); ) {
-        before = sizeOf(this.#case);
-        await this.#round();
-      }
+      await this.#descend(this.#smallest);
+      if (this.#smallest.case.plan.length > faultsFew) await this.#anew(timings);
     }
+  }
+
+  /** One way down. */
+  async #descend(from: Failure): Promise<void> {
+    this.#current = from;
+    // A part that can go may let another go.
+    for (let before = Number.POSITIVE_INFINITY; sizeOf(this.#case) < before && this.#goesOn(); ) {
+      before = sizeOf(this.#case);
+      await this.#round();
+    }
+  }
+
+  /**
+   * Another way down, from the run as it was found. Few operations break a promise in one way only, and when many faults
+   * are left that way is a coincidence to which each of them adds its delay. With all operations there are many ways, and
+   * with some other timing the last few faults do.
+   */
+  async #anew(timings: number): Promise<void> {
+    const { from } = this.#options;
+    this.#current = from;
+    this.#timings = 1;
+    const plan = from.case.plan.toSorted((a, b) => a.at - b.at);
+    const lengths = lastFaultsLengths.filter((length) => length < this.#smallest.case.plan.length);
+    const candidates = lengths.flatMap((length) => {
+      const last = plan.slice(-length);
+      const operations = from.case.operations.filter(({ at }) => at >= last[0]!.at - leadMs);
+      return Array.from({ length: timingsAnew }, (_, index) => {
+        return { ...from.case, plan: last, operations, timing: this.#timingsAnewUsed + index };
+      });
+    });
+    this.#timingsAnewUsed += timingsAnew;
+    const found = await this.#first(candidates);
+    this.#timings = timings;
+    if (found) await this.#descend(this.#current);
   }
 
   async #round(): Promise<void> {
@@ -113,7 +166,7 @@ class Shrinking {
   }
 
   get #case(): Case {
-    return this.#smallest.case;
+    return this.#current.case;
   }
 
   #goesOn(): boolean {
@@ -122,7 +175,7 @@ class Shrinking {
 
   /** What happened long before the violation is the likeliest to have nothing to do with it. */
   async #onlyLately(): Promise<void> {
-    const { violation, servedAt } = this.#smallest;
+    const { violation, servedAt } = this.#current;
     const candidates = windowsMs.flatMap((ms) => {
       const since = violation.at - servedAt - ms;
       const operations = this.#case.operations.filter(({ at }) => at >= since);
@@ -137,7 +190,7 @@ class Shrinking {
 
   /** What was asked of others than the entities that the violation names is the next likeliest. */
   async #entities(): Promise<void> {
-    const { text } = this.#smallest.violation;
+    const { text } = this.#current.violation;
     const entities = [...new Set(this.#case.operations.map(entityOf))];
     const named = entities.filter((entity) => text.includes(entity));
     const only = (left: readonly string[], { operations, ...rest }: Case): Case => {
@@ -219,7 +272,8 @@ class Shrinking {
   }
 
   #keep(failure: Failure): void {
-    this.#smallest = failure;
+    this.#current = failure;
+    if (sizeOf(failure.case) <= sizeOf(this.#smallest.case)) this.#smallest = failure;
     this.#options.onProgress?.(this.progress);
   }
 
@@ -252,12 +306,22 @@ class Shrinking {
   }
 
   async #try(one: Case): Promise<Failure | undefined> {
-    this.#runs++;
     const { from, run } = this.#options;
+    const endsAt = this.#endsAt();
+    if (this.#tried.has(one, endsAt)) return undefined;
+    this.#runs++;
+    const result = await run(one, endsAt === Number.POSITIVE_INFINITY ? undefined : endsAt);
+    const failure = failureOf(one, result, from.violation);
+    if (failure === undefined) this.#tried.add(one, endsAt);
+    return failure;
+  }
+
+  /** When a candidate should have failed, ms since the world began: in steps, so that it is known when it comes again. */
+  #endsAt(): number {
+    const { violation, servedAt } = this.#current;
     // Once all faults are over, the time until a violation is that of the phases of a run.
-    const inCalm = this.#smallest.violation.at - this.#smallest.servedAt > this.#case.durationMs;
-    const result = await run(one, inCalm ? undefined : this.#smallest.violation.at + lateMaxMs);
-    return failureOf(one, result, from.violation);
+    if (violation.at - servedAt > this.#case.durationMs) return Number.POSITIVE_INFINITY;
+    return Math.ceil((violation.at + lateMaxMs) / lateStepMs) * lateStepMs;
   }
 }
 
