@@ -14,6 +14,7 @@ import type { Store } from "../ports/store.ts";
 import { withoutLoadControl } from "../runtime/limits.ts";
 import { describeService } from "../service/description.ts";
 import type { AnySystem } from "../service/model.ts";
+import { doorsMs } from "./drain-time.ts";
 import { DrillConduct } from "./drills/conduct.ts";
 import { toErrorFacts } from "./error-facts.ts";
 import { type HostedNode, hostNode, type PassOnOf } from "./hosted-node.ts";
@@ -45,9 +46,6 @@ export interface MeasuredConduct {
   /** How far behind the load it stands when both want the same processor: 0 to 19, as `nice` has it. */
   readonly niceness: number;
 }
-
-/** Of the time for a drain that nobody asked for, what is kept for calls that are inside. */
-const doorsPart = 0.7;
 
 const anyLoopbackPort = "127.0.0.1:0";
 
@@ -157,7 +155,7 @@ async function leaveAlone(): Promise<void> {
   if (stopping) return;
   log.warn("the supervisor is gone: draining");
   const started = performance.now();
-  await hosted?.closeDoors(settings.drainMs * doorsPart);
+  await hosted?.closeDoors(doorsMs(settings.drainMs));
   await stop(Math.max(0, settings.drainMs - (performance.now() - started)));
 }
 

@@ -18,6 +18,7 @@ import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import type { EntityInspection, NodeStatus } from "../runtime/node.ts";
 import type { NodeCounts } from "./availability/requests.ts";
+import { doorsMs } from "./drain-time.ts";
 import { Strikes } from "./drills/strikes.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
@@ -90,8 +91,6 @@ const formerRunMaxMs = 12_000;
 const bindRetryMs = 50;
 /** Of the time for a drain, what is kept to kill what did not end by itself. */
 const killReserveMs = 500;
-/** Of the rest, the part in which all nodes answer what came in, before the first of them leaves. */
-const doorsPart = 0.7;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -375,7 +374,7 @@ export class Supervisor {
     this.#strikes.end();
     const started = performance.now();
     const leftMs = (): number => Math.max(0, drainMs - (performance.now() - started));
-    await this.#closeDoors(Math.max(0, drainMs - killReserveMs) * doorsPart);
+    await this.#closeDoors(doorsMs(drainMs - killReserveMs));
     const nodesMs = Math.max(0, leftMs() - killReserveMs);
     const drained = Promise.all(this.#nodes.map((node) => node.stop(nodesMs)));
     if (!(await within(drained, leftMs()))) {
