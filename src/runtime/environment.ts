@@ -5,6 +5,7 @@ import type { Random } from "../ports/random.ts";
 import type { Store } from "../ports/store.ts";
 import type { AnySystem } from "../service/model.ts";
 import type { EntityMemory } from "./entity-memory.ts";
+import type { HandlerWatch } from "./handler-watch.ts";
 import type { LeaseGuard } from "./lease-guard.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { NodeLoad } from "./load.ts";
@@ -26,6 +27,7 @@ export interface Environment {
   readonly reader: Reader;
   readonly records: RecordCache;
   readonly memory: EntityMemory;
+  readonly handlers: HandlerWatch;
   readonly counters: Counters;
   /** The way to end each query and each stateless handler under way: they hold no turn, but end with the node. */
   readonly queryRuns: Set<() => void>;

@@ -9,6 +9,7 @@ import { Gone, type GoneSignal } from "../values/gone.ts";
 import { decodeJson, encodeJson } from "../values/json.ts";
 import type { Environment } from "./environment.ts";
 import { type CallOptions, HandlerContext, type StateAccess } from "./handler-context.ts";
+import type { WatchedHandler } from "./handler-watch.ts";
 import { type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import type { Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
@@ -72,6 +73,8 @@ export class HandlerRun {
   /** Calls that it waits for, by number; null until it makes one. */
   #pendingCalls: Map<number, string> | null = null;
   #callsMade = 0;
+  /** Set from where it is waited for. */
+  #watched: WatchedHandler | null = null;
   /** On the monotonic clock, ms. */
   startedAt = 0;
 
@@ -101,6 +104,10 @@ export class HandlerRun {
       return this.#threw(error);
     }
     if (later === undefined) return this.#returned(result);
+    if (this.#revoked === null) {
+      this.#watched = environment.handlers.waitsFor(invocation, this.startedAt);
+      this.#watched.calls = this.#pendingCalls;
+    }
     later.then(
       (value) => this.#returned(value),
       (error) => this.#threw(error),
@@ -111,7 +118,10 @@ export class HandlerRun {
   revoke(reason: string): void {
     if (this.#revoked !== null) return;
     this.#revoked = reason;
-    if (!this.#settled) this.options.environment.counters.abandonedHandlers += 1;
+    const { environment, journaled } = this.options;
+    // What is journaled never comes to an attempt that is over: its handler is left waiting, and no fault of it.
+    if (journaled !== undefined) this.#watchEnds();
+    if (!this.#settled) environment.counters.abandonedHandlers += 1;
     this.#abort?.abort(new SynodError("cancelled", reason));
     this.#gone?.abort();
   }
@@ -157,7 +167,10 @@ export class HandlerRun {
   async during<T>(name: string, call: (number: number) => Promise<T>): Promise<T> {
     this.check();
     const { callsPerHandlerMax } = this.options.environment.limits;
-    this.#pendingCalls ??= new Map();
+    if (this.#pendingCalls === null) {
+      this.#pendingCalls = new Map();
+      if (this.#watched !== null) this.#watched.calls = this.#pendingCalls;
+    }
     const pending = this.#pendingCalls;
     if (pending.size >= callsPerHandlerMax) {
       throw new SynodError("resource_exhausted", `a handler may have ${callsPerHandlerMax} calls waiting at once`);
@@ -176,7 +189,12 @@ export class HandlerRun {
     }
   }
 
+  #watchEnds(): void {
+    if (this.#watched !== null) this.options.environment.handlers.ended(this.#watched);
+  }
+
   #returned(value: unknown): void {
+    this.#watchEnds();
     if (this.#over()) return;
     try {
       const [pending] = this.#pendingCalls?.values() ?? [];
@@ -201,6 +219,7 @@ export class HandlerRun {
   }
 
   #threw(error: unknown): void {
+    this.#watchEnds();
     if (this.#over()) return;
     if (this.#failures?.has(error)) return this.#failedAsDeclared(error as SynodError);
     this.#broke(error);
@@ -255,7 +274,9 @@ export class HandlerRun {
   #settle(settled: Settled): void {
     const { environment, invocation } = this.options;
     const { service, name } = invocation.target;
-    environment.meters.of(service, name).handled(environment.clock.monotonic() - this.startedAt);
+    const tookMs = environment.clock.monotonic() - this.startedAt;
+    environment.meters.of(service, name).handled(tookMs);
+    if (this.#watched === null) environment.handlers.ranFor(tookMs, invocation);
     this.#settled = true;
     this.revoke("its operation had ended");
     this.#onSettled(settled);

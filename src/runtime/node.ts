@@ -16,6 +16,7 @@ import { Committer } from "./committer.ts";
 import { EntityMemory } from "./entity-memory.ts";
 import { type Environment, newCounters, within } from "./environment.ts";
 import { NodeGateway } from "./gateway.ts";
+import { HandlerWatch } from "./handler-watch.ts";
 import { Handoffs } from "./handoffs.ts";
 import { holdingsOf, type NodeHoldings } from "./holdings.ts";
 import { InboundCalls } from "./inbound-calls.ts";
@@ -259,6 +260,7 @@ class Node implements RunningNode {
       throw toSynodError(error, "not-happened");
     }
     this.#retention.start();
+    this.#environment.handlers.start();
     if (this.gateway.state === "starting") this.gateway.state = "ready";
   }
 
@@ -359,8 +361,9 @@ class Node implements RunningNode {
     for (const { activations } of this.#shards) for (const activation of activations.values()) void activation.leave();
     this.#environment.load.close();
     await within(clock, Math.max(leftMs(), flushMs), this.#committer?.whenIdle() ?? Promise.resolve());
-    const { lease, limits, queryRuns } = this.#environment;
+    const { lease, limits, queryRuns, handlers } = this.#environment;
     lease.ended();
+    handlers.stop();
     this.#messages.stop();
     this.#disownAll("this node has stopped");
     for (const end of [...queryRuns]) end();
@@ -476,6 +479,7 @@ function environmentOf(options: NodeOptions): Environment {
     reader: new Reader(store, clock),
     records: new RecordCache(limits.recordCacheLengthMax),
     memory: new EntityMemory({ bytesMax: limits.entityMemoryBytesMax, reserveBytesMax: limits.chainMemoryBytesMax }),
+    handlers: new HandlerWatch(clock, log),
     counters: newCounters(),
     queryRuns: new Set(),
   };
