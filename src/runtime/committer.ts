@@ -9,6 +9,7 @@
  */
 import { Commits, type CommitsEffect, type CommitsInput, type ProgressOutcome } from "../core/commits/commits.ts";
 import type { Change } from "../core/commits/load.ts";
+import { Pace } from "../core/commits/pace.ts";
 import type { Progress } from "../core/commits/work.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
@@ -33,13 +34,19 @@ export interface ProgressReport {
   readonly error: SynodError | null;
 }
 
+/** What the commits of some of the shards go through, one under way at a time. */
+interface CommitLane {
+  readonly commits: Commits;
+  readonly pace: Pace;
+}
+
 /** How long what is in no hurry waits for a commit that leaves anyway, ms. */
 const leisureMs = 25;
 
 export class Committer {
   readonly #environment: Environment;
   readonly #events: CommitterEvents;
-  readonly #lanes: readonly Commits[];
+  readonly #lanes: readonly CommitLane[];
   #flushing = false;
   #closed = false;
   #waiters: (() => void)[] = [];
@@ -56,7 +63,10 @@ export class Committer {
     this.#events = events;
     const { batchCommandsMax, batchBytesMax } = environment.limits;
     const length = environment.store.commitLanes ?? 1;
-    this.#lanes = Array.from({ length }, () => new Commits({ incarnation, batchCommandsMax, batchBytesMax }));
+    this.#lanes = Array.from({ length }, () => ({
+      commits: new Commits({ incarnation, batchCommandsMax, batchBytesMax }),
+      pace: new Pace(),
+    }));
   }
 
   add(change: Change): void {
@@ -68,17 +78,17 @@ export class Committer {
     return number % lanes;
   }
 
-  #lane(shard: ShardId): Commits {
+  #lane(shard: ShardId): CommitLane {
     return this.#lanes[this.laneOf(shard, this.#lanes.length)]!;
   }
 
   #step(shard: ShardId, input: CommitsInput): void {
     const lane = this.#lane(shard);
-    this.#perform(lane, lane.step(input));
+    this.#perform(lane, lane.commits.step(input));
   }
 
   get #idle(): boolean {
-    return this.#lanes.every(({ idle }) => idle);
+    return this.#lanes.every(({ commits }) => commits.idle);
   }
 
   /** Commits what happened to pending work without a change of an entity, together with whatever else travels. */
@@ -106,7 +116,7 @@ export class Committer {
 
   /** Drops the shard's entities; what was sent and not answered may still be written. */
   disown(shard: Shard, reason: SynodError): void {
-    shard.disown(reason, (key) => this.#lane(shard.id).positionUnderWay(shard.id, key));
+    shard.disown(reason, (key) => this.#lane(shard.id).commits.positionUnderWay(shard.id, key));
     this.#step(shard.id, { kind: "drop", shard: shard.id });
   }
 
@@ -130,7 +140,7 @@ export class Committer {
     author?.({ outcome, error: error === undefined ? null : toSynodError(error, "not-happened") });
   }
 
-  #perform(lane: Commits, effects: readonly CommitsEffect[]): void {
+  #perform(lane: CommitLane, effects: readonly CommitsEffect[]): void {
     for (const effect of effects) {
       if (this.#closed) return;
       this.#performOne(lane, effect);
@@ -138,7 +148,7 @@ export class Committer {
     if (this.#idle) for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
-  #performOne(lane: Commits, effect: CommitsEffect): void {
+  #performOne(lane: CommitLane, effect: CommitsEffect): void {
     switch (effect.kind) {
       case "wake":
         return this.#wake();
@@ -187,13 +197,16 @@ export class Committer {
     this.#environment.clock.soon(() => {
       this.#callLeisurely();
       this.#flushing = false;
-      for (const lane of this.#lanes) if (!this.#closed) this.#perform(lane, lane.step({ kind: "flush" }));
+      for (const lane of this.#lanes) {
+        if (!this.#closed) this.#perform(lane, lane.commits.step({ kind: "flush" }));
+      }
     });
   }
 
-  async #commit(lane: Commits, batch: CommitBatch): Promise<void> {
-    const { store, lease, counters, log } = this.#environment;
+  async #commit(lane: CommitLane, batch: CommitBatch): Promise<void> {
+    const { clock, store, lease, counters, log } = this.#environment;
     const sentAt = lease.now();
+    const leftAt = clock.monotonic();
     counters.commits += 1;
     let result: CommitResult | { readonly status: "unknown" };
     try {
@@ -204,7 +217,20 @@ export class Committer {
     }
     if (this.#closed) return;
     if (result.status === "committed" && result.renewed) lease.renewed(sentAt);
-    this.#perform(lane, lane.step({ kind: "answered", result }));
+    const hurry = result.status === "committed" && this.#hurries(lane, clock.monotonic() - leftAt);
+    this.#perform(lane, lane.commits.step({ kind: "answered", result, hurry }));
+  }
+
+  /** Whether what has gathered leaves before those are told whose commit took so long. */
+  #hurries({ commits, pace }: CommitLane, storeMs: number): boolean {
+    const { clock } = this.#environment;
+    if (!pace.measures(commits.sent)) return false;
+    const answeredAt = clock.monotonic();
+    pace.committed(storeMs);
+    clock.soon(() => pace.turned(clock.monotonic() - answeredAt));
+    if (!pace.hurries(commits.gathered, commits.sent)) return false;
+    this.#callLeisurely();
+    return true;
   }
 
   /** In the caller's words: a refusal is about this data, a failure is about the store. */

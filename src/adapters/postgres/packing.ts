@@ -18,6 +18,9 @@ import type { EntityWork, InboxItem, OutboxMessage, ShardProgress, TimerRow } fr
 import { sessionRecordId, sessionRecordRange } from "../../values/ids.ts";
 import type { ShardVersion } from "./state-versions.ts";
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for.
+const controls = /[\u0000-\u001f]/;
+
 /** What a change does to its row; the numbers that `commit_batch` knows. */
 const kinds = { add: 1, change: 2, remove: 3, keep: 4 } as const;
 
@@ -45,37 +48,40 @@ export function packBatch(
   ];
 }
 
-/** In one pass: this and the next are what a batch of many entities costs the node's thread. */
+/**
+ * In one pass, and as text from the start: this and the next are what a batch of many entities costs the node's thread.
+ */
 function packEntities(shards: readonly ShardChanges[]): readonly string[] {
-  const columns = {
-    shard: [] as number[],
-    kind: [] as number[],
-    key: [] as string[],
-    expected: [] as number[],
-    version: [] as number[],
-    stateVersion: [] as number[],
-    state: [] as (string | null)[],
-    checksum: [] as (number | null)[],
-  };
   const counts = [0, 0, 0, 0];
+  let at = "";
+  let kinds = "";
+  let keys = "";
+  let expected = "";
+  let versions = "";
+  let stateVersions = "";
+  let states = "";
+  let checksums = "";
+  let comma = "";
   for (let index = 0; index < shards.length; index++) {
     const { shard, entities } = shards[index]!;
     for (const change of entities) {
+      const { key, expectedVersion, version, stateVersion, state } = change;
       const kind = kindOf(change);
       counts[kind - 1]!++;
-      columns.shard.push(index + 1);
-      columns.kind.push(kind);
-      columns.key.push(change.key);
-      columns.expected.push(change.expectedVersion);
-      columns.version.push(change.version);
-      columns.stateVersion.push(change.stateVersion);
-      columns.state.push(change.state);
-      columns.checksum.push(checksumOf(shard.service, change));
+      at += comma + (index + 1);
+      kinds += comma + kind;
+      keys += comma + quotedText(key);
+      expected += comma + expectedVersion;
+      versions += comma + version;
+      stateVersions += comma + stateVersion;
+      states += comma + (state === null ? "NULL" : quotedText(state));
+      const sum = state === null ? "NULL" : entityChecksum(shard.service, key, { version, stateVersion, state });
+      checksums += comma + sum;
+      comma = ",";
     }
   }
-  const { shard, kind, key, expected, version, stateVersion, state, checksum } = columns;
-  const before = [numbers(shard), numbers(kind), texts(key), numbers(expected), numbers(version)];
-  return [...before, numbers(stateVersion), texts(state), numbers(checksum), numbers(counts)];
+  const all = [at, kinds, keys, expected, versions, stateVersions, states, checksums];
+  return [...all.map((column) => `{${column}}`), numbers(counts)];
 }
 
 function packRecords(shards: readonly ShardChanges[]): readonly string[] {
@@ -115,10 +121,6 @@ function packRecords(shards: readonly ShardChanges[]): readonly string[] {
 function kindOf({ state, expectedVersion, version }: EntityChange): number {
   if (state !== null) return expectedVersion === 0 ? kinds.add : kinds.change;
   return version === expectedVersion ? kinds.keep : kinds.remove;
-}
-
-function checksumOf(service: string, { key, version, stateVersion, state }: EntityChange): number | null {
-  return state === null ? null : entityChecksum(service, key, { version, stateVersion, state });
 }
 
 type Recorded = EntityChange["records"][number];
@@ -251,11 +253,13 @@ export function texts(list: readonly (string | null)[]): string {
   let text = "";
   for (const value of list) {
     if (text !== "") text += ",";
-    text += value === null ? "NULL" : `"${escaped(value)}"`;
+    text += value === null ? "NULL" : quotedText(value);
   }
   return `{${text}}`;
 }
 
-function escaped(text: string): string {
-  return text.includes('"') || text.includes("\\") ? text.replaceAll(/["\\]/g, "\\$&") : text;
+/** What an array of PostgreSQL escapes is what a string of JSON escapes as well, unless it holds a control character. */
+function quotedText(text: string): string {
+  if (!text.includes('"') && !text.includes("\\")) return `"${text}"`;
+  return controls.test(text) ? `"${text.replaceAll(/["\\]/g, "\\$&")}"` : JSON.stringify(text);
 }

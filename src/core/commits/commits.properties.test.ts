@@ -7,8 +7,9 @@ import { type ChangeForm, World } from "./world.test.ts";
 type Event =
   | { kind: "change"; shard: number; key: string; change: ChangeForm }
   | { kind: "progress"; shard: number; form: ProgressForm; pick: number }
-  | { kind: "flush" | "act" | "trip" }
-  | { kind: "answer"; answer: "truth" | "failed" | "unknown" }
+  | { kind: "flush" | "act" }
+  | { kind: "trip"; hurry: boolean }
+  | { kind: "answer"; answer: "truth" | "failed" | "unknown"; hurry: boolean }
   | { kind: "drop" | "steal"; shard: number }
   | { kind: "tamper"; shard: number; key: string };
 
@@ -38,6 +39,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("answer"),
       answer: fc.constantFrom("truth", "truth", "truth", "failed", "unknown"),
+      hurry: fc.boolean(),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("drop"), shard }) },
@@ -70,8 +72,15 @@ const busyEvent: fc.Arbitrary<Event> = fc.oneof(
       pick: fc.nat(5),
     }),
   },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("trip") }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("answer"), answer: fc.constantFrom("failed", "unknown") }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("trip"), hurry: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("answer"),
+      answer: fc.constantFrom("failed", "unknown"),
+      hurry: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("flush") }) },
 );
 const schedule = fc.array(event, { maxLength: 80, size: "max" });
@@ -88,9 +97,9 @@ function happen(world: World, event: Event): void {
       return world.act();
     case "trip":
       world.flush();
-      return world.answer("truth");
+      return world.answer("truth", event.hurry);
     case "answer":
-      return world.answer(event.answer);
+      return world.answer(event.answer, event.hurry);
     case "drop":
       return world.drop(event.shard);
     case "steal":

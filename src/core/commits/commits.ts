@@ -35,8 +35,11 @@ export type CommitsInput =
   | { kind: "progress"; progress: Progress }
   /** Time to send what has gathered, unless a commit is under way. */
   | { kind: "flush" }
-  /** The store answered the commit under way; `unknown`: it did not, or the answer was lost. */
-  | { kind: "answered"; result: CommitResult | { readonly status: "unknown" } }
+  /**
+   * The store answered the commit under way; `unknown`: it did not, or the answer was lost. `hurry`: if it has committed,
+   * what has gathered is sent before anybody is told, and the store is at work while they go on.
+   */
+  | { kind: "answered"; result: CommitResult | { readonly status: "unknown" }; hurry?: boolean }
   /** The shard's entities are gone from memory: what they left and was not sent is void. */
   | { kind: "drop"; shard: ShardId };
 
@@ -105,6 +108,16 @@ export class Commits {
     return this.#underWay === null && this.#queue.length === 0 && this.#boarding.size === 0;
   }
 
+  /** How much has gathered that is not under way: the number of changes and of what else was said. */
+  get gathered(): number {
+    return this.#queue.reduce((sum, loads) => sum + partsLength(loads), 0) + this.#boardingLength;
+  }
+
+  /** How much of that was sent with the commit under way. */
+  get sent(): number {
+    return this.#partsSent;
+  }
+
   step(input: CommitsInput): readonly CommitsEffect[] {
     switch (input.kind) {
       case "change":
@@ -114,7 +127,7 @@ export class Commits {
       case "flush":
         return this.#send();
       case "answered":
-        return this.#answered(input.result);
+        return this.#answered(input.result, input.hurry ?? false);
       case "drop":
         return this.#drop(input.shard);
     }
@@ -164,13 +177,14 @@ export class Commits {
     return [{ kind: "commit", batch: toBatch(this.#options.incarnation, loads) }];
   }
 
-  #answered(result: CommitResult | { readonly status: "unknown" }): readonly CommitsEffect[] {
+  #answered(result: CommitResult | { readonly status: "unknown" }, hurry: boolean): readonly CommitsEffect[] {
     const loads = this.#underWay;
     invariant(loads !== null, "an answer belongs to a commit under way");
     this.#underWay = null;
     const effects: CommitsEffect[] = [];
     switch (result.status) {
       case "committed":
+        if (hurry) effects.push(...this.#send());
         for (const { load, seat } of seatsOf(loads)) {
           effects.push({ kind: "durable", shard: load.shard, key: seat.key, position: seat.position });
         }
@@ -211,7 +225,8 @@ export class Commits {
         this.#broken = true;
         return [{ kind: "broken", error: result.error }];
     }
-    if (this.#queue.length > 0 || this.#boarding.size > 0) effects.push({ kind: "wake" });
+    const waits = this.#queue.length > 0 || this.#boarding.size > 0;
+    if (waits && this.#underWay === null) effects.push({ kind: "wake" });
     return effects;
   }
 

@@ -166,7 +166,7 @@ export class World {
     if (this.underWay !== null) this.underWay.result ??= this.store.commit(this.underWay.batch);
   }
 
-  answer(kind: "truth" | "failed" | "unknown" | "ended" | "broken"): void {
+  answer(kind: "truth" | "failed" | "unknown" | "ended" | "broken", hurry = false): void {
     const { underWay } = this;
     if (underWay === null) return;
     const acted = underWay.result;
@@ -177,7 +177,7 @@ export class World {
     const lost = kind === "broken" ? ({ status: "broken", error: broken } as const) : ({ status: "unknown" } as const);
     if (kind === "broken") this.#sentToBroken = underWay.tokens;
     this.#answer = kind === "unknown" || kind === "broken" ? lost : underWay.result;
-    this.#step({ kind: "answered", result: this.#answer! });
+    this.#step({ kind: "answered", result: this.#answer!, hurry });
     this.#answer = null;
   }
 
