@@ -12,10 +12,7 @@ import type { Activation } from "./activation.ts";
 import type { CommandId } from "./invocation.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { ShardMessages } from "./messages/shard-messages.ts";
-import { incarnationOf, shardSessionName } from "./session-names.ts";
-
-/** Sessions beyond which the records that are waited for before floors are written grow with the number of floors. */
-const sessionsPerFloorsMin = 4;
+import { shardSessionName } from "./session-names.ts";
 
 export type ShardBounds = Pick<NodeLimits, "shardOpenLengthMax" | "recordsPerFloorMax">;
 
@@ -157,20 +154,18 @@ export class Shard {
   }
 
   /**
-   * The floors that the next change makes durable. A session that may end, and that the store knows no floor of, is written
-   * at once, because by its floor it is known that it has ended. The others wait until as many calls of sessions have been
-   * recorded as the bound says, and more where there are many floors to write: a floor for every record or two would cost
-   * its shard more than all the rest of a small command.
+   * The floors that the next change makes durable. A session that the store knows no floor of is written at once, because
+   * by its floor it is known that it has ended. The others wait until as many calls of sessions have been recorded as the
+   * bound says: a floor with each commit would cost its shard more than all the rest of a small command.
    */
   floorsWith(record: CallRecord | null): readonly SessionFloor[] {
     if (record !== null && record.finishedAt === null) this.#recordsSinceFloors += 1;
     if (this.#risen.size === 0) return [];
-    const many = Math.max(1, this.#risen.size / sessionsPerFloorsMin);
-    const due = this.#recordsSinceFloors >= this.#bounds.recordsPerFloorMax * many;
+    const due = this.#recordsSinceFloors >= this.#bounds.recordsPerFloorMax;
     if (due) this.#recordsSinceFloors = 0;
     const floors: SessionFloor[] = [];
     for (const session of this.#risen) {
-      if (!due && (this.#stored.has(session) || incarnationOf(session) === null)) continue;
+      if (!due && this.#stored.has(session)) continue;
       floors.push({ session, ...this.#floors.of(session)! });
       this.#risen.delete(session);
       this.#stored.add(session);
