@@ -65,7 +65,7 @@ export class Committer {
     const length = environment.store.commitLanes ?? 1;
     this.#lanes = Array.from({ length }, () => ({
       commits: new Commits({ incarnation, batchCommandsMax, batchBytesMax }),
-      pace: new Pace(),
+      pace: new Pace(length),
     }));
   }
 

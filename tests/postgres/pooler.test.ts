@@ -72,6 +72,15 @@ test("a pooler that leads back to a primary that was replaced is not followed: n
   const { incarnation, node, shard } = former;
   const renew = () => store.renew({ incarnation, draining: false, knownRevision: 0 });
   await caughtUp(primary, standbys[0]!);
+  const reads = () =>
+    readRow(store, shard, "alice").then(
+      () => true,
+      () => false,
+    );
+  pooler.leadTo(standbys[0]!);
+  await until("a standby has been asked, and refused although it has the row", async () => !(await reads()));
+  pooler.leadTo(primary);
+  await until("the primary is asked again", reads);
   await replicas.promote();
   pooler.leadTo(standbys[0]!);
   await until("the promotion is seen", async () => (await renew().catch(() => undefined))?.status === "ended");

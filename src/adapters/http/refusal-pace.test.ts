@@ -39,22 +39,52 @@ describe("the pace of refusals", () => {
   }
 
   test("a few are made at once, and a clock's reading later as many again", () => {
-    refuse(100);
-    assert.equal(told, 100);
+    refuse(50);
+    assert.equal(told, 50);
     pass(100);
-    refuse(100);
-    assert.equal(told, 200);
+    refuse(50);
+    assert.equal(told, 100);
   });
 
-  test("of many, an eighth of the time's worth is made while calls wait, first come, first told", () => {
+  test("of many, a sixteenth of the time's worth is made while calls wait, first come, first told", () => {
     refuse(1_000);
     const first = told;
-    assert.ok(first >= 100 && first < 200, `${first} at once`);
+    assert.ok(first >= 50 && first < 100, `${first} at once`);
     const began = now;
     pass(200);
     const part = ((told - first) * costMs) / (now - began);
-    assert.ok(part > 0.1 && part < 0.15, `${part} of the time`);
+    assert.ok(part > 0.05 && part < 0.075, `${part} of the time`);
     assert.equal(pace.held, 1_000 - told);
+  });
+
+  test("whoever came first is told first, however many come and are told in between", () => {
+    const order: number[] = [];
+    const said = (name: number) => () => {
+      order.push(name);
+      now += costMs;
+    };
+    for (let name = 0; name < 3_000; name++) {
+      pace.refuse(said(name), 1_000);
+      if (name % 10 === 0) pass(1);
+    }
+    pass(1_000);
+    assert.equal(pace.held, 0);
+    assert.deepEqual(
+      order,
+      Array.from({ length: 3_000 }, (_, name) => name),
+    );
+  });
+
+  test("whoever has little time is told before those who have more, though they came first", () => {
+    refuse(5_000, 10_000);
+    let toldAt = Number.POSITIVE_INFINITY;
+    const cameAt = now;
+    pace.refuse(() => {
+      toldAt = now;
+    }, 200);
+    pass(200);
+    assert.ok(toldAt - cameAt <= 170, `after ${toldAt - cameAt} ms`);
+    assert.ok(pace.held > 1_000);
   });
 
   test("nobody is held for longer than a second, nor than four fifths of the time that he has", () => {

@@ -7,9 +7,10 @@
  * a share. What exceeds it waits; and because a connection brings its next request only when it has the answer to
  * the last one, the rest stays with its callers, where it costs nothing.
  */
+import { Heap } from "../../values/heap.ts";
 
 /** Of the time, what the refusals themselves may take, in the listener. What is around them in Node costs the same again. */
-const share = 1 / 8;
+const share = 1 / 16;
 /** Refusals that were not made are remembered for so long, ms: a few are never held. */
 const creditMs = 100;
 /** How often held refusals are looked at, ms. */
@@ -23,6 +24,12 @@ const heldPart = 0.8;
 interface Held {
   readonly refuse: () => void;
   readonly latestAt: number;
+  readonly number: number;
+}
+
+/** Whoever can wait for the shortest, and of those whoever came first. */
+function isBefore(one: Held, other: Held): boolean {
+  return one.latestAt < other.latestAt || (one.latestAt === other.latestAt && one.number < other.number);
 }
 
 export class RefusalPace {
@@ -30,8 +37,8 @@ export class RefusalPace {
   readonly #busy: () => boolean;
   /** When the share is free again. */
   #freeAt: number = Number.NEGATIVE_INFINITY;
-  /** First come, first told. */
-  #held: Held[] = [];
+  readonly #held = new Heap<Held>(isBefore);
+  #heldSoFar = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** `now`: a clock in ms that never goes back. `busy`: whether calls wait that could be carried out meanwhile. */
@@ -47,24 +54,23 @@ export class RefusalPace {
   /** Refuses at once, or when there is time. `leftMs`: how long the caller will wait. */
   refuse(refuse: () => void, leftMs: number): void {
     const now = this.#now();
-    if (this.#held.length === 0 && this.#freeAt <= now) return this.#spend(refuse, now);
-    this.#held.push({ refuse, latestAt: now + Math.min(heldMaxMs, heldPart * leftMs) });
+    if (this.held === 0 && this.#freeAt <= now) return this.#spend(refuse, now);
+    const latestAt = now + Math.min(heldMaxMs, heldPart * leftMs);
+    this.#held.add({ refuse, latestAt, number: ++this.#heldSoFar });
     this.#timer ??= setTimeout(() => this.#look(), lookMs);
   }
 
   #look(): void {
     this.#timer = undefined;
-    let told = 0;
-    for (const { refuse, latestAt } of this.#held) {
+    for (let told = 0; this.#held.first !== undefined; told++) {
+      const { refuse, latestAt } = this.#held.first;
       const now = this.#now();
       const spare = told < spareMax && !this.#busy();
       if (this.#freeAt > now && latestAt > now && !spare) break;
-      told += 1;
+      this.#held.take();
       this.#spend(refuse, now);
     }
-    // Thousands may be held, and are looked at hundreds of times a second.
-    if (told > 0) this.#held = this.#held.slice(told);
-    if (this.#held.length > 0) this.#timer = setTimeout(() => this.#look(), lookMs);
+    if (this.held > 0) this.#timer = setTimeout(() => this.#look(), lookMs);
   }
 
   #spend(refuse: () => void, began: number): void {

@@ -34,7 +34,12 @@ export function unpacking(packed: readonly unknown[]): Unpacking {
     textOrNull: () => take() as string | null,
     numberOrNull: () => take() as number | null,
     error: () => unpackError(take() as PackedError),
-    list: (item) => Array.from({ length: number() }, item),
+    list: (item) => {
+      // A loop takes a third of the time of `Array.from`.
+      const items = [];
+      for (let left = number(); left > 0; left--) items.push(item());
+      return items;
+    },
   };
 }
 

@@ -5,6 +5,8 @@
  * To wait makes fewer, fuller crossings, of which each is synced once: right where the crossing takes long. But the store has
  * nothing to do meanwhile, and while it writes nobody here has: so where a turn takes this thread about as long as the
  * store a commit, half of the time of both is lost. It is measured, because no number suits all disks.
+ *
+ * With several ferries the others are on their way meanwhile: there each waits, because fuller crossings cost both sides less.
  */
 
 /** What the last measurement counts for against all before it. */
@@ -17,12 +19,19 @@ const lengthMin = 8;
 const gatheredPartMin = 1 / 4;
 
 export class Pace {
+  /** Whether no other lane's commits are at work while this one's waits. */
+  readonly #isAlone: boolean;
   #storeMs = 0;
   #turnMs = 0;
 
+  /** `lanes` of the node, this one among them. */
+  constructor(lanes: number) {
+    this.#isAlone = lanes === 1;
+  }
+
   /** Whether a commit of so many parts is one to measure by. */
   measures(length: number): boolean {
-    return length >= lengthMin;
+    return this.#isAlone && length >= lengthMin;
   }
 
   /** How long the store took for a commit, from sending it until the answer was here. */
@@ -38,6 +47,6 @@ export class Pace {
   /** Whether as many parts as have gathered leave at once; `arrived` came back. */
   hurries(gathered: number, arrived: number): boolean {
     const isLoad = gathered >= lengthMin && gathered >= arrived * gatheredPartMin;
-    return isLoad && this.#turnMs > this.#storeMs * turnPartMax;
+    return this.#isAlone && isLoad && this.#turnMs > this.#storeMs * turnPartMax;
   }
 }

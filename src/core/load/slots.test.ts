@@ -127,7 +127,7 @@ describe("the limit of calls under way", () => {
     assert.ok(slots.limit > 2 * defaultLoadLimits.slotsMin, `${slots.limit}`);
     now = windows(slots, 20, 320, { from: now });
     assert.ok(slots.limit > 4 * defaultLoadLimits.slotsMin, "nobody waits for others");
-    windows(slots, 20, 1_500, { from: now });
+    windows(slots, 60, 1_500, { from: now });
     assert.equal(slots.limit, defaultLoadLimits.slotsMin, "but in an overload they do");
   });
 

@@ -37,8 +37,6 @@ const patientWeight = 0.01;
 const foretellingMin = 16;
 /** How quickly the lowest mean is forgotten, by windows: in some seconds. */
 const lowestForgotten = 0.02;
-/** And how quickly one is taken over that had no queue in it. */
-const lowestTaken = 0.5;
 /**
  * A window ends when as many calls have ended in it as are under way, so that what the last move of the limit did is seen
  * before the next one; at the latest after so many lengths.
@@ -185,9 +183,8 @@ export class Slots {
    */
   #learn(meanMs: number): void {
     const fewest = this.limit <= this.#limits.slotsMin && this.#windowBegan - meanMs >= this.#crowdedAt;
-    if (meanMs < this.#lowestMs) this.#lowestMs = meanMs;
+    if (meanMs < this.#lowestMs || fewest) this.#lowestMs = meanMs;
     else if (!this.#wanted) this.#lowestMs += lowestForgotten * (meanMs - this.#lowestMs);
-    else if (fewest) this.#lowestMs += lowestTaken * (meanMs - this.#lowestMs);
   }
 
   /** How long a window lasts at the most, ms. */
