@@ -117,11 +117,13 @@ export class Client {
     const mayRepeat = operation.kind === "query" || operation.idempotencyKey !== undefined;
     let unknown = operation.outcome === "info";
     let reply: GatewayReply | undefined;
+    operation.refusals = [];
     for (let attempt = 1; attempt <= behaviour.attemptsMax; attempt++) {
       const heard = await this.#ask(operation, behaviour, prng);
       if (heard.kind === "reply") {
         reply = heard.reply;
         if (isReply(reply)) return judge.completed(operation, "ok", reply);
+        if (!reply.ok) operation.refusals.push(reply.error.message);
         if (!reply.ok && reply.error.outcome === "unknown") unknown = true;
         if (!reply.ok && !reply.error.retryable && reply.error.code !== "deadline_exceeded") break;
       } else if (heard.kind === "lost") unknown = true;

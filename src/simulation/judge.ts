@@ -129,6 +129,7 @@ export class Judge implements StoreObserver, RunObserver {
       floor: request.key === undefined ? 0 : this.order(request.service, request.key).observed,
       outcome: "open",
       reply: undefined,
+      refusals: [],
       completedAt: Number.POSITIVE_INFINITY,
       running: new Set(),
       attempts: 0,

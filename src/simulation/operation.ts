@@ -32,6 +32,8 @@ export interface ClientOperation {
   /** `ok`: a value or a declared error. `fail`: it certainly did not happen. `info`: nobody knows. */
   outcome: "open" | "ok" | "fail" | "info";
   reply: GatewayReply | undefined;
+  /** Why it was turned away, attempt by attempt, since its client has last begun to ask for it. */
+  refusals: string[];
   completedAt: number;
   /** Runs of its handler that have not ended. */
   readonly running: Set<HandlerRun>;

@@ -13,6 +13,7 @@ import { completeBuild, hasDurableCommands } from "./builds.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { committedState } from "./committed-state.ts";
+import { isForgotten, isOfTheCaller, isShedHalfway, waitsForDurable } from "./expected-failures.ts";
 import { type Fault, FaultInjector, type InjectedFault, planFaults, planUpgrade } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutation.ts";
@@ -261,6 +262,7 @@ class Run {
   /** What nobody knew is asked again, and everything new is answered. */
   async #liveness(): Promise<void> {
     const { world, judge } = this.#cluster;
+    const { system } = this.#options.scenario;
     const calm: Behaviour = { timeoutMs: 10_000, attemptsMax: 8, answerLost: 0 };
     const unknown = judge.operations.filter(({ outcome }) => outcome === "info");
     const until = world.now + calmMs;
@@ -268,14 +270,14 @@ class Run {
       over: () => world.now >= until || this.#broken,
       broken: () => this.#broken,
       heard: (operation: ClientOperation) => {
-        const expected = isOfTheCaller(operation) || isShedHalfway(operation) || this.#waitsForDurable(operation);
+        const expected = isOfTheCaller(operation) || isShedHalfway(operation) || waitsForDurable(operation, system);
         if (operation.outcome !== "ok" && !expected) this.#unanswered(operation);
       },
     };
     const settle = this.#clients.map(async (client, index) => {
       for (const operation of unknown) {
         if (operation.client !== client.name || (await client.resolve(operation, calm))) continue;
-        const expected = isForgotten(operation) || isOfTheCaller(operation) || this.#waitsForDurable(operation);
+        const expected = isForgotten(operation) || isOfTheCaller(operation) || waitsForDurable(operation, system);
         if (!expected) this.#unanswered(operation);
       }
       await this.#asking?.calmWork(client, index, calm, calmWork);
@@ -302,21 +304,6 @@ class Run {
       done = true;
     });
     return this.#cluster.until(() => done || this.#broken, patienceMs);
-  }
-
-  /**
-   * A durable command whose attempts fail, by its own code, is parked, in the way of others, or slower than its caller:
-   * that it is done in the end is looked at then.
-   */
-  #waitsForDurable({ request, reply }: ClientOperation): boolean {
-    if (reply?.ok !== false) return false;
-    const { code, message } = reply.error;
-    if (/ is parked: | is blocked by its durable command /.test(message)) return true;
-    const service = this.#options.scenario.system.services.find((one) => one.interface.name === request.service);
-    const operation = service?.interface.operations[request.operation];
-    if (operation?.kind !== "command" || !operation.durable) return false;
-    // Its caller may have repeated it for longer than its key is remembered.
-    return code === "deadline_exceeded" || / is older than what .* remembers: /.test(message);
   }
 
   #unanswered(operation: ClientOperation): void {
@@ -411,29 +398,6 @@ function drawPlan({ scenario, seed, mutation }: RunOptions, among: PlannedAmong)
   ];
 }
 
-/** Its key is older than what is remembered: that nobody will ever know is the answer. */
-function isForgotten({ reply }: ClientOperation): boolean {
-  return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
-}
-
-/**
- * Small bounds may turn the second call of a stateless command away when the first is done. Without a key of its own
- * nobody can ask for the rest again, and that it is not known is the answer.
- */
-function isShedHalfway({ idempotencyKey, reply }: ClientOperation): boolean {
-  if (idempotencyKey !== undefined || reply?.ok !== false) return false;
-  return reply.error.code === "resource_exhausted" && reply.error.outcome === "unknown";
-}
-
 function inWords(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-}
-
-/** Refused for what it is, by every system at any time. */
-function isOfTheCaller({
-  reply,
-}: {
-  readonly reply: { readonly ok: boolean; readonly error?: { readonly code: string } } | undefined;
-}): boolean {
-  return reply?.ok === false && ["invalid_argument", "internal"].includes(reply.error?.code ?? "");
 }
