@@ -355,7 +355,7 @@ export class EntityInbox {
   }
 
   #record(item: InboxItem, reply: GatewayReply): CallRecord {
-    // A number that was settled meanwhile has no range in which the record would be found and removed.
+    // A number that was settled since its acceptance has no range in which the record would be found and removed.
     const inSession = item.call !== null && !this.#options.shard.isSettled(item.call);
     return {
       id: item.id,

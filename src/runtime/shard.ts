@@ -141,11 +141,18 @@ export class Shard {
     return !settled;
   }
 
-  /** A record is on its way into the store: also one of a command that came to an earlier owner. */
+  /**
+   * The record of a durable command is on its way into the store: also of one that came to an earlier owner. One that goes
+   * with time, because its number is settled, travels with the floor that says so. Were that written later, an owner
+   * in between would know neither the number once the record is gone, and execute what comes of it then.
+   */
   noteRecord({ id, finishedAt }: CallRecord): void {
-    if (finishedAt !== null) return;
     const call = sessionCallOf(id);
-    if (call !== undefined) this.highest.recorded(call.session, call.number);
+    if (call === undefined) return;
+    if (finishedAt === null) return this.highest.recorded(call.session, call.number);
+    if (this.#floors.of(call.session) === undefined || this.#ended.has(call.session)) return;
+    this.#risen.add(call.session);
+    this.#stored.delete(call.session);
   }
 
   /** Whether its caller has promised never to repeat this call, or is gone. */

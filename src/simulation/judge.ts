@@ -3,7 +3,6 @@
  * promises are those of docs/guarantees.md; what a violation is called here is what a report shows.
  */
 import type { MemoryDatabase } from "../adapters/memory/database.ts";
-import { shardRow } from "../adapters/memory/membership.ts";
 import { invariant } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CommitBatch, CommitResult, EntityChange, JoinRequest, Read, ShardId } from "../ports/store.ts";
@@ -15,6 +14,7 @@ import { EntityOrder } from "./checkers/entity-order.ts";
 import { originOf } from "./checkers/origin.ts";
 import { OwnershipTrace } from "./checkers/ownership.ts";
 import { PromisedWork } from "./checkers/promised-work.ts";
+import { settledCallsIn } from "./checkers/settled-calls.ts";
 import type { RunObserver } from "./handler-runs.ts";
 import {
   type ClientOperation,
@@ -78,8 +78,8 @@ export class Judge implements StoreObserver, RunObserver {
   /** Durable commands, messages and timers. */
   readonly work: PromisedWork;
   readonly #derived: DerivedCalls;
-  /** What the commit that is being decided has below floors. */
-  #settled: string[] = [];
+  /** What is wrong with settled calls in the commit that is being decided. */
+  #settled: readonly string[] = [];
   readonly #nodes = new Map<number, string>();
 
   /** `upgrade`: the release that comes in during the run, if one does. */
@@ -184,21 +184,8 @@ export class Judge implements StoreObserver, RunObserver {
     return sent;
   }
 
-  deciding(database: MemoryDatabase, { shards }: CommitBatch): void {
-    this.#settled = [];
-    for (const { shard, entities } of shards) {
-      const floors = shardRow(database, shard)?.floors;
-      for (const { key, records } of entities) {
-        for (const { id } of records) {
-          const [session, number] = sessionCallOf(id);
-          const known = session === undefined ? undefined : floors?.get(session);
-          if (known === undefined || number >= known.floor || known.open.includes(number)) continue;
-          this.#settled.push(
-            `call ${number} of session ${session} took effect on ${nameOfEntity(shard.service, key)} below the floor ${known.floor}`,
-          );
-        }
-      }
-    }
+  deciding(database: MemoryDatabase, batch: CommitBatch): void {
+    this.#settled = settledCallsIn(database, batch);
   }
 
   committed(_process: Process, batch: CommitBatch, result: CommitResult, sent: unknown): void {
@@ -455,12 +442,6 @@ function placeOfAnswer(
 /** A value or a declared error: what the business logic said, as opposed to the runtime. */
 export function isReply(reply: GatewayReply): boolean {
   return reply.ok || reply.error.declared;
-}
-
-/** The session and the number of a call, from the id of its record; undefined for other ids. */
-function sessionCallOf(id: string): readonly [session: string | undefined, number: number] {
-  const cut = id.lastIndexOf("#");
-  return cut < 0 ? [undefined, 0] : [id.slice(0, cut), Number.parseInt(id.slice(cut + 1), 36)];
 }
 
 /** Run by a message or a timer that came of what the client asked for, when that was done. */
