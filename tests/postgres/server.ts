@@ -127,7 +127,7 @@ async function startIn(place: Place): Promise<PostgresServer> {
     running.kill(signal);
     await exited;
   };
-  const start = async (): Promise<void> => {
+  const attempt = async (): Promise<void> => {
     const [program, ...words] = [...host.command, join(programs, "postgres"), ...options];
     const user = host.command.length > 0 ? {} : owner;
     child = spawn(program!, words, { ...user, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
@@ -135,6 +135,7 @@ async function startIn(place: Place): Promise<PostgresServer> {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => said.push(text));
     await ready(url, child, said);
   };
+  const start = (): Promise<void> => withMemory(attempt);
   const follow = async (hosts: readonly ServerHost[]): Promise<readonly PostgresServer[]> => {
     await end("SIGINT");
     const places: Place[] = [];
@@ -233,6 +234,19 @@ export async function freePort(): Promise<number> {
   probe.close();
   await once(probe, "close");
   return port;
+}
+
+/** The children of a server that was killed hold its memory until they have seen that it is gone. */
+async function withMemory(attempt: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + startMaxMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const isHeld = String(error).includes("shared memory block") && String(error).includes("still in use");
+      if (!isHeld || performance.now() > deadline) throw error;
+    }
+  }
 }
 
 async function ready(url: string, child: ChildProcess, said: readonly string[]): Promise<void> {
