@@ -11,7 +11,11 @@ export const timeoutMs = 1_000;
 /** Where both searches begin, and end at the latest, calls/s. */
 export const firstPerSecond = 100;
 export const perSecondMax = 20_000;
-export const objective: Objective = parseObjective("p99=100ms");
+/**
+ * Far up where the curve is steep: there it is the load that decides. A p99 of tens of milliseconds on three nodes that share a
+ * processor is made of single waits, and both searches would be compared by chance.
+ */
+export const objective: Objective = parseObjective("p99=250ms");
 
 /** Of one process, as both sides' loads are: a machine of two processors has one for it. */
 export const loadProcesses = 1;

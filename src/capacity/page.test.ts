@@ -99,6 +99,17 @@ test("a system that has processors of its own is said to, and is held back by th
   assert.equal(bottleneckOf(consumption, 0.2, undefined).name, "store commit");
 });
 
+test("where several nodes carry less than one, no part of the work over a whole is named", () => {
+  const points = [
+    { nodes: 1, perSecond: 4_913 },
+    { nodes: 2, perSecond: 2_167 },
+  ];
+  const fit = { g: 4_913, contention: 1.27, coherency: 0, peakNodes: undefined };
+  const words = sentencesOf({ ...report, scale: { points, fit } }).join("\n");
+  assert.match(words, /Several nodes carry less than one/);
+  assert.doesNotMatch(words, /127 %/);
+});
+
 test("a report whose load could not keep time says so instead of blaming the system", () => {
   const words = sentencesOf({ ...report, capacity: { ...report.capacity, limit: "load" } }).join("\n");
   assert.match(words, /the load could not keep its own time, so the system may carry more/);

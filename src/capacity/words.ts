@@ -80,10 +80,13 @@ function scaleWords(points: readonly ScalePoint[], fit: ScalabilityFit | undefin
   if (fit === undefined) return [`Capacity by nodes: ${listed}. Too few points for a law.`];
   const { g, contention, coherency, peakNodes } = fit;
   const law = `Capacity by nodes: ${listed}. Universal Scalability Law: g ${rate(g)}/s, a ${contention.toFixed(3)}, b ${coherency.toFixed(4)}.`;
+  const shared = "something that all nodes share (a), such as one store, or one machine's processors";
   const waits =
     contention < coefficientMin
       ? "Nothing to speak of is shared by all nodes (a): a second node adds as much as the first one gives."
-      : `${percent(contention)} of the work waits for something that all nodes share (a), such as one store, or one machine's processors.`;
+      : contention > 1
+        ? `Several nodes carry less than one: they take more from each other, of ${shared}, than each of them adds.`
+        : `${percent(contention)} of the work waits for ${shared}.`;
   const agrees =
     coherency < coefficientMin
       ? "Nodes lose nothing by agreeing with each other (b)."
