@@ -31,12 +31,12 @@ test("a promise that a handler left behind is told with its file and stack, and 
 test("an exception that nobody caught ends the node, and the next one goes on", async () => {
   using folder = project(careless);
   await using up = await startUp(folder.path, ["system.ts", "--nodes", "1"]);
-  const answer = await post(up.ready.http, "/counter/a/add", 2).then(
+  const answer: unknown = await post(up.ready.http, "/counter/a/add", 2).then(
     ({ body }) => body,
     () => "cut",
   );
   await until("it is told", () => /node-1 died \(exit code 1: thrown in a timer\)/.test(up.stderr));
-  const left = (await post(up.ready.http, "/counter/a/add", 0)).body;
+  const left: unknown = (await post(up.ready.http, "/counter/a/add", 0)).body;
   // The exception may come before the commit of the call: then it was not answered, and has left nothing.
   assert.ok(left === 2 || (left === 0 && answer !== 2), `${left} is left, after ${JSON.stringify(answer)}`);
 });
