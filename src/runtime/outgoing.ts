@@ -193,11 +193,23 @@ function mayCall(caller: Target, operation: AnyOperation): boolean {
   return caller.operation.kind === "command" && (caller.key === null || caller.operation.durable);
 }
 
-/** A key must be a text that its schema accepts and returns unchanged, so that one entity has one key. */
+/** URLs have no way to say these: to them `%2e` is a dot as well, and such a segment is taken out on the way. */
+const unspeakableKeys: ReadonlySet<string> = new Set([".", ".."]);
+
+/**
+ * A key must be a text that its schema accepts and returns unchanged, so that one entity has one key; and one that can be part
+ * of a URL, so that whoever calls from outside reaches every entity that there is.
+ */
 export function checkKey(called: AnyInterface, key: unknown): string {
   const subject = `the key of ${called.name}`;
   if (typeof key !== "string") throw new SynodError("invalid_argument", `${subject} must be a string`);
   encodeJson(key, subject);
+  if (unspeakableKeys.has(key)) {
+    throw new SynodError(
+      "invalid_argument",
+      `${subject} cannot be ${JSON.stringify(key)}: it could not be part of a URL`,
+    );
+  }
   if (validate(called.key!, key, subject) !== key) {
     const violations = [{ path: "$", message: "the schema changes it" }];
     const message = `${subject} must not be changed by its schema: ${nameOfEntity(called.name, key)}`;
