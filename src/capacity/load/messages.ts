@@ -2,7 +2,7 @@
 import type { Target } from "./connections.ts";
 import type { Tally } from "./open-loop.ts";
 
-/** A request up to where an idempotency key belongs, and the rest. Latin-1, one character for each byte. */
+/** A request up to where the headers belong that each call has of its own, and the rest. Latin-1, one character for each byte. */
 export interface PreparedRequest {
   readonly head: string;
   readonly tail: string;

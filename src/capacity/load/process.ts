@@ -60,7 +60,7 @@ async function offer(order: LoadOrder): Promise<void> {
   if (connections === undefined || requests.length === 0) throw new Error("the load has no target");
   const prng = createPrng(order.seed);
   const [before, began] = [process.cpuUsage(), performance.now()];
-  const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, prng) });
+  const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, order.timeoutMs, prng) });
   await new Promise<void>((resolve) => turn(loop, performance.now(), resolve));
   connections.cutOver();
   const used = process.cpuUsage(before);
@@ -79,10 +79,15 @@ function turn(loop: OpenLoop, cutAt: number, resolve: () => void): void {
   setImmediate(turn, loop, cuts ? now + cutIntervalMs : cutAt, resolve);
 }
 
-function send(loop: OpenLoop, call: OpenCall, prng: Prng): void {
+function send(loop: OpenLoop, call: OpenCall, timeoutMs: number, prng: Prng): void {
   const { head, tail, keyed } = pick(prng, requests);
   const key = keyed ? `Idempotency-Key: ${newKey()}\r\n` : "";
-  connections!.send(call, `${head}${key}${tail}`, (ending) => {
+  // What it has waited for a connection is gone from the caller's time.
+  const request = (): string => {
+    const leftMs = Math.max(1, call.due + timeoutMs - performance.now());
+    return `${head}Request-Timeout: ${(leftMs / 1_000).toFixed(3)}\r\n${key}${tail}`;
+  };
+  connections!.send(call, request, (ending) => {
     const now = performance.now();
     loop.ended(call, ending, now);
     // Answers come in bursts, a commit's at a time: what is due meanwhile does not wait for the last of them.
