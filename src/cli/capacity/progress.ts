@@ -9,6 +9,11 @@ export class TrialProgress {
     this.#line(`Measuring ${words}`);
   }
 
+  /** What is to be known before it begins. */
+  note(words: string): void {
+    this.#line(words);
+  }
+
   offering(phase: TrialRecord["phase"], perSecond: number): void {
     if (process.stderr.isTTY) process.stderr.write(`\r${phase}: offering ${rate(perSecond)} calls/s …\u001b[K`);
   }
