@@ -128,9 +128,10 @@ async function offer(
   const { load, objective, timeoutMs, readMeters } = options;
   const settleMs = Math.min(settleMaxMs, ms * settlePart);
   options.onOffer(phase, perSecond);
-  const offered = load.offer({ perSecond, settleMs, ms, timeoutMs, graceMs: objective.limitMs });
-  const readings = await Promise.all(readParts.map((part) => readingAfter(settleMs + part * ms, readMeters)));
-  const figures = await offered;
+  const [figures, ...readings] = await Promise.all([
+    load.offer({ perSecond, settleMs, ms, timeoutMs, graceMs: objective.limitMs }),
+    ...readParts.map((part) => readingAfter(settleMs + part * ms, readMeters)),
+  ]);
   const consumption = consumptionBetween(readings[0]!, readings[1]!);
   const others = othersCores(consumption, figures.loadCores, options.sameMachine);
   const judged = judge(figures, objective);

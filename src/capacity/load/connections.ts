@@ -22,11 +22,8 @@ interface Sending {
   readonly onEnd: (ending: Ending, body: string) => void;
 }
 
-/**
- * Callers who know nothing of each other have a connection each. With few, calls past the capacity would wait here for their turn, be sent when
- * their time is nearly over, and be answered too late, whatever the system does.
- */
-const connectionsMaxDefault = 4_000;
+/** Connections that are kept from one load to the next. */
+const idleMax = 400;
 
 export class Connections {
   readonly #target: Target;
@@ -36,7 +33,7 @@ export class Connections {
   readonly #busy = new Map<Socket, Sending>();
   #count = 0;
 
-  constructor(target: Target, connectionsMax: number = connectionsMaxDefault) {
+  constructor(target: Target, connectionsMax: number) {
     this.#target = target;
     this.#connectionsMax = connectionsMax;
   }
@@ -53,6 +50,11 @@ export class Connections {
   /** Cuts the connections on which calls are waited for that are over. */
   cutOver(): void {
     for (const [socket, { call }] of this.#busy) if (call.over) socket.destroy();
+  }
+
+  /** What an overload had to open is not kept for the next load: used in turn, each would be idle until the system closes it. */
+  trim(): void {
+    while (this.#idle.length > idleMax) this.#idle.take()!.destroy();
   }
 
   close(): void {

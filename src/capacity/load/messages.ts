@@ -21,7 +21,13 @@ export interface LoadOrder {
 }
 
 export type ToLoad =
-  | { readonly kind: "target"; readonly target: Target; readonly requests: readonly PreparedRequest[] }
+  | {
+      readonly kind: "target";
+      readonly target: Target;
+      /** Of this process. */
+      readonly connectionsMax: number;
+      readonly requests: readonly PreparedRequest[];
+    }
   | { readonly kind: "offer"; readonly order: LoadOrder };
 
 export type FromLoad =

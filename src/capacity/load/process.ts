@@ -25,7 +25,7 @@ let requests: readonly PreparedRequest[] = [];
 process.on("message", (message: ToLoad) => {
   if (message.kind === "target") {
     connections?.close();
-    connections = new Connections(message.target);
+    connections = new Connections(message.target, message.connectionsMax);
     requests = message.requests;
     return;
   }
@@ -36,11 +36,12 @@ goFirst();
 
 /**
  * A load comes from elsewhere and takes no turns with what it is offered to. In Linux's real-time class it goes before others at once;
- * by its niceness alone it may wait until the slice of another one is over, which takes milliseconds.
+ * by its niceness alone it may wait until the slice of another one is over, which takes milliseconds. This thread only: V8's others, which collect garbage and
+ * compile, would be in that class, too, where nobody is interrupted, and keep it waiting for as long as they have to do.
  */
 function goFirst(): void {
   try {
-    const realTime = ["--all-tasks", "--fifo", "--pid", "1", String(process.pid)];
+    const realTime = ["--fifo", "--pid", "1", String(process.pid)];
     execFileSync("chrt", realTime, { stdio: "ignore" });
   } catch {
     goBefore();
@@ -63,6 +64,7 @@ async function offer(order: LoadOrder): Promise<void> {
   const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, order.timeoutMs, prng) });
   await new Promise<void>((resolve) => turn(loop, performance.now(), resolve));
   connections.cutOver();
+  connections.trim();
   const used = process.cpuUsage(before);
   const tookUs = (performance.now() - began) * 1_000;
   tell({ kind: "offered", tally: loop.tally(), cores: (used.user + used.system) / tookUs });
