@@ -47,11 +47,10 @@ export class MailboxDriver {
   }
 
   drive(input: MailboxInput<Pending>): void {
-    this.#inputs.push(input);
-    if (this.#driving) return;
+    if (this.#driving) return void this.#inputs.push(input);
     this.#driving = true;
     try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+      for (let next: typeof input | undefined = input; next !== undefined; next = this.#inputs.shift()) {
         if (this.#ended) return;
         this.#step(next);
       }

@@ -343,9 +343,11 @@ export class Mailbox<Payload> {
     this.#durable = position;
     let open = 0;
     while (open < this.#executed.length && this.#executed[open]!.position <= position) open += 1;
-    for (const ticket of this.#executed.splice(0, open)) this.#release(ticket);
-    const running = this.#running;
-    for (const ticket of [...this.#executed, running, this.#holder]) if (ticket !== null) this.#announce(ticket);
+    if (open > 0) for (const ticket of this.#executed.splice(0, open)) this.#release(ticket);
+    const [running, holder] = [this.#running, this.#holder];
+    for (const ticket of this.#executed) this.#announce(ticket);
+    if (running !== null) this.#announce(running);
+    if (holder !== null) this.#announce(holder);
     if (running !== null && running.departures.length > 0 && this.#position <= position) {
       for (const departure of running.departures.splice(0)) this.#effects.push({ kind: "departed", departure });
     }
