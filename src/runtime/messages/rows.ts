@@ -35,7 +35,8 @@ export function senderOfItem({ item }: { readonly item: InboxItem }): Omit<Sende
 
 /** Characters of all inputs in that work. */
 export function inputLengthOf(work: Partial<EntityWork> | null): number {
-  const rows = [...(work?.accepted ?? []), ...(work?.sent ?? []), ...(work?.timersSet ?? [])];
+  if (work === null) return 0;
+  const rows = [...(work.accepted ?? []), ...(work.sent ?? []), ...(work.timersSet ?? [])];
   return rows.reduce((length, { input }) => length + (input?.length ?? 0), 0);
 }
 
