@@ -26,7 +26,7 @@ const shown: Readonly<Record<string, readonly string[]>> = {
   http: ["get", "post"],
   overload: ["compute-2", "compute-10", "transfer-2", "transfer-10", "after-stall", "after-3c"],
   "load-cost": ["rpc-64"],
-  capacity: ["bank"],
+  capacity: ["one-node"],
   probes: ["bank"],
   memory: ["active", "in-turn"],
   growth: ["keys-1000", "keys-1000000", "replies-0", "replies-360000"],

@@ -4,6 +4,7 @@
  * a turn, or reads, may only read elsewhere.
  */
 import { SynodError } from "../errors.ts";
+import { isText } from "../ports/form.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyInterface, AnyOperation, AnyService } from "../service/model.ts";
 import { validate } from "../service/schema.ts";
@@ -210,7 +211,8 @@ function offerOf({ interface: { operations } }: AnyService): Offer {
 export function checkKey(called: AnyInterface, key: unknown): string {
   const subject = `the key of ${called.name}`;
   if (typeof key !== "string") throw new SynodError("invalid_argument", `${subject} must be a string`);
-  encodeJson(key, subject);
+  // Which says where the fault is.
+  if (!isText(key)) encodeJson(key, subject);
   if (validate(called.key!, key, subject) !== key) {
     const violations = [{ path: "$", message: "the schema changes it" }];
     const message = `${subject} must not be changed by its schema: ${nameOfEntity(called.name, key)}`;

@@ -109,23 +109,15 @@ export class Shard {
     this.messages?.stop();
   }
 
-  /** Counts a call from its admission to its answer. */
-  during<T>(call: () => T | Promise<T>): T | Promise<T> {
-    const end = (): void => {
-      this.#calls -= 1;
-      if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
-    };
+  /** A call was admitted. */
+  callBegan(): void {
     this.#calls += 1;
-    let result: T | Promise<T>;
-    try {
-      result = call();
-    } catch (error) {
-      end();
-      throw error;
-    }
-    if (result instanceof Promise) result.then(end, end);
-    else end();
-    return result;
+  }
+
+  /** An admitted call was answered. */
+  callEnded(): void {
+    this.#calls -= 1;
+    if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
   }
 
   /** Resolves when every admitted call is answered, and so everything they left is durable. */

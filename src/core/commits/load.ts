@@ -65,9 +65,30 @@ export function nameOf(shard: ShardId): string {
   return `${shard.service}/${shard.number}`;
 }
 
-/** The load of a shard, which is added when there is none. */
-export function loadOf(loads: Loads, { shard, epoch }: { readonly shard: ShardId; readonly epoch: number }): Load {
-  const name = nameOf(shard);
+/**
+ * The names of shards, each made once: to make one anew for each change, and to have the table of loads hash it, takes
+ * longer than all else that it takes to board. As many as there are shards.
+ */
+export class ShardNames {
+  readonly #byService = new Map<string, string[]>();
+
+  of(shard: ShardId): string {
+    let names = this.#byService.get(shard.service);
+    if (names === undefined) {
+      names = [];
+      this.#byService.set(shard.service, names);
+    }
+    names[shard.number] ??= nameOf(shard);
+    return names[shard.number]!;
+  }
+}
+
+/** The load of the shard of that name, which is added when there is none. */
+export function loadOf(
+  loads: Loads,
+  name: string,
+  { shard, epoch }: { readonly shard: ShardId; readonly epoch: number },
+): Load {
   let load = loads.get(name);
   if (load === undefined) {
     load = { shard, epoch, seats: new Map(), progress: [], floors: null, sessionNext: 0 };
@@ -143,8 +164,8 @@ export function toBatch(incarnation: number, loads: Loads): CommitBatch {
 }
 
 function toEntityChange({ key, expectedVersion, version, stateVersion, state, records, work }: Seat): EntityChange {
-  const change = { key, expectedVersion, version, stateVersion, state: state ?? null, records };
-  return { ...change, work: work?.toEntityWork() ?? null };
+  const rows = work === null ? null : work.toEntityWork();
+  return { key, expectedVersion, version, stateVersion, state: state ?? null, records, work: rows };
 }
 
 /**
