@@ -143,6 +143,8 @@ test("the page shows the scale of nines and the outages with their causes", () =
   const report = reportOf({ system: "bank", now: start, rollUps, outages, firing: [], objectiveOf: () => 0.999 });
   assert.deepEqual(Object.keys(picturesOf(report)), ["nines", "downtime"]);
   assert.match(pageOf(report), /2 s, failover \(late\)/);
+  // Probed for a minute: of the 680 of the time line two seconds are 22.7.
+  assert.match(picturesOf(report).downtime!, /width="22\.7"/);
   assert.doesNotMatch(pageOf(report), /<script|NaN|undefined/);
   assert.match(sentencesOf(report)[0]!, /down for 2 s .*: 99\.8 %/);
 });

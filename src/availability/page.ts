@@ -1,13 +1,14 @@
 /** The report as pictures: the scale of nines with the system's place on it, and downtime on a time line with its causes. */
 import { escaped } from "../pictures/chart.ts";
 import { htmlTable, paragraph, standalonePage } from "../pictures/page.ts";
-import type { AvailabilityReport, SeriesReport, WindowReport } from "./report.ts";
+import { type AvailabilityReport, probes, type SeriesReport, type WindowReport } from "./report.ts";
 import type { OutageCause } from "./slices.ts";
 import { columns, rowOf, sentencesOf } from "./words.ts";
 
 const width = 760;
 const [left, right] = [150, width - 40];
 const ninesMax = 6;
+const hourMs = 3_600_000;
 const colours: Readonly<Record<OutageCause, string>> = {
   crash: "#c1292e",
   failover: "#f1a208",
@@ -72,10 +73,10 @@ function goalMark(at: number, y: number): string {
   return `<path d="M${at} ${y - 12}v24" stroke="#c1292e" stroke-width="2"><title>objective</title></path>`;
 }
 
-/** From the first outage that is known, or an hour ago, until now. */
-function downtimePicture({ system, outages, at }: AvailabilityReport): string {
+/** Since the first outage that is known, and for as long as probes were made, an hour of them at most, until now. */
+function downtimePicture({ system, series, outages, at }: AvailabilityReport): string {
   const now = Date.parse(at);
-  const from = Math.min(now - 3_600_000, ...outages.map((outage) => outage.from));
+  const from = Math.min(now - probedMs(series), ...outages.map((outage) => outage.from));
   const x = (time: number): number => 40 + ((time - from) / (now - from)) * (width - 80);
   const bars = outages.map((outage) => {
     const wide = Math.max(2, x(outage.to) - x(outage.from));
@@ -89,6 +90,14 @@ function downtimePicture({ system, outages, at }: AvailabilityReport): string {
   const frame = `<rect x="40" y="60" width="${width - 80}" height="50" fill="#e3f1ea"/>`;
   const ends = [text(40, 128, new Date(from).toISOString().slice(0, 16)), text(width - 40, 128, "now", "end")];
   return svg(172, `${system}: downtime, and its causes`, [frame, ...bars, ...ends, ...legend]);
+}
+
+/** The shortest window that holds all probes, at most an hour. */
+function probedMs(series: readonly SeriesReport[]): number {
+  const windows = series.find(({ name }) => name === probes)?.windows ?? [];
+  const all = windows.at(-1);
+  const shortest = windows.find(({ good, bad }) => all !== undefined && good + bad === all.good + all.bad);
+  return Math.min(hourMs, shortest?.windowMs ?? hourMs);
 }
 
 function svg(height: number, title: string, body: readonly string[]): string {

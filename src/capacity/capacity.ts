@@ -119,6 +119,7 @@ async function staged<T>(
     firstPerSecond,
     perSecondMax,
     readMeters: system.readMeters,
+    sameMachine: system.sameMachine,
     onOffer,
     onTrial,
   };

@@ -2,9 +2,17 @@
  * Drives the search for one running system: offers what the search asks for, has each trial judged, and afterwards offers
  * multiples of the capacity that was found, to see what the system does beyond it.
  */
+import { availableParallelism } from "node:os";
 import type { Load, Offered } from "./load/load.ts";
 import type { Objective } from "./objective.ts";
-import { type Consumption, consumptionBetween, type Reading, type ReadMeters, takeReading } from "./readings.ts";
+import {
+  type Consumption,
+  consumptionBetween,
+  othersCores,
+  type Reading,
+  type ReadMeters,
+  takeReading,
+} from "./readings.ts";
 import { CapacitySearch, type NextTrial, type SearchResult } from "./search.ts";
 import { goodputOf, judge, type Verdict } from "./trial.ts";
 
@@ -14,6 +22,8 @@ export interface TrialRecord {
   readonly verdict: Verdict;
   /** What the system consumed meanwhile. */
   readonly consumption: Consumption;
+  /** Processors that others than system and load had; undefined where that cannot be told. */
+  readonly othersCores: number | undefined;
 }
 
 export interface FinderOptions {
@@ -28,6 +38,8 @@ export interface FinderOptions {
   /** No load above it is offered, calls/s. */
   readonly perSecondMax: number;
   readonly readMeters: ReadMeters;
+  /** Whether the system runs on this machine. */
+  readonly sameMachine: boolean;
   readonly onTrial: (record: TrialRecord) => void;
   /** Called before a trial, so that whoever watches knows what takes time. */
   readonly onOffer: (phase: TrialRecord["phase"], perSecond: number) => void;
@@ -35,7 +47,7 @@ export interface FinderOptions {
 
 export interface Found {
   readonly result: SearchResult;
-  /** The trial that confirmed it; undefined when none did. */
+  /** The last of the trials that confirmed it; undefined when none did. */
   readonly confirmation: TrialRecord | undefined;
   readonly trials: readonly TrialRecord[];
 }
@@ -49,6 +61,12 @@ const warmUpsMax = 12;
 const warmerBy = 1.1;
 /** When the meters are read in a trial, in parts of the time that counts. */
 const readParts = [0.05, 0.95] as const;
+/** Of the machine's processors the part that other programs may have before a load that fails is offered again, */
+const othersPartMax = 0.1;
+/** and how often in one search: on a machine that is never calm, the capacity is what is left of it. */
+const disturbancesMax = 10;
+/** A point of the curve stands alone: it is offered so many times as long as a trial of the search. */
+const pointLengths = 2;
 /** Times of the capacity of which the curve consists. */
 const curveTimes: readonly number[] = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3];
 /** How often a point of the curve is repeated whose load was late. */
@@ -58,13 +76,19 @@ export async function findCapacity(options: FinderOptions): Promise<Found> {
   const search = new CapacitySearch(options);
   const trials: TrialRecord[] = [];
   await warmUp(options);
+  let disturbances = 0;
   for (let next = search.next(); next !== undefined; next = search.next()) {
-    const record = await offer(options, next.phase, next.perSecond, options.trialMs * next.lengths);
+    const { phase, perSecond, lengths } = next;
+    const record = await offer(options, phase, perSecond, options.trialMs * lengths, disturbances < disturbancesMax);
     trials.push(record);
-    search.told(record.verdict);
+    if (record.verdict.kind === "discarded" && record.verdict.by === "others") disturbances += 1;
+    else search.told(record.verdict);
   }
   const { result } = search;
-  const confirmation = trials.findLast(({ phase, verdict }) => phase === "confirmation" && verdict.kind === "passed");
+  const confirmation = trials.findLast(
+    ({ phase, figures, verdict }) =>
+      phase === "confirmation" && verdict.kind === "passed" && figures.perSecond === result.perSecond,
+  );
   return { result, confirmation, trials };
 }
 
@@ -84,31 +108,43 @@ export async function measureCurve(options: FinderOptions, perSecond: number): P
   const points: TrialRecord[] = [];
   for (const times of curveTimes) {
     if (perSecond * times > options.perSecondMax) break;
-    let point = await offer(options, "curve", perSecond * times, options.trialMs);
+    let point = await offer(options, "curve", perSecond * times, options.trialMs * pointLengths);
     for (let tries = 1; point.verdict.kind === "discarded" && tries < pointTriesMax; tries++) {
-      point = await offer(options, "curve", perSecond * times, options.trialMs);
+      point = await offer(options, "curve", perSecond * times, options.trialMs * pointLengths);
     }
     points.push(point);
   }
   return points;
 }
 
+/** `calmOnly`: throw a failure away in which others had a part of the machine. */
 async function offer(
   options: FinderOptions,
   phase: TrialRecord["phase"],
   perSecond: number,
   ms: number,
+  calmOnly = false,
 ): Promise<TrialRecord> {
   const { load, objective, timeoutMs, readMeters } = options;
   const settleMs = Math.min(settleMaxMs, ms * settlePart);
   options.onOffer(phase, perSecond);
-  const offered = load.offer({ perSecond, settleMs, ms, timeoutMs, graceMs: objective.limitMs });
-  const readings = await Promise.all(readParts.map((part) => readingAfter(settleMs + part * ms, readMeters)));
-  const figures = await offered;
+  const [figures, ...readings] = await Promise.all([
+    load.offer({ perSecond, settleMs, ms, timeoutMs, graceMs: objective.limitMs }),
+    ...readParts.map((part) => readingAfter(settleMs + part * ms, readMeters)),
+  ]);
   const consumption = consumptionBetween(readings[0]!, readings[1]!);
-  const record: TrialRecord = { phase, figures, verdict: judge(figures, objective), consumption };
+  const others = othersCores(consumption, figures.loadCores, options.sameMachine);
+  const judged = judge(figures, objective);
+  const verdict = calmOnly && judged.kind === "failed" ? (disturbance(others) ?? judged) : judged;
+  const record: TrialRecord = { phase, figures, verdict, consumption, othersCores: others };
   options.onTrial(record);
   return record;
+}
+
+/** A load that fails while other programs run says nothing about the system alone; one that is carried all the same is carried. */
+function disturbance(others = 0): Verdict | undefined {
+  if (others <= othersPartMax * availableParallelism()) return undefined;
+  return { kind: "discarded", by: "others", reason: `other programs had ${others.toFixed(1)} processors meanwhile` };
 }
 
 async function readingAfter(ms: number, readMeters: ReadMeters): Promise<Reading> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pageOf, picturesOf } from "./page.ts";
-import { bottleneckOf } from "./readings.ts";
+import { bottleneckOf, othersCores } from "./readings.ts";
 import type { CapacityReport, LoadPoint } from "./report.ts";
 import { beyondWords, headlineOf, sentencesOf } from "./words.ts";
 
@@ -46,7 +46,13 @@ const report: CapacityReport = {
   operations: ["account.deposit"],
   unasked: ["account.close: 60 tries were refused"],
   runs: [1_000],
-  capacity: { perSecond: 1_000, above: 1_050, limit: "system", confirmed: point(1_000, 1_000) },
+  capacity: {
+    perSecond: 1_000,
+    boundary: { perSecond: 1_040, from: 1_010, to: 1_080 },
+    above: 1_050,
+    limit: "system",
+    confirmed: point(1_000, 1_000),
+  },
   trials: [{ phase: "ramp", verdict: "failed", reasons: ["p99 was 60 ms"], ...point(2_000, 960) }],
   curve: plateau,
   withoutShedding: collapse,
@@ -71,6 +77,10 @@ test("the sentences say the bound, the bottleneck, that the machine is shared an
   assert.equal(headlineOf(report), "Capacity: 1,000 calls/s with p99 within 50 ms.");
   const text = sentencesOf(report).join("\n");
   assert.match(text, /At 1,050 calls\/s the objective p99 was missed/);
+  assert.match(
+    text,
+    /Half of the trials are carried at 1,040 calls\/s \(with 95 % confidence between 1,010 and 1,080\)/,
+  );
   assert.match(text, /fewer than 10000: the p99 may be off/);
   assert.match(text, /What holds it back: CPU/);
   assert.match(text, /share this machine's 2 processors, of which the load took 0\.4/);
@@ -85,7 +95,7 @@ test("several searches are told with how far they lie apart, and none of them is
     words([1_000, 950, 1_020]),
     /median of 3 searches: 1,000, 950, 1,020 calls\/s; they lie 7\.0 % of it apart/,
   );
-  assert.match(sentencesOf({ ...report, runs: [1_000] })[0]!, /highest load that passed twice/);
+  assert.match(sentencesOf({ ...report, runs: [1_000] })[0]!, /highest load that was confirmed/);
 });
 
 test("a system that has processors of its own is said to, and is held back by them when they are used up", () => {
@@ -93,10 +103,18 @@ test("a system that has processors of its own is said to, and is held back by th
   assert.match(words, /had 1 of this machine's 2 processors, and the load 1 of its own \(the load took 0\.4\)/);
   const node = { node: "a", cores: 0.96, eventLoopUtilization: 0.4, networkBytesPerSecond: 0 };
   const waits = { queueWaitMs: 1, handlerMs: 1, commitWaitMs: 20, linkQueueWaitMs: 0 };
-  const consumption = { machineCores: 1.2, machineCoresMax: 2, nodes: [node], ...waits };
+  const consumption = { machineCores: 1.2, machineCoresMax: 2, ownCores: 0, nodes: [node], ...waits };
   assert.equal(bottleneckOf(consumption, 0.2, 1).name, "CPU");
   assert.equal(bottleneckOf({ ...consumption, machineCores: 0.9 }, 0.2, 1).name, "store commit");
   assert.equal(bottleneckOf(consumption, 0.2, undefined).name, "store commit");
+});
+
+test("more nodes than processors for them are said to measure the machine, and no others are", () => {
+  const words = (nodes: number, systemCores?: number): string =>
+    sentencesOf({ ...report, nodes, machine: { ...report.machine, ...(systemCores && { systemCores }) } }).join("\n");
+  assert.match(words(3, 1), /3 nodes take turns on one processor: what is found is how the machine shares it out/);
+  assert.match(words(3), /3 nodes take turns on one processor/);
+  assert.doesNotMatch(words(1, 1), /take turns/);
 });
 
 test("where several nodes carry less than one, no part of the work over a whole is named", () => {
@@ -108,6 +126,17 @@ test("where several nodes carry less than one, no part of the work over a whole 
   const words = sentencesOf({ ...report, scale: { points, fit } }).join("\n");
   assert.match(words, /Several nodes carry less than one/);
   assert.doesNotMatch(words, /127 %/);
+});
+
+test("what other programs had is what neither the system nor the load nor the search took, and is thrown away aloud", () => {
+  const node = { node: "a", cores: 0.5, eventLoopUtilization: 0.4, networkBytesPerSecond: 0 };
+  const waits = { queueWaitMs: 1, handlerMs: 1, commitWaitMs: 1, linkQueueWaitMs: 0 };
+  const consumption = { machineCores: 1.5, machineCoresMax: 2, ownCores: 0.1, nodes: [node], ...waits };
+  assert.ok(Math.abs(othersCores(consumption, 0.3, true)! - 0.6) < 1e-9);
+  assert.equal(othersCores(consumption, 0.3, false), undefined);
+  assert.equal(othersCores({ ...consumption, nodes: [] }, 0.3, true), undefined);
+  const trials = [{ ...report.trials[0]!, verdict: "discarded" as const }];
+  assert.match(sentencesOf({ ...report, trials }).join("\n"), /One trial was thrown away, because other programs had/);
 });
 
 test("a report whose load could not keep time says so instead of blaming the system", () => {

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { test } from "node:test";
-import { divided, keepTo, listed } from "./processors.ts";
+import { divided, keepTo, leftToSystem, listed, nodesCarriedBy } from "./processors.ts";
 
 test("each process of the load has a processor of its own, but at least half are left to the system", () => {
   assert.deepEqual(divided([0, 1], 1), { system: [0], load: [1] });
@@ -13,6 +13,15 @@ test("each process of the load has a processor of its own, but at least half are
   assert.deepEqual(divided([0, 1, 2, 5], 4), { system: [0, 1], load: [2, 5] });
   assert.equal(divided([3], 1), undefined);
   assert.equal(divided([], 1), undefined);
+});
+
+test("a system has a node for each processor that the load leaves to it, at most three and at least one", () => {
+  const nodes = (processors: readonly number[], loads: number): number =>
+    nodesCarriedBy(leftToSystem(divided(processors, loads), loads));
+  assert.equal(nodes([0, 1], 1), 1);
+  assert.equal(nodes([0, 1, 2, 3], 2), 2);
+  assert.equal(nodes([0, 1, 2, 3, 4, 5, 6, 7], 2), 3);
+  assert.equal(nodesCarriedBy(leftToSystem(undefined, 1_000)), 1);
 });
 
 test("processors are read as Linux lists them", () => {

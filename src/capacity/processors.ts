@@ -5,6 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 
 /** Numbers of processors, as Linux counts them. */
 export interface Division {
@@ -24,6 +25,22 @@ export function leaveToLoad(loadProcesses: number): Division | undefined {
 export function divided(processors: readonly number[], loadProcesses: number): Division | undefined {
   const forLoad = Math.min(loadProcesses, Math.floor(processors.length / 2));
   return forLoad === 0 ? undefined : { system: processors.slice(0, -forLoad), load: processors.slice(-forLoad) };
+}
+
+/** So many nodes `synod up` starts: a system on one machine has little use for more. */
+const nodesMax = 3;
+
+/** How many processors are left to a system that shares this machine with the load. */
+export function leftToSystem(division: Division | undefined, loadProcesses: number): number {
+  return division?.system.length ?? Math.max(1, availableParallelism() - loadProcesses);
+}
+
+/**
+ * How many nodes so many processors carry: one each. Of nodes that take turns on a processor it is the kernel's scheduler that is measured,
+ * and what it does for whom in the few milliseconds that matter is chance.
+ */
+export function nodesCarriedBy(processors: number): number {
+  return Math.min(nodesMax, processors);
 }
 
 /** Has a process, with all its threads and what it starts from now on, run on these only. False where that cannot be had. */

@@ -2,6 +2,7 @@
  * What the system's own meters and the machine say while a load is offered, and which of it is the bottleneck: the first
  * thing that is used up. The finder does not know where meters come from; whoever runs it brings a way to read them.
  */
+import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { countOf, type Histogram, histogramSince, mergedHistogram } from "../values/histogram.ts";
 
@@ -27,6 +28,8 @@ export interface Reading {
   readonly nodes: readonly NodeReading[];
   /** Of the whole machine that the load runs on, since its start, s. */
   readonly machineBusySeconds: number;
+  /** Of it what this process took, which drives the search and, as a rule, supervises the nodes. */
+  readonly ownSeconds: number;
 }
 
 /** What happened between two readings. */
@@ -34,6 +37,8 @@ export interface Consumption {
   /** Processors of this machine in use, by whomever, and how many it has. */
   readonly machineCores: number;
   readonly machineCoresMax: number;
+  /** Of them in use by this process. */
+  readonly ownCores: number;
   readonly nodes: readonly {
     readonly node: string;
     /** Processors in use. */
@@ -61,13 +66,41 @@ const saturated = 0.9;
 /** The part of all waiting that names what is waited for, when there is as much to speak of, ms. */
 const waitPart = 0.5;
 const waitMinMs = 1;
+/** Of the kernel's accounts: `USER_HZ`, which is 100 wherever Node runs on Linux. */
+const ticksPerSecond = 100;
 /** Processors that other programs must take to be spoken of. */
 const othersMin = 0.2;
 
 export async function takeReading(readMeters: ReadMeters): Promise<Reading> {
   const nodes = await readMeters();
   const busy = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
-  return { at: performance.now(), nodes, machineBusySeconds: busy / 1_000 };
+  const { user, system } = process.cpuUsage();
+  const machineBusySeconds = busy / 1_000 + stolenSeconds();
+  return { at: performance.now(), nodes, machineBusySeconds, ownSeconds: (user + system) / 1_000_000 };
+}
+
+/** What the host of a virtual machine gave to others while it had work to do (proc(5): the eighth figure); 0 where nobody says. */
+function stolenSeconds(): number {
+  try {
+    const figures = readFileSync("/proc/stat", "latin1").split(/\s+/, 9);
+    return Number(figures[8]) / ticksPerSecond;
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * Processors that programs had, and other virtual machines, which are neither the system nor the load nor this command; undefined when the nodes
+ * run elsewhere, or do not say what they take.
+ */
+export function othersCores(
+  { machineCores, ownCores, nodes }: Consumption,
+  loadCores: number,
+  sameMachine: boolean,
+): number | undefined {
+  if (!sameMachine || nodes.length === 0) return undefined;
+  const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
+  return Math.max(0, machineCores - taken - loadCores - ownCores);
 }
 
 export function consumptionBetween(before: Reading, after: Reading): Consumption {
@@ -84,6 +117,7 @@ export function consumptionBetween(before: Reading, after: Reading): Consumption
   return {
     machineCores: (after.machineBusySeconds - before.machineBusySeconds) / seconds,
     machineCoresMax: cpus().length,
+    ownCores: (after.ownSeconds - before.ownSeconds) / seconds,
     nodes: pairs.map((pair) => ({
       node: pair.later.node,
       cores: (pair.later.cpuSeconds - (pair.earlier?.cpuSeconds ?? 0)) / seconds,
@@ -103,7 +137,8 @@ export function bottleneckOf(
   loadCores: number,
   processors: number | undefined,
 ): NamedBottleneck {
-  const { machineCores, machineCoresMax, nodes, queueWaitMs, handlerMs, commitWaitMs, linkQueueWaitMs } = consumption;
+  const { machineCores, machineCoresMax, ownCores, nodes, queueWaitMs, handlerMs, commitWaitMs, linkQueueWaitMs } =
+    consumption;
   if (nodes.length === 0)
     return {
       name: "none",
@@ -112,7 +147,7 @@ export function bottleneckOf(
   const full = nodes.filter(({ eventLoopUtilization }) => eventLoopUtilization >= saturated);
   const waits = queueWaitMs + handlerMs + commitWaitMs + linkQueueWaitMs;
   const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
-  const others = machineCores - taken - loadCores;
+  const others = machineCores - taken - loadCores - ownCores;
   if (processors !== undefined && processors < machineCoresMax && machineCores - loadCores >= processors * saturated) {
     const besides =
       others >= othersMin ? `, and other programs ${others.toFixed(1)} of the machine's ${machineCoresMax}` : "";

@@ -28,7 +28,9 @@ export interface LoadPoint {
   readonly samples: number;
   /** How late the load was itself, p99. */
   readonly loadLagMs: number;
-  /** False when the load was so late that the trial says nothing. */
+  /** Processors that other programs of the machine had; absent where that cannot be told. */
+  readonly othersCores?: number;
+  /** False when the load was so late, or others had so much of the machine, that the trial says nothing. */
   readonly counts: boolean;
 }
 
@@ -75,7 +77,7 @@ export interface CapacityReport {
   readonly loadCores: number;
 }
 
-export function pointOf({ figures, verdict }: Pick<TrialRecord, "figures" | "verdict">): LoadPoint {
+export function pointOf({ figures, verdict, othersCores }: TrialRecord): LoadPoint {
   const { response, seconds, failures, lag } = figures;
   const unanswered = (failures.late ?? 0) + (failures.cut ?? 0);
   return {
@@ -91,6 +93,7 @@ export function pointOf({ figures, verdict }: Pick<TrialRecord, "figures" | "ver
     p999Ms: quantileMs(response, 0.999),
     samples: samplesOf(figures),
     loadLagMs: quantileMs(lag, 0.99) ?? 0,
+    ...(othersCores !== undefined && { othersCores }),
     counts: verdict.kind !== "discarded",
   };
 }
@@ -101,14 +104,16 @@ export function trialReportOf(record: TrialRecord): TrialReport {
   return { phase, verdict: verdict.kind, reasons, ...pointOf(record) };
 }
 
-/** At the load that shows it best: the lowest one that the system did not carry, or else the highest that it did. */
+/** At the load that shows it best: the lowest one above the capacity that the system did not carry, or else the highest that it did. */
 export function namedBottleneck(
   found: Found,
   curve: readonly TrialRecord[],
   processors: number | undefined,
 ): NamedBottleneck & { readonly loadCores: number } {
   const all = [...found.trials, ...curve].filter(({ phase }) => phase !== "warm-up");
-  const failed = all.filter(({ verdict }) => verdict.kind === "failed");
+  const failed = all.filter(
+    ({ figures, verdict }) => verdict.kind === "failed" && figures.perSecond > found.result.perSecond,
+  );
   const carried = all.filter(({ verdict }) => verdict.kind === "passed");
   const rate = ({ figures }: TrialRecord): number => figures.perSecond;
   const at = failed.sort((a, b) => rate(a) - rate(b))[0] ?? carried.sort((a, b) => rate(b) - rate(a))[0] ?? all[0];
@@ -123,7 +128,12 @@ export function spreadOf({ runs, capacity }: Pick<CapacityReport, "runs" | "capa
   return (Math.max(...runs) - Math.min(...runs)) / capacity.perSecond;
 }
 
-/** Trials that were thrown away. */
-export function discardedOf({ trials, curve, withoutShedding = [] }: CapacityReport): number {
+/** Trials that were thrown away because the load was late. */
+export function lateOf({ trials, curve, withoutShedding = [] }: CapacityReport): number {
   return [...trials, ...curve, ...withoutShedding].filter(({ loadLagMs }) => loadLagMs > lagMaxMs).length;
+}
+
+/** Trials that were thrown away because of other programs. */
+export function disturbedOf({ trials }: CapacityReport): number {
+  return trials.filter(({ verdict, loadLagMs }) => verdict === "discarded" && loadLagMs <= lagMaxMs).length;
 }

@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Heap } from "../values/heap.ts";
-import { createPrng, type Prng } from "../values/prng.ts";
+import { chance, createPrng, type Prng } from "../values/prng.ts";
 import { OpenLoop } from "./load/open-loop.ts";
 import { CapacitySearch, type SearchResult } from "./search.ts";
 import { judge, type TrialFigures, type Verdict } from "./trial.ts";
 
-const trialMs = 20_000;
+const trialMs = 10_000;
 const objective = { name: "p99", quantile: 0.99, limitMs: 50 };
 
 /** How long a call takes to serve, ms. */
@@ -67,8 +67,9 @@ function trialOf(perSecond: number, seed: number, servers: number, service: Serv
 function search(
   verdictOf: (perSecond: number, lengths: number, number: number) => Verdict,
   firstPerSecond = 20,
+  perSecondMax = 1e6,
 ): SearchResult & { trials: number } {
-  const searching = new CapacitySearch({ firstPerSecond, perSecondMax: 1e6 });
+  const searching = new CapacitySearch({ firstPerSecond, perSecondMax });
   let trials = 0;
   for (let next = searching.next(); next !== undefined; next = searching.next()) {
     searching.told(verdictOf(next.perSecond, next.lengths, ++trials));
@@ -89,7 +90,7 @@ test("the capacity of an M/M/1 server is found to a tenth", () => {
   assert.ok(Math.abs(found / known - 1) < 0.1, `found ${found}, known ${known}`);
 });
 
-test("the capacity of M/D/c servers is found within a tenth below what they can serve at all", () => {
+test("the capacity of M/D/c servers is found within a seventh below what they can serve at all", () => {
   for (const [servers, ms] of [
     [1, 1],
     [2, 4],
@@ -97,7 +98,7 @@ test("the capacity of M/D/c servers is found within a tenth below what they can 
   ] as const) {
     const most = (servers * 1_000) / ms;
     const found = capacityOfModel(servers, constant(ms), 2);
-    assert.ok(found < most && found > most * 0.88, `${servers} servers of ${ms} ms: found ${found} of ${most}`);
+    assert.ok(found < most && found > most * (6 / 7), `${servers} servers of ${ms} ms: found ${found} of ${most}`);
   }
 });
 
@@ -108,18 +109,49 @@ test("two searches of the same server find the same to a tenth", () => {
 
 const passed: Verdict = { kind: "passed" };
 const failed: Verdict = { kind: "failed", reasons: ["p99 was 60 ms"] };
-const discarded: Verdict = { kind: "discarded", reason: "the load itself was 3 ms late" };
+const discarded: Verdict = { kind: "discarded", by: "load", reason: "the load itself was 3 ms late" };
 
-test("whatever the sharp limit is, what is found lies within a twentieth below it, in few trials", () => {
+test("whatever the sharp limit is, what is found lies within a tenth below it, in few trials", () => {
   fc.assert(
     fc.property(fc.double({ min: 1, max: 1e5, noNaN: true }), fc.integer({ min: 1, max: 1_000 }), (limit, first) => {
       const { perSecond, above, trials } = search((rate) => (rate <= limit ? passed : failed), first);
       assert.ok(perSecond <= limit, `found ${perSecond}`);
-      assert.ok(perSecond >= limit / 1.06 || (limit < 2 && perSecond === 0), `found ${perSecond} of ${limit}`);
+      assert.ok(perSecond >= limit / 1.1 || (limit < 2 && perSecond === 0), `found ${perSecond} of ${limit}`);
       assert.ok(above === undefined || above > limit);
       assert.ok(trials < 60);
     }),
   );
+});
+
+/**
+ * A server on a machine that does other things, too: its speed wanders by up to 15 % from trial to trial, and in one of ten the machine stands
+ * still for so long that no load would be carried.
+ */
+function noisyServer(prng: Prng, known: number): (perSecond: number) => Verdict {
+  return (perSecond) => {
+    const speed = known * (1 + 0.15 * (2 * prng.number() - 1));
+    return chance(prng, 0.1) || perSecond > speed ? failed : passed;
+  };
+}
+
+test("five searches of a server whose speed swings by 15 % from trial to trial lie within a tenth, mostly", () => {
+  const known = 3_000;
+  const prng = createPrng(11);
+  const groups = Array.from({ length: 20 }, () =>
+    Array.from({ length: 5 }, () => search(noisyServer(prng, known), 50, 20_000)).sort(
+      (a, b) => a.perSecond - b.perSecond,
+    ),
+  );
+  const apart = groups.map((found) => (found[4]!.perSecond - found[0]!.perSecond) / found[2]!.perSecond);
+  const close = apart.filter((part) => part <= 0.1).length;
+  assert.ok(close >= 0.8 * groups.length, `${close} of ${groups.length} groups lie within a tenth`);
+  for (const { perSecond, boundary, trials } of groups.flat()) {
+    assert.ok(perSecond > known * 0.8 && perSecond < known * 1.1, `found ${perSecond}`);
+    assert.ok(boundary!.from < perSecond * 1.2 && boundary!.to > perSecond);
+    assert.ok(trials < 70, `${trials} trials`);
+  }
+  const told = groups.flat().filter(({ boundary }) => boundary!.from <= known && boundary!.to >= known);
+  assert.ok(told.length >= 0.9 * 5 * groups.length, `${told.length} intervals hold the boundary`);
 });
 
 test("a search ends whatever it is told, and never gives a load that no confirmation passed", () => {
@@ -141,7 +173,7 @@ test("a search ends whatever it is told, and never gives a load that no confirma
 
 test("one failure says nothing, a second one does", () => {
   const once = search((rate, _lengths, number) => (number === 1 ? failed : rate <= 100 ? passed : failed));
-  assert.ok(once.perSecond > 94 && once.perSecond <= 100);
+  assert.ok(once.perSecond > 90 && once.perSecond <= 100);
 });
 
 test("a load that fails in a short trial of the ramp is offered for the whole length before it is believed", () => {
@@ -161,13 +193,13 @@ test("a load that fails in a short trial of the ramp is offered for the whole le
 test("a load that cannot keep time limits the search, and the result says so", () => {
   const { perSecond, limit } = search((rate) => (rate <= 300 ? passed : discarded));
   assert.equal(limit, "load");
-  assert.ok(perSecond <= 300 && perSecond > 280);
+  assert.ok(perSecond <= 300 && perSecond > 270);
 });
 
 test("a load that is late now and then on its way up does not end the ramp", () => {
   const { perSecond, limit } = search((rate) => (rate === 40 ? discarded : rate <= 300 ? passed : failed));
   assert.equal(limit, "system");
-  assert.ok(perSecond <= 300 && perSecond > 280);
+  assert.ok(perSecond <= 300 && perSecond > 270);
 });
 
 test("a load that was late is thrown away, even if the system answered well", () => {

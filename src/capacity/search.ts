@@ -1,13 +1,15 @@
 /**
  * The search for the capacity: the highest load that a system carries. Like finding how much a bridge bears: heavier
- * lorries until one is too heavy, then ever closer between the last that was carried and the first that was not, and the
- * answer is driven across once more, for longer.
+ * lorries until one is too heavy, then ever closer between the last that was carried and the first that was not. Which of two close ones is
+ * carried is chance, mostly: so many are driven across that are about as heavy, lighter and heavier ones in turn, until it is known what is
+ * carried half the time, and the answer, a little less, has to be carried by a majority.
  *
- * Decisions only: it says which trial comes next and is told the verdict. The driver is `capacity.ts`:
+ * Decisions only: it says which trial comes next and is told the verdict. The driver is `finder.ts`:
  *
  *     for (let trial = search.next(); trial !== undefined; trial = search.next()) search.told(verdictOf(trial));
  *     search.result
  */
+import { Boundary, type Estimate } from "./boundary.ts";
 import type { Verdict } from "./trial.ts";
 
 export interface SearchOptions {
@@ -18,7 +20,7 @@ export interface SearchOptions {
 }
 
 export interface NextTrial {
-  readonly phase: "ramp" | "bisection" | "confirmation";
+  readonly phase: "ramp" | "bisection" | "repetition" | "confirmation";
   readonly perSecond: number;
   /** How long, in lengths of an ordinary trial. */
   readonly lengths: number;
@@ -27,6 +29,8 @@ export interface NextTrial {
 export interface SearchResult {
   /** The highest load that passed the confirmation, calls/s: a lower bound of the capacity. 0: none did. */
   readonly perSecond: number;
+  /** What all trials together say about where the boundary is; undefined when no load failed, or none was carried. */
+  readonly boundary: Estimate | undefined;
   /** The lowest load above it that did not pass, calls/s; undefined when all did that were tried. */
   readonly above: number | undefined;
   /** What held the search back from more: the system, the load that could not keep time, or `perSecondMax`. */
@@ -34,7 +38,7 @@ export interface SearchResult {
 }
 
 const rampFactor = 2;
-/** Bisection ends when the load that failed is no further than this above the one that passed. */
+/** Bisection ends when the load that failed is no further than this above the one that passed, and repetition when the boundary is known as well. */
 const precision = 0.05;
 /** Nothing below it is tried. */
 const perSecondMin = 1;
@@ -42,31 +46,48 @@ const perSecondMin = 1;
 const discardsMax = 3;
 /** Loads of the ramp at which the load was late that are passed over for the next higher one, in a row: what comes then may be in time. */
 const passedOverMax = 1;
-/** How often it has to fail: a single pause of the machine, or of a collector, says nothing about a capacity. */
+/** How often it has to fail in the ramp and in the bisection: a single pause of the machine, or of a collector, says nothing about a capacity. */
 const failuresMax = 2;
-/** What a load that was not confirmed is lowered by, and how often. */
-const lowering = 0.95;
-const loweringsMax = 6;
-const confirmationLengths = 2;
+/** The loads of the repetition, as parts of where the boundary seems to be: in turn, so that a slow minute of the machine meets all of them. */
+const repeatedParts: readonly number[] = [1, 1.05, 0.95];
+const repetitionsMin = 6;
+/** With so many, five searches on a server whose speed swings by 15 % from trial to trial lie within a tenth nine times of ten. */
+const repetitionsMax = 30;
+/** Confirmed is what is so much below the boundary: at the boundary itself half of the confirmations would fail. */
+const confirmedPart = 0.95;
+/** Trials of a confirmation that have to pass, before as many fail: two of three. */
+const majority = 2;
+/** What a load that was not confirmed is lowered by at least, and how often. */
+const lowering = 0.975;
+const loweringsMax = 10;
 /** On the way up a load is far from what can be carried, mostly: a part of a trial shows it. One that fails there is offered in full. */
 const rampLengths = 1 / 3;
 
+interface Failure {
+  readonly perSecond: number;
+  readonly byLoad: boolean;
+}
+
 export class CapacitySearch {
   readonly #options: SearchOptions;
+  readonly #boundary: Boundary;
+  readonly #allFailures: Failure[] = [];
   #phase: NextTrial["phase"] = "ramp";
   #perSecond: number;
   #passed: number | undefined;
   #failed: number | undefined;
-  #failedByLoad = false;
   #discards = 0;
   #passedOver = 0;
   #failures = 0;
+  #repetitions = 0;
+  #confirmations = 0;
   #lowerings = 0;
   #result: SearchResult | undefined;
 
   constructor(options: SearchOptions) {
     this.#options = options;
     this.#perSecond = Math.min(options.firstPerSecond, options.perSecondMax);
+    this.#boundary = new Boundary(perSecondMin, Math.max(perSecondMin, options.perSecondMax));
   }
 
   /** Undefined when the search is over. */
@@ -76,7 +97,6 @@ export class CapacitySearch {
   }
 
   #lengths(): number {
-    if (this.#phase === "confirmation") return confirmationLengths;
     return this.#phase === "ramp" && this.#failures === 0 ? rampLengths : 1;
   }
 
@@ -88,14 +108,18 @@ export class CapacitySearch {
 
   told(verdict: Verdict): void {
     if (verdict.kind === "discarded" && ++this.#discards < discardsMax) return;
-    if (verdict.kind === "failed" && ++this.#failures < failuresMax) return;
     const byLoad = verdict.kind === "discarded";
     const passed = verdict.kind === "passed";
-    [this.#discards, this.#failures] = [0, 0];
+    this.#discards = 0;
     if (byLoad && this.#passOver()) return;
-    if (this.#phase === "confirmation") return this.#confirmed(passed, byLoad);
+    this.#boundary.add(this.#perSecond, passed);
+    if (!passed) this.#allFailures.push({ perSecond: this.#perSecond, byLoad });
+    if (this.#phase === "repetition") return this.#repeated();
+    if (this.#phase === "confirmation") return this.#confirmed(passed);
+    if (verdict.kind === "failed" && ++this.#failures < failuresMax) return;
+    this.#failures = 0;
     if (passed) [this.#passed, this.#passedOver] = [this.#perSecond, 0];
-    else this.#fail(byLoad);
+    else this.#failed = this.#perSecond;
     if (this.#phase === "ramp") this.#ramp();
     if (this.#phase === "bisection") this.#bisect();
   }
@@ -105,13 +129,8 @@ export class CapacitySearch {
     const higher = this.#perSecond * rampFactor;
     if (this.#phase !== "ramp" || this.#failed !== undefined || higher > this.#options.perSecondMax) return false;
     if (++this.#passedOver > passedOverMax) return false;
-    this.#perSecond = higher;
+    [this.#perSecond, this.#failures] = [higher, 0];
     return true;
-  }
-
-  #fail(byLoad: boolean): void {
-    this.#failed = this.#perSecond;
-    this.#failedByLoad = byLoad;
   }
 
   /** Upwards until one fails, or downwards until one passes. */
@@ -131,24 +150,50 @@ export class CapacitySearch {
 
   #bisect(): void {
     const [passed, failed] = [this.#passed!, this.#failed!];
-    if (failed <= passed * (1 + precision)) return this.#confirm(passed);
+    if (failed <= passed * (1 + precision)) return this.#repeat();
     this.#perSecond = Math.sqrt(passed * failed);
+  }
+
+  #repeat(): void {
+    this.#phase = "repetition";
+    const { perSecond } = this.#boundary.estimate();
+    this.#perSecond = this.#offerable(perSecond * repeatedParts[this.#repetitions % repeatedParts.length]!);
+  }
+
+  #repeated(): void {
+    const { perSecond, from, to } = this.#boundary.estimate();
+    this.#repetitions += 1;
+    const known = this.#repetitions >= repetitionsMin && to <= from * (1 + precision);
+    if (known || this.#repetitions >= repetitionsMax) this.#confirm(this.#offerable(perSecond * confirmedPart));
+    else this.#repeat();
+  }
+
+  #offerable(perSecond: number): number {
+    return Math.min(Math.max(perSecond, perSecondMin), this.#options.perSecondMax);
   }
 
   #confirm(perSecond: number): void {
     this.#phase = "confirmation";
+    [this.#confirmations, this.#failures] = [0, 0];
     this.#perSecond = perSecond;
   }
 
-  #confirmed(passed: boolean, byLoad: boolean): void {
-    if (passed) return this.#end(this.#perSecond);
-    this.#fail(byLoad);
-    if (++this.#lowerings > loweringsMax || this.#perSecond * lowering < perSecondMin) return this.#end(0);
-    this.#perSecond *= lowering;
+  #confirmed(passed: boolean): void {
+    if (passed && ++this.#confirmations >= majority) return this.#end(this.#perSecond);
+    if (passed || ++this.#failures < majority) return;
+    const lower = Math.min(this.#boundary.estimate().perSecond * confirmedPart, this.#perSecond * lowering);
+    if (++this.#lowerings > loweringsMax || lower < perSecondMin) return this.#end(0);
+    this.#confirm(lower);
   }
 
   #end(perSecond: number): void {
-    const limit = this.#failed === undefined ? "bound" : this.#failedByLoad ? "load" : "system";
-    this.#result = { perSecond, above: this.#failed, limit };
+    const above = this.#allFailures.filter((failure) => failure.perSecond > perSecond);
+    const byLoad = above.filter((failure) => failure.byLoad).length;
+    this.#result = {
+      perSecond,
+      boundary: perSecond === 0 || above.length === 0 ? undefined : this.#boundary.estimate(),
+      above: above.length === 0 ? undefined : Math.min(...above.map((failure) => failure.perSecond)),
+      limit: above.length === 0 ? "bound" : byLoad > above.length / 2 ? "load" : "system",
+    };
   }
 }

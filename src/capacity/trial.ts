@@ -53,13 +53,13 @@ export type Verdict =
   | { readonly kind: "passed" }
   /** It does not, and why, in words. */
   | { readonly kind: "failed"; readonly reasons: readonly string[] }
-  /** Nobody knows: the load was late itself. */
-  | { readonly kind: "discarded"; readonly reason: string };
+  /** Nobody knows: the load was late itself, or others had the processors. */
+  | { readonly kind: "discarded"; readonly by: "load" | "others"; readonly reason: string };
 
 export function judge(trial: TrialFigures, objective: Objective): Verdict {
   const lagMs = quantileMs(trial.lag, 0.99) ?? 0;
   if (lagMs > lagMaxMs) {
-    return { kind: "discarded", reason: `the load itself was ${lagMs.toFixed(2)} ms late (p99)` };
+    return { kind: "discarded", by: "load", reason: `the load itself was ${lagMs.toFixed(2)} ms late (p99)` };
   }
   const reasons = [lateness(trial, objective), errors(trial), shortfall(trial), growth(trial, objective)];
   const found = reasons.filter((reason) => reason !== undefined);

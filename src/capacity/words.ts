@@ -1,5 +1,6 @@
 /** What the figures mean, in sentences: the same ones on the terminal and on the page. */
-import { type CapacityReport, discardedOf, type LoadPoint, spreadOf } from "./report.ts";
+import type { Estimate } from "./boundary.ts";
+import { type CapacityReport, disturbedOf, type LoadPoint, lateOf, spreadOf } from "./report.ts";
 import { type ScalabilityFit, type ScalePoint, scaledTo } from "./scalability.ts";
 import { lagMaxMs } from "./trial.ts";
 
@@ -27,6 +28,7 @@ export function sentencesOf(report: CapacityReport): string[] {
     `What holds it back: ${bottleneck.words}`,
     ...(scale === undefined ? [] : scaleWords(scale.points, scale.fit)),
     ...(machine.shared ? [sharedWords(report)] : []),
+    ...crowded(report),
     ...discardWords(report),
     ...report.unasked.map((reason) => `Not asked for: ${reason}`),
   ];
@@ -41,20 +43,27 @@ function runsWords(report: CapacityReport): string[] {
 }
 
 function boundWords({ capacity, objective }: CapacityReport): string[] {
-  const { confirmed, above, limit } = capacity;
+  const { confirmed, boundary, above, limit } = capacity;
   if (confirmed === undefined) return [];
   const percentiles = `p50 ${ms(confirmed.p50Ms)}, p90 ${ms(confirmed.p90Ms)}, p99 ${ms(confirmed.p99Ms)}, p99.9 ${ms(confirmed.p999Ms)}`;
   const samples = `${confirmed.samples} answers`;
   const coarse =
     confirmed.samples < samplesEnough ? ` (fewer than ${samplesEnough}: the p99 may be off by more than a fifth)` : "";
-  const first = `That is the highest load that passed twice, the second time for longer: ${percentiles}, of ${samples}${coarse}.`;
+  const first = `That is the highest load that was confirmed, by two trials of at most three; the last: ${percentiles}, of ${samples}${coarse}.`;
   if (above === undefined || limit === "bound") return [first, "No load failed: it may carry more than was tried."];
-  const next = `At ${rate(above)} calls/s`;
   const why =
     limit === "load"
       ? "the load could not keep its own time, so the system may carry more"
       : `the objective ${objective.name} was missed, or calls failed`;
-  return [first, `${next} ${why}.`];
+  return [first, ...boundaryWords(boundary), `At ${rate(above)} calls/s ${why}.`];
+}
+
+function boundaryWords(boundary: Estimate | undefined): string[] {
+  if (boundary === undefined) return [];
+  const { perSecond, from, to } = boundary;
+  return [
+    `Half of the trials are carried at ${rate(perSecond)} calls/s (with 95 % confidence between ${rate(from)} and ${rate(to)}).`,
+  ];
 }
 
 /** Plateau or degradation: what goodput does beyond the capacity. */
@@ -109,11 +118,29 @@ function sharedWords({ machine, loadCores, nodes }: CapacityReport): string {
   return `${many} and the load share this machine's ${machine.cores} processors, of which ${took}: on a machine of its own the system carries more.`;
 }
 
+function crowded({ machine, nodes, loadProcesses }: CapacityReport): string[] {
+  const processors = machine.systemCores ?? Math.max(1, machine.cores - loadProcesses);
+  return machine.shared ? [crowdWords(nodes, processors) ?? []].flat() : [];
+}
+
+/** What it means when there are more nodes than processors for them; undefined when there are not. */
+export function crowdWords(nodes: number | undefined, processors: number): string | undefined {
+  if (nodes === undefined || nodes <= processors) return undefined;
+  const have = processors === 1 ? "one processor" : `${processors} processors`;
+  return `${nodes} nodes take turns on ${have}: what is found is how the machine shares it out among them, it swings from search to search, and fewer nodes carry more there.`;
+}
+
 function discardWords(report: CapacityReport): string[] {
-  const discarded = discardedOf(report);
-  if (discarded === 0) return [];
-  const trials = discarded === 1 ? "One trial was" : `${discarded} trials were`;
-  return [`${trials} thrown away, because the load was late itself (p99 over ${lagMaxMs} ms).`];
+  const late = lateOf(report);
+  const disturbed = disturbedOf(report);
+  return [
+    ...(late === 0 ? [] : [`${thrownAway(late)}, because the load was late itself (p99 over ${lagMaxMs} ms).`]),
+    ...(disturbed === 0 ? [] : [`${thrownAway(disturbed)}, because other programs had a part of the machine.`]),
+  ];
+}
+
+function thrownAway(count: number): string {
+  return count === 1 ? "One trial was thrown away" : `${count} trials were thrown away`;
 }
 
 function capitalised(text: string, prefix: string): string {

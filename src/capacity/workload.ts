@@ -28,16 +28,11 @@ export async function prepareWorkload(options: AsksOptions): Promise<Workload> {
   };
 }
 
-function prepare(
-  operation: DescribedOperation,
-  request: WorkRequest,
-  { url, headers, timeoutMs }: AsksOptions,
-): PreparedRequest {
+function prepare(operation: DescribedOperation, request: WorkRequest, { url, headers }: AsksOptions): PreparedRequest {
   const { path, body } = written(request);
   const lines = [
     `POST ${path} HTTP/1.1`,
     `Host: ${url.host}`,
-    `Request-Timeout: ${timeoutMs / 1_000}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ...(body === undefined ? [] : ["Content-Type: application/json"]),
     `Content-Length: ${Buffer.byteLength(body ?? "")}`,

@@ -101,6 +101,13 @@ test("drill and meter agree when what both saw can be the same availability, and
   assert.equal(comparison("", { good: 10_000, bad: 0 }, { good: 0, bad: 0 }).agree, undefined);
 });
 
+test("what callers cut may be bad by the meter, and no more than that", () => {
+  const answers = { good: 5_987, bad: 0 };
+  assert.equal(comparison("", answers, { good: 5_904, bad: 29 }, 48).agree, true);
+  assert.equal(comparison("", answers, { good: 5_904, bad: 29 }).agree, false);
+  assert.equal(comparison("", answers, { good: 5_804, bad: 129 }, 48).agree, false);
+});
+
 test("the drill's own seconds are judged as a prober would: a slow or failed write or read makes one down, too few calls unknown", () => {
   const second = (at: number, waitMs: number): OverCall[] =>
     ["append", "read", "append", "read"].map((name) => ({ ...call(at, at + waitMs), name }));
@@ -132,7 +139,7 @@ const report: DrillReport = {
   ledger: compared(() => {}),
   repeats: { repeated: 2, replayed: 2, lost: { count: 0, first: [] }, unanswered: { count: 0, first: [] } },
   faults: faultsOf([{ at: 1_000, kind: "kill", node: "node-1", lastsMs: 0 }], calls, 3_000),
-  comparisons: [{ what: "requests", drill: ratioOf({ good: 2, bad: 1 }), meter: undefined, agree: undefined }],
+  comparisons: [{ what: "requests", drill: ratioOf({ good: 2, bad: 1 }), meter: undefined, cut: 0, agree: undefined }],
   seconds: secondsOf(calls),
   history: "drill.jsonl",
 };

@@ -40,6 +40,8 @@ export interface Comparison {
   readonly what: string;
   readonly drill: Ratio | undefined;
   readonly meter: Ratio | undefined;
+  /** Requests that the drill's callers cut before they were answered: a node that stood still or was slow may have counted them as bad, one that was killed has not counted them. */
+  readonly cut: number;
   /** Whether both can be right: their bounds (95 % on each side) overlap. Undefined when one of them counted nothing. */
   readonly agree: boolean | undefined;
 }
@@ -178,20 +180,21 @@ export function comparisonsOf(
 ): readonly Comparison[] {
   const requests = after.series.filter(({ name }) => name.startsWith("requests/")).map(({ name }) => name);
   const counted = requests.map((name) => since(name, before, after));
+  const cut = Math.max(0, sum(calls, ({ attempts }) => attempts) - answers.good - answers.bad);
+  const meter = { good: sum(counted, ({ good }) => good), bad: sum(counted, ({ bad }) => bad) };
   return [
-    comparison("HTTP answers, of which good", answers, {
-      good: sum(counted, ({ good }) => good),
-      bad: sum(counted, ({ bad }) => bad),
-    }),
+    comparison("HTTP answers, of which good", answers, meter, cut),
     comparison("seconds that were up, as probers see it", slicesOf(calls), since(probes, before, after)),
   ];
 }
 
-export function comparison(what: string, drill: Counts, meter: Counts): Comparison {
+export function comparison(what: string, drill: Counts, meter: Counts, cut = 0): Comparison {
   const [seen, other] = [drill, meter].map((counts) => (counts.good + counts.bad === 0 ? undefined : ratioOf(counts)));
-  const [own, its] = [boundsOf(drill), boundsOf(meter)];
-  const agree = seen && other ? own.lower <= its.upper && its.lower <= own.upper : undefined;
-  return { what, drill: seen, meter: other, agree };
+  const its = boundsOf(meter);
+  const { upper } = boundsOf(drill);
+  const { lower } = boundsOf({ good: drill.good, bad: drill.bad + cut });
+  const agree = seen && other ? lower <= its.upper && its.lower <= upper : undefined;
+  return { what, drill: seen, meter: other, cut, agree };
 }
 
 /** In the longest window, in which everything is that was counted since; never less than nothing. */

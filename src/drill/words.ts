@@ -49,11 +49,12 @@ function repeatWords({ repeats }: DrillReport): string {
   return `Acknowledged commands of the system's own services, repeated under their idempotency keys: ${count(repeats.repeated)}, of which ${count(repeats.replayed)} got their first answer again; ${named("lost", repeats.lost)}.`;
 }
 
-function comparisonWords({ what, drill, meter, agree }: Comparison): string {
+function comparisonWords({ what, drill, meter, cut, agree }: Comparison): string {
   const figures = (ratio: Ratio | undefined): string =>
     ratio === undefined ? "nothing" : `${percent(ratio.availability)} of ${count(ratio.good + ratio.bad)}`;
   const verdict = agree === undefined ? "one of them counted nothing" : agree ? "they agree" : "THEY DO NOT AGREE";
-  return `Counted by the drill and by the availability meter, ${what}: ${figures(drill)}; ${figures(meter)}. Within their bounds (95 %) ${verdict}.`;
+  const besides = cut === 0 ? "" : ` (and ${count(cut)} cut unanswered, which nodes may have counted as bad)`;
+  return `Counted by the drill and by the availability meter, ${what}: ${figures(drill)}${besides}; ${figures(meter)}. Within their bounds (95 %) ${verdict}.`;
 }
 
 function ninesWords({ nines, ninesAtLeast }: Ratio): string {

@@ -87,7 +87,7 @@ export class DurableTurn {
     this.#options = options;
     const { environment, outgoing, service, key, snapshot, item, journal, departure } = options;
     this.#attempt = new DurableAttempt(journal);
-    this.#draft = new Draft({ service, key, snapshot, stateBytesMax: environment.limits.stateBytesMax });
+    this.#draft = new Draft({ service, key, snapshot, environment });
     const invocation = this.#invocation();
     this.#sending = new Sending({ environment, invocation, room: options.room, timers: options.timers });
     this.#run = new HandlerRun(
@@ -98,7 +98,7 @@ export class DurableTurn {
         sending: this.#sending,
         attempt: item.attempts,
         departure,
-        state: this.#draft.access,
+        state: this.#draft,
         now: item.acceptedAt,
         decoded: { input: options.input },
         logFields: { item: item.number, attempts: item.attempts },

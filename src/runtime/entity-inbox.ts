@@ -91,8 +91,8 @@ export class EntityInbox {
 
   /** Services without durable commands pay nothing for those of others. */
   get mayHaveItems(): boolean {
-    const { service, shard } = this.#options;
-    return shard.hasLeftItems || Object.values(service.interface.operations).some(({ durable }) => durable);
+    const { shard } = this.#options;
+    return shard.hasLeftItems || shard.takesItems;
   }
 
   /** Reads what the entity has accepted and tells the mailbox, which is not loaded yet. */

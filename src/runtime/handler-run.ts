@@ -10,7 +10,7 @@ import { decodeJson, encodeJson } from "../values/json.ts";
 import type { Environment } from "./environment.ts";
 import { type CallOptions, HandlerContext, type StateAccess } from "./handler-context.ts";
 import type { WatchedHandler } from "./handler-watch.ts";
-import { type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import { type Invocation, nameOfTarget, PartOf, type Target } from "./invocation.ts";
 import type { Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { declared, failed, failure, passesThrough, succeeded, withOutcome, withThrown } from "./replies.ts";
@@ -81,6 +81,7 @@ export class HandlerRun {
   startedAt = 0;
   /** Whether the log has its failure. */
   isFailureLogged = false;
+  endedAt = 0;
 
   constructor(options: HandlerRunOptions, onSettled: (settled: Settled) => void) {
     this.options = options;
@@ -216,7 +217,7 @@ export class HandlerRun {
     const { target } = this.options.invocation;
     const { output: schema } = target.operation;
     if (schema === undefined) return undefined;
-    const subject = `the output of ${nameOfTarget(target)}`;
+    const subject = new PartOf("the output", target);
     const valid = validate(schema, value, subject, "internal");
     if (valid === undefined) return undefined;
     return encodeJson(valid, subject, this.options.environment.limits.replyBytesMax);
@@ -282,7 +283,8 @@ export class HandlerRun {
   #settle(settled: Settled): void {
     const { environment, invocation } = this.options;
     const { service, name } = invocation.target;
-    const tookMs = environment.clock.monotonic() - this.startedAt;
+    this.endedAt = environment.clock.monotonic();
+    const tookMs = this.endedAt - this.startedAt;
     environment.meters.of(service, name).handled(tookMs);
     if (this.#watched === null) environment.handlers.ranFor(tookMs, invocation);
     this.#settled = true;
@@ -293,15 +295,15 @@ export class HandlerRun {
 
 /** The input as the handler gets it; throws when the operation's schema does not accept it. */
 export function decodeInput({ target, input }: Pick<Invocation, "target" | "input">): unknown {
-  const name = nameOfTarget(target);
   const { input: schema } = target.operation;
   if (schema === undefined) {
     if (input === undefined) return undefined;
-    throw new SynodError("invalid_argument", `${name} takes no input`);
+    throw new SynodError("invalid_argument", `${nameOfTarget(target)} takes no input`);
   }
+  const subject = new PartOf("the input", target);
   // An absent input is for the schema to judge: it may be optional.
-  const value = input === undefined ? undefined : decodeJson(input, `the input of ${name}`);
-  return validate(schema, value, `the input of ${name}`);
+  const value = input === undefined ? undefined : decodeJson(input, subject);
+  return validate(schema, value, subject);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -31,8 +31,9 @@ export interface NodeLimits {
   /** Replies kept in memory to answer repeats without the store. */
   readonly recordCacheLengthMax: number;
   /**
-   * Records of calls of sessions that one shard adds before the floors that settle them are written: what is not
-   * written removes nothing yet, and a later owner finds the record where this one refuses the call.
+   * Records of calls of sessions that one shard adds before the floors that settle them are written; where more than four
+   * floors wait, a quarter of it for each. What is not written removes nothing yet, and a later owner finds the record where
+   * this one refuses the call.
    */
   readonly recordsPerFloorMax: number;
   /** How long recorded replies of outside callers are kept. */

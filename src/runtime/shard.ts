@@ -12,7 +12,10 @@ import type { Activation } from "./activation.ts";
 import type { CommandId } from "./invocation.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { ShardMessages } from "./messages/shard-messages.ts";
-import { shardSessionName } from "./session-names.ts";
+import { incarnationOf, shardSessionName } from "./session-names.ts";
+
+/** Sessions beyond which the records that are waited for before floors are written grow with the number of floors. */
+const sessionsPerFloorsMin = 4;
 
 export type ShardBounds = Pick<NodeLimits, "shardOpenLengthMax" | "recordsPerFloorMax">;
 
@@ -27,6 +30,8 @@ export class Shard {
   /** What its entities send and the timers that they set; null before the shard was first claimed. */
   messages: ShardMessages | null = null;
   #session: ShardSession | null = null;
+  /** Whether its service has durable commands. */
+  readonly takesItems: boolean;
   /** Items were found in the inbox of a service that has no durable commands any more. */
   hasLeftItems = false;
   /** Timed keys at or below this instant are forgotten: refused, never executed. */
@@ -36,6 +41,8 @@ export class Shard {
   /** Which calls of which sessions are settled, and which of these floors the store does not have yet. */
   readonly #floors = new SessionFloors();
   readonly #risen = new Set<string>();
+  /** Those of them whose floor goes with the next change. */
+  readonly #urgent = new Set<string>();
   #recordsSinceFloors = 0;
   /** Sessions of which the store has a floor, or is about to. */
   readonly #stored = new Set<string>();
@@ -53,6 +60,7 @@ export class Shard {
     this.sessionName = shardSessionName(id);
     this.#bounds = bounds;
     this.service = service;
+    this.takesItems = Object.values(service.interface.operations).some(({ durable }) => durable);
   }
 
   get owned(): boolean {
@@ -101,23 +109,15 @@ export class Shard {
     this.messages?.stop();
   }
 
-  /** Counts a call from its admission to its answer. */
-  during<T>(call: () => T | Promise<T>): T | Promise<T> {
-    const end = (): void => {
-      this.#calls -= 1;
-      if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
-    };
+  /** A call was admitted. */
+  callBegan(): void {
     this.#calls += 1;
-    let result: T | Promise<T>;
-    try {
-      result = call();
-    } catch (error) {
-      end();
-      throw error;
-    }
-    if (result instanceof Promise) result.then(end, end);
-    else end();
-    return result;
+  }
+
+  /** An admitted call was answered. */
+  callEnded(): void {
+    this.#calls -= 1;
+    if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
   }
 
   /** Resolves when every admitted call is answered, and so everything they left is durable. */
@@ -134,7 +134,7 @@ export class Shard {
       return false;
     }
     if (floor !== undefined && floor.floor > 0) {
-      if (this.#floors.raise(call.session, floor) !== null) this.#risen.add(call.session);
+      if (this.#floors.raise(call.session, floor) !== null) this.#hasRisen(call.session);
     }
     const settled = this.isSettled(call);
     if (settled) mark("called below its floor");
@@ -152,7 +152,13 @@ export class Shard {
     if (finishedAt === null) return this.highest.recorded(call.session, call.number);
     if (this.#floors.of(call.session) === undefined || this.#ended.has(call.session)) return;
     this.#risen.add(call.session);
-    this.#stored.delete(call.session);
+    this.#urgent.add(call.session);
+  }
+
+  /** A session that may end, and that the store knows no floor of, is written at once: by it is known that it has ended. */
+  #hasRisen(session: string): void {
+    this.#risen.add(session);
+    if (!this.#stored.has(session) && incarnationOf(session) !== null) this.#urgent.add(session);
   }
 
   /** Whether its caller has promised never to repeat this call, or is gone. */
@@ -161,21 +167,21 @@ export class Shard {
   }
 
   /**
-   * The floors that the next change makes durable. A session that the store knows no floor of is written at once, because
-   * by its floor it is known that it has ended. The others wait until as many calls of sessions have been recorded as the
-   * bound says: a floor with each commit would cost its shard more than all the rest of a small command.
+   * The floors that the next change makes durable: those that are urgent, and the others when as many calls of sessions have
+   * been recorded as the bound says, and more where there are many floors to write. A floor for every record or two would
+   * cost its shard more than all the rest of a small command.
    */
   floorsWith(record: CallRecord | null): readonly SessionFloor[] {
     if (record !== null && record.finishedAt === null) this.#recordsSinceFloors += 1;
-    if (this.#risen.size === 0) return [];
-    const due = this.#recordsSinceFloors >= this.#bounds.recordsPerFloorMax;
+    const many = Math.max(1, this.#risen.size / sessionsPerFloorsMin);
+    const due = this.#risen.size > 0 && this.#recordsSinceFloors >= this.#bounds.recordsPerFloorMax * many;
     if (due) this.#recordsSinceFloors = 0;
     const floors: SessionFloor[] = [];
-    for (const session of this.#risen) {
-      if (!due && this.#stored.has(session)) continue;
+    for (const session of due ? this.#risen : this.#urgent) {
       floors.push({ session, ...this.#floors.of(session)! });
-      this.#risen.delete(session);
       this.#stored.add(session);
+      this.#risen.delete(session);
+      this.#urgent.delete(session);
     }
     return floors;
   }
@@ -185,6 +191,7 @@ export class Shard {
     for (const session of sessions) {
       this.#ended.add(session);
       this.#risen.delete(session);
+      this.#urgent.delete(session);
     }
   }
 
@@ -192,6 +199,7 @@ export class Shard {
     for (const session of sessions) {
       this.#floors.forget(session);
       this.#risen.delete(session);
+      this.#urgent.delete(session);
       this.#stored.delete(session);
       this.highest.forget(session);
     }
@@ -207,6 +215,7 @@ export class Shard {
     this.#nextOwner = null;
     this.#floors.clear();
     this.#risen.clear();
+    this.#urgent.clear();
     this.#stored.clear();
     this.highest.clear();
     this.#ended.clear();

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { loadProcessesDefault } from "../../src/capacity/load/load.ts";
+import { leftToSystem } from "../../src/capacity/processors.ts";
 import type { CapacityReport } from "../../src/capacity/report.ts";
 import { bank, root, startUp, synod, temporaryFolder } from "./running-system.ts";
 
@@ -34,8 +36,11 @@ test("capacity starts the system, finds what it carries, writes the page and lea
   assert.deepEqual(report.unasked, []);
   assert.ok(report.operations.includes("account.deposit") && report.operations.includes("rates.quote"));
   const confirmed = report.trials.filter(({ phase, verdict }) => phase === "confirmation" && verdict === "passed");
-  assert.equal(confirmed.length, report.capacity.perSecond > 0 ? 1 : 0);
-  assert.ok(report.trials.every(({ verdict, loadLagMs }) => (verdict === "discarded") === loadLagMs > 1));
+  assert.ok(report.capacity.perSecond === 0 || confirmed.length >= 2);
+  for (const { verdict, loadLagMs, othersCores = 0 } of report.trials) {
+    if (loadLagMs > 1) assert.equal(verdict, "discarded");
+    else if (verdict === "discarded") assert.ok(othersCores > 0.1);
+  }
   assert.equal(report.runs.length, 2);
   assert.equal(report.capacity.perSecond, Math.min(...report.runs));
   assert.equal(stderr.match(/Measuring the system with 1 node\n/g)?.length, 2);
@@ -62,6 +67,8 @@ test("capacity by nodes, with a scenario's workload, and beside the system witho
   assert.equal(points > 0, report.capacity.perSecond > 0);
   assert.equal(report.withoutShedding?.length ?? 0, points);
   assert.match(stderr, /Measuring the system with 1 node\n/);
+  const crowded = leftToSystem(undefined, loadProcessesDefault) < 2;
+  assert.equal(/2 nodes take turns on one processor/.test(stderr), crowded);
 });
 
 test("capacity of a URL measures the system that runs there, with its meters", async () => {

@@ -20,8 +20,10 @@ import type { AdapterEnvironment, Gateway, GatewayCall, GatewayReply } from "../
 import { Gone, type GoneSignal } from "../../values/gone.ts";
 import { type Authenticator, anonymous, authenticatorOf } from "./authenticate.ts";
 import { allowHeader, type CallHead, callOf, decodeBody, readHead, remainingMs } from "./call.ts";
+import type { Connections } from "./connections.ts";
 import { callerOf, doorTo } from "./door.ts";
 import { requestTimeoutMs } from "./headers.ts";
+import { HeldRefusals } from "./held-refusals.ts";
 import { openapiDocument } from "./openapi.ts";
 import type { HttpSettings } from "./options.ts";
 import { goesOn, outcomeCallOf, outcomeLocation } from "./outcomes.ts";
@@ -40,6 +42,7 @@ export interface AppOptions {
   readonly settings: HttpSettings;
   /** The server to serve on; it listens later. */
   readonly server: Server;
+  readonly connections: Connections;
   /** Answers what never becomes a request. */
   readonly onBrokenRequest: (error: NodeJS.ErrnoException, socket: Socket) => void;
   /** Whether answers are to say `Connection: close`. */
@@ -53,12 +56,16 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const routes = new Routes(gateway.services, (service) => gateway.isHostedElsewhere(service));
   const app = fastify({
     serverFactory: (listener) => {
-      const { bodyBytesMax } = limits;
+      const { bodyBytesMax, keepAliveTimeoutMs } = limits;
+      const { closing, connections } = options;
+      const held = new HeldRefusals({
+        ...{ keepAliveTimeoutMs, closing },
+        owed: (socket) => connections.owe(socket),
+        paid: (socket) => connections.paid(socket),
+      });
       options.server.on("connection", () => gateway.connected());
-      return options.server.on(
-        "request",
-        doorTo(listener, { gateway, routes, bodyBytesMax, closing: options.closing }),
-      );
+      const door = doorTo(listener, { gateway, routes, bodyBytesMax, keepAliveTimeoutMs, closing, held });
+      return options.server.on("request", door);
     },
     clientErrorHandler: options.onBrokenRequest,
     bodyLimit: limits.bodyBytesMax,

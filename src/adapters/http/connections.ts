@@ -25,6 +25,8 @@ export interface ConnectionsOptions {
 /** The requests of one connection. */
 interface Exchange {
   readonly inProgress: Set<IncomingMessage>;
+  /** Refusals that will be written to it, to requests that Node has done with (`held-refusals.ts`). */
+  owed: number;
   /** Bytes that were read with all that was answered: with more than these another request has begun. */
   answeredBytes: number;
   /** False once a request came before the one before it was answered: where it began cannot be told any more. */
@@ -57,7 +59,7 @@ export class Connections {
     this.#parked = new ParkedConnections(server, options.keepAliveTimeoutMs);
     server.on("connection", (socket) => this.#count(socket));
     server.on(options.secure ? "secureConnection" : "connection", (socket) => {
-      this.#exchanges.set(socket, { inProgress: new Set(), answeredBytes: 0, isClear: true });
+      this.#exchanges.set(socket, { inProgress: new Set(), owed: 0, answeredBytes: 0, isClear: true });
       socket.once("close", () => this.#exchanges.delete(socket));
     });
     server.on("request", (request, response) => this.#begin(request, response));
@@ -82,8 +84,24 @@ export class Connections {
    * connection must not be answered as if nothing had happened (guarantee G7).
    */
   mayHaveCalled(socket: Socket): boolean {
-    for (const request of this.#exchanges.get(socket)?.inProgress ?? []) if (request.complete) return true;
-    return false;
+    const exchange = this.#exchanges.get(socket);
+    if (exchange === undefined) return false;
+    for (const request of exchange.inProgress) if (request.complete) return true;
+    return exchange.owed > 0;
+  }
+
+  /** A request that Node takes for answered is not: its refusal is held. */
+  owe(socket: Socket): void {
+    const exchange = this.#exchanges.get(socket);
+    if (exchange !== undefined) exchange.owed += 1;
+  }
+
+  /** That refusal was written. */
+  paid(socket: Socket): void {
+    const exchange = this.#exchanges.get(socket);
+    if (exchange === undefined) return;
+    exchange.owed -= 1;
+    this.#answered(socket, openOf(exchange));
   }
 
   /** Goes on with a connection that another node passed on. */
@@ -126,7 +144,7 @@ export class Connections {
   #endGrace(): void {
     this.#graceIsOver = true;
     for (const socket of this.#parked.sockets) socket.destroy();
-    for (const [socket, { inProgress }] of this.#exchanges) if (inProgress.size === 0) socket.destroy();
+    for (const [socket, exchange] of this.#exchanges) if (openOf(exchange) === 0) socket.destroy();
   }
 
   #count(socket: Socket): void {
@@ -145,7 +163,7 @@ export class Connections {
     const exchange = this.#exchanges.get(socket);
     if (exchange === undefined) return;
     const { inProgress } = exchange;
-    if (inProgress.size > 0) exchange.isClear = false;
+    if (openOf(exchange) > 0) exchange.isClear = false;
     inProgress.add(request);
     response.once("close", () => {
       inProgress.delete(request);
@@ -154,7 +172,7 @@ export class Connections {
       const settle = (): void => {
         // More was read since: it may be the rest of this request, or the next one, or both.
         if (inProgress.size === 0 && socket.bytesRead === bytesRead) exchange.answeredBytes = bytesRead;
-        this.#answered(socket, inProgress.size);
+        this.#answered(socket, openOf(exchange));
       };
       // One that was answered by its head alone has perhaps come as a whole, but was not read to its end yet.
       if (request.complete || inProgress.size > 0) settle();
@@ -183,7 +201,12 @@ export class Connections {
     if (!socket.writable || socket.writableLength > 0 || socket.readableLength > 0) return false;
     const exchange = this.#exchanges.get(socket);
     if (exchange === undefined) return this.#parked.has(socket);
-    const { inProgress, answeredBytes, isClear } = exchange;
-    return isClear && inProgress.size === 0 && socket.bytesRead === answeredBytes;
+    const { answeredBytes, isClear } = exchange;
+    return isClear && openOf(exchange) === 0 && socket.bytesRead === answeredBytes;
   }
+}
+
+/** Requests of a connection that are not answered. */
+function openOf({ inProgress, owed }: Exchange): number {
+  return inProgress.size + owed;
 }

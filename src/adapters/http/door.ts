@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Gateway, GatewayError } from "../../ports/gateway.ts";
 import { readHead } from "./call.ts";
+import type { HeldRefusals } from "./held-refusals.ts";
 import { problemHeaders, problemOf, problemText } from "./problem.ts";
 import { RefusalPace } from "./refusal-pace.ts";
 import type { Routes } from "./routes.ts";
@@ -26,13 +27,15 @@ export interface DoorOptions {
   readonly routes: Routes;
   /** Requests with a longer body go through: what is left of a refused one would have to be read. */
   readonly bodyBytesMax: number;
+  readonly keepAliveTimeoutMs: number;
   readonly closing: () => boolean;
+  readonly held: HeldRefusals;
 }
 
 /** Gives the listener for requests: whoever is not turned away is passed on. */
 export function doorTo(
   listener: (request: IncomingMessage, response: ServerResponse) => void,
-  { gateway, routes, bodyBytesMax, closing }: DoorOptions,
+  { gateway, routes, bodyBytesMax, keepAliveTimeoutMs, closing, held }: DoorOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const pace = new RefusalPace(
     () => performance.now(),
@@ -40,6 +43,12 @@ export function doorTo(
   );
   return (request, response) => {
     const refusal = gateway.busy ? refusalOf(request, gateway, routes, bodyBytesMax) : undefined;
+    const answer = refusal && held.hold(request, response, refusal.error);
+    if (refusal !== undefined && answer !== undefined) {
+      // Node closes a connection that is idle for too long, and takes this one for idle.
+      return pace.refuse(answer, Math.min(refusal.leftMs, keepAliveTimeoutMs));
+    }
+    held.answerAll(request.socket);
     if (refusal === undefined) return listener(request, response);
     pace.refuse(() => turnAway(response, refusal.error, closing()), refusal.leftMs);
   };

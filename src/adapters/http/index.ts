@@ -42,6 +42,7 @@ async function start(environment: AdapterEnvironment, settings: HttpSettings): P
     environment,
     settings,
     server,
+    connections,
     onBrokenRequest: answerBrokenRequests(connections, limits),
     closing: () => connections.draining || gateway.state === "draining",
   });

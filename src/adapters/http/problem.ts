@@ -74,6 +74,14 @@ export function problemText(problem: Problem): string {
   return data === undefined ? text : `${text.slice(0, -1)},"data":${data}}`;
 }
 
+/** A whole answer, for where there is no response object of Node's to write it. */
+export function rawProblem(problem: Problem, headers: Readonly<Record<string, string>>): string {
+  const text = problemText(problem);
+  let head = `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ""}\r\n`;
+  for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
+  return `${head}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+}
+
 /** The headers of a problem, content type included. */
 export function problemHeaders({ retryAfterMs, headers }: Problem): Record<string, string> {
   const retryAfter = retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) };

@@ -9,7 +9,7 @@ import { SynodError } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Connections } from "./connections.ts";
 import type { HttpLimits, HttpSettings } from "./options.ts";
-import { badRequest, type Problem, problemHeaders, problemText, Refusal } from "./problem.ts";
+import { badRequest, type Problem, problemHeaders, problemText, Refusal, rawProblem } from "./problem.ts";
 
 /** Timeouts are looked after this many times within the shortest of them, and at least once a second. */
 const timeoutChecks = 4;
@@ -112,10 +112,7 @@ function problemOfParser(error: NodeJS.ErrnoException, limits: HttpLimits): Prob
 
 /** Answers by hand where there is no response object. What the client still sends is read, and dropped. */
 function answerAndClose(socket: Socket, problem: Problem): void {
-  const text = problemText(problem);
-  const headers = { ...problemHeaders(problem), "content-length": Buffer.byteLength(text), connection: "close" };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${problem.status} \r\n${lines.join("")}\r\n${text}`);
+  socket.end(rawProblem(problem, { ...problemHeaders(problem), connection: "close" }));
   // Closed while bytes wait to be read, the connection would be reset, and the answer lost with it.
   setTimeout(() => socket.destroy(), lingerMs).unref();
 }

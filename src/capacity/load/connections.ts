@@ -17,36 +17,44 @@ export interface Target {
 
 interface Sending {
   readonly call: OpenCall;
-  /** Latin-1, one character for each byte. */
-  readonly request: string;
+  /** Latin-1, one character for each byte; made when it is sent. */
+  readonly request: () => string;
   readonly onEnd: (ending: Ending, body: string) => void;
 }
 
-const connectionsMax = 400;
+/** Connections that are kept from one load to the next. */
+const idleMax = 400;
 
 export class Connections {
   readonly #target: Target;
+  readonly #connectionsMax: number;
   readonly #idle = new Fifo<Socket>();
   readonly #waiting = new Fifo<Sending>();
   readonly #busy = new Map<Socket, Sending>();
   #count = 0;
 
-  constructor(target: Target) {
+  constructor(target: Target, connectionsMax: number) {
     this.#target = target;
+    this.#connectionsMax = connectionsMax;
   }
 
   /** `onEnd` is called once, unless the call is over when its turn comes. */
-  send(call: OpenCall, request: string, onEnd: Sending["onEnd"]): void {
+  send(call: OpenCall, request: Sending["request"], onEnd: Sending["onEnd"]): void {
     const sending = { call, request, onEnd };
     const socket = this.#idle.take();
     if (socket !== undefined) return this.#write(socket, sending);
     this.#waiting.add(sending);
-    if (this.#count < connectionsMax) this.#open();
+    if (this.#count < this.#connectionsMax) this.#open();
   }
 
   /** Cuts the connections on which calls are waited for that are over. */
   cutOver(): void {
     for (const [socket, { call }] of this.#busy) if (call.over) socket.destroy();
+  }
+
+  /** What an overload had to open is not kept for the next load: used in turn, each would be idle until the system closes it. */
+  trim(): void {
+    while (this.#idle.length > idleMax) this.#idle.take()!.destroy();
   }
 
   close(): void {
@@ -87,7 +95,7 @@ export class Connections {
     sending?.onEnd("cut", "");
     // One that could not be opened has no call of its own: the first that waits hears of it.
     if (sending === undefined && this.#count === 0) this.#waiting.take()?.onEnd("cut", "");
-    if (this.#waiting.length > this.#count && this.#count < connectionsMax) this.#open();
+    if (this.#waiting.length > this.#count && this.#count < this.#connectionsMax) this.#open();
   }
 
   #free(socket: Socket): void {
@@ -99,6 +107,6 @@ export class Connections {
 
   #write(socket: Socket, sending: Sending): void {
     this.#busy.set(socket, sending);
-    socket.write(sending.request, "latin1");
+    socket.write(sending.request(), "latin1");
   }
 }

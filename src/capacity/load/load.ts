@@ -35,6 +35,12 @@ export interface Offered extends TrialFigures {
 /** Where load and system share a machine, half of it is the system's; more processes than processors are late. */
 export const loadProcessesDefault: number = Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 
+/**
+ * Of all processes together. Callers who know nothing of each other have a connection each. With few, calls past the capacity would wait in the load
+ * for their turn, be sent when their time is nearly over, and be answered too late, whatever the system does.
+ */
+const connectionsMaxOfAll = 4_000;
+
 const fromSource = import.meta.url.endsWith(".ts");
 
 export class Load implements Disposable {
@@ -43,12 +49,14 @@ export class Load implements Disposable {
 
   constructor({ url, requests, processes, processors }: LoadOptions) {
     const program = fileURLToPath(new URL(fromSource ? "./process.ts" : "./process.js", import.meta.url));
-    const execArgv = fromSource ? ["--conditions=synod-source"] : [];
+    const connectionsMax = Math.ceil(connectionsMaxOfAll / processes);
+    // It has one processor, and is late for as long as it waits for V8's other threads there.
+    const execArgv = ["--single-threaded-gc", ...(fromSource ? ["--conditions=synod-source"] : [])];
     this.#children = Array.from({ length: processes }, () => fork(program, { execArgv, serialization: "advanced" }));
     for (const child of this.#children) {
       child.on("error", () => {});
       if (processors !== undefined && child.pid !== undefined) keepTo(processors, child.pid);
-      child.send({ kind: "target", target: targetOf(url), requests } satisfies ToLoad);
+      child.send({ kind: "target", target: targetOf(url), connectionsMax, requests } satisfies ToLoad);
     }
   }
 

@@ -2,7 +2,7 @@
 import type { Target } from "./connections.ts";
 import type { Tally } from "./open-loop.ts";
 
-/** A request up to where an idempotency key belongs, and the rest. Latin-1, one character for each byte. */
+/** A request up to where the headers belong that each call has of its own, and the rest. Latin-1, one character for each byte. */
 export interface PreparedRequest {
   readonly head: string;
   readonly tail: string;
@@ -21,7 +21,13 @@ export interface LoadOrder {
 }
 
 export type ToLoad =
-  | { readonly kind: "target"; readonly target: Target; readonly requests: readonly PreparedRequest[] }
+  | {
+      readonly kind: "target";
+      readonly target: Target;
+      /** Of this process. */
+      readonly connectionsMax: number;
+      readonly requests: readonly PreparedRequest[];
+    }
   | { readonly kind: "offer"; readonly order: LoadOrder };
 
 export type FromLoad =

@@ -25,7 +25,7 @@ let requests: readonly PreparedRequest[] = [];
 process.on("message", (message: ToLoad) => {
   if (message.kind === "target") {
     connections?.close();
-    connections = new Connections(message.target);
+    connections = new Connections(message.target, message.connectionsMax);
     requests = message.requests;
     return;
   }
@@ -36,11 +36,12 @@ goFirst();
 
 /**
  * A load comes from elsewhere and takes no turns with what it is offered to. In Linux's real-time class it goes before others at once;
- * by its niceness alone it may wait until the slice of another one is over, which takes milliseconds.
+ * by its niceness alone it may wait until the slice of another one is over, which takes milliseconds. This thread only: V8's others, which collect garbage and
+ * compile, would be in that class, too, where nobody is interrupted, and keep it waiting for as long as they have to do.
  */
 function goFirst(): void {
   try {
-    const realTime = ["--all-tasks", "--fifo", "--pid", "1", String(process.pid)];
+    const realTime = ["--fifo", "--pid", "1", String(process.pid)];
     execFileSync("chrt", realTime, { stdio: "ignore" });
   } catch {
     goBefore();
@@ -60,9 +61,10 @@ async function offer(order: LoadOrder): Promise<void> {
   if (connections === undefined || requests.length === 0) throw new Error("the load has no target");
   const prng = createPrng(order.seed);
   const [before, began] = [process.cpuUsage(), performance.now()];
-  const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, prng) });
+  const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, order.timeoutMs, prng) });
   await new Promise<void>((resolve) => turn(loop, performance.now(), resolve));
   connections.cutOver();
+  connections.trim();
   const used = process.cpuUsage(before);
   const tookUs = (performance.now() - began) * 1_000;
   tell({ kind: "offered", tally: loop.tally(), cores: (used.user + used.system) / tookUs });
@@ -79,10 +81,15 @@ function turn(loop: OpenLoop, cutAt: number, resolve: () => void): void {
   setImmediate(turn, loop, cuts ? now + cutIntervalMs : cutAt, resolve);
 }
 
-function send(loop: OpenLoop, call: OpenCall, prng: Prng): void {
+function send(loop: OpenLoop, call: OpenCall, timeoutMs: number, prng: Prng): void {
   const { head, tail, keyed } = pick(prng, requests);
   const key = keyed ? `Idempotency-Key: ${newKey()}\r\n` : "";
-  connections!.send(call, `${head}${key}${tail}`, (ending) => {
+  // What it has waited for a connection is gone from the caller's time.
+  const request = (): string => {
+    const leftMs = Math.max(1, call.due + timeoutMs - performance.now());
+    return `${head}Request-Timeout: ${(leftMs / 1_000).toFixed(3)}\r\n${key}${tail}`;
+  };
+  connections!.send(call, request, (ending) => {
     const now = performance.now();
     loop.ended(call, ending, now);
     // Answers come in bursts, a commit's at a time: what is due meanwhile does not wait for the last of them.

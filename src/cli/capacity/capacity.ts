@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { capacityOf } from "../../capacity/capacity.ts";
 import { parseObjective } from "../../capacity/objective.ts";
 import { pageOf, picturesOf } from "../../capacity/page.ts";
-import { leaveToLoad } from "../../capacity/processors.ts";
+import { leaveToLoad, leftToSystem, nodesCarriedBy } from "../../capacity/processors.ts";
 import type { CapacityReport } from "../../capacity/report.ts";
-import { headlineOf, ms, rate, sentencesOf } from "../../capacity/words.ts";
+import { crowdWords, headlineOf, ms, rate, sentencesOf } from "../../capacity/words.ts";
 import { loadScenario } from "../../simulation/scenario-file.ts";
 import { parseDuration } from "../../values/durations.ts";
 import { UsageError } from "../exit.ts";
@@ -35,7 +35,6 @@ export interface CapacityCommandOptions {
   readonly pictures?: string;
 }
 
-const nodesDefault: readonly number[] = [3];
 const trialMinMs = 200;
 
 export async function capacity(target: string, options: CapacityCommandOptions): Promise<void> {
@@ -45,13 +44,13 @@ export async function capacity(target: string, options: CapacityCommandOptions):
       "--nodes, --store and --compare need a system that this command starts itself: give its file instead of a URL.",
     );
   }
-  const nodes = url ? [] : (options.nodes ?? nodesDefault);
   const trialMs = parseDuration(options.trial, "--trial");
   if (trialMs < trialMinMs) throw new UsageError(`A trial counts for at least ${trialMinMs} ms: give --trial 5s, say.`);
   const progress = new TrialProgress();
   const scenario = options.scenario === undefined ? undefined : await loadScenario(options.scenario);
   // Those of a system that runs already are not this command's to choose.
   const division = url ? undefined : leaveToLoad(options.loadProcesses);
+  const nodes = url ? [] : nodesFor(options, leftToSystem(division, options.loadProcesses), progress);
   const report = await capacityOf({
     start: (arrangement) =>
       url
@@ -79,6 +78,20 @@ export async function capacity(target: string, options: CapacityCommandOptions):
   if (options.html !== undefined) await writeFile(options.html, pageOf(report));
   if (options.pictures !== undefined) await writePictures(options.pictures, report);
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryOf(report));
+}
+
+/** As many as the processors carry unless the user wants to know of others, who is told what that means. */
+function nodesFor({ nodes }: CapacityCommandOptions, processors: number, progress: TrialProgress): readonly number[] {
+  if (nodes === undefined) {
+    const carried = nodesCarriedBy(processors);
+    progress.note(
+      `${carried === 1 ? "One node" : `${carried} nodes`}: one for each processor that the load leaves to the system, at most three (--nodes).`,
+    );
+    return [carried];
+  }
+  const crowd = crowdWords(nodes.at(-1), processors);
+  if (crowd !== undefined) progress.note(crowd);
+  return nodes;
 }
 
 async function writePictures(folder: string, report: CapacityReport): Promise<void> {

@@ -4,20 +4,29 @@ import { goodputOf } from "../../capacity/trial.ts";
 import { ms, rate } from "../../capacity/words.ts";
 import { quantileMs } from "../../values/histogram.ts";
 
+/** Processors that others must have had to be spoken of. */
+const othersMin = 0.05;
+
 export class TrialProgress {
   stage(words: string): void {
     this.#line(`Measuring ${words}`);
+  }
+
+  /** What is to be known before it begins. */
+  note(words: string): void {
+    this.#line(words);
   }
 
   offering(phase: TrialRecord["phase"], perSecond: number): void {
     if (process.stderr.isTTY) process.stderr.write(`\r${phase}: offering ${rate(perSecond)} calls/s …\u001b[K`);
   }
 
-  trial({ phase, figures, verdict }: TrialRecord): void {
+  trial({ phase, figures, verdict, othersCores = 0 }: TrialRecord): void {
     const { response, perSecond } = figures;
     const times = `p50 ${ms(quantileMs(response, 0.5))}, p99 ${ms(quantileMs(response, 0.99))}`;
     const result = `${rate(goodputOf(figures))}/s good, ${times}`;
-    this.#line(`${phase}: ${rate(perSecond)} calls/s offered, ${result}: ${wordsOf(verdict)}`);
+    const others = othersCores >= othersMin ? ` (other programs: ${othersCores.toFixed(2)} processors)` : "";
+    this.#line(`${phase}: ${rate(perSecond)} calls/s offered, ${result}: ${wordsOf(verdict)}${others}`);
   }
 
   end(): void {

@@ -84,7 +84,11 @@ export function addCapacity(synod: Command): void {
       readObjective,
     )
     .option("--scenario <file>", "a scenario whose workload is asked for (default: made from the interfaces)")
-    .option("--nodes <count>", "how many nodes; 1..3: the capacity of each number, and a law fitted to them", readRange)
+    .option(
+      "--nodes <count>",
+      "how many nodes (default: one for each processor that the load leaves, at most 3); 1..3: the capacity of each number, and a law fitted to them",
+      readRange,
+    )
     .option("--store <url>", "where state lives: sqlite:PATH (default: one of its own, removed at the end)")
     .option(
       "--runs <count>",
@@ -92,7 +96,7 @@ export function addCapacity(synod: Command): void {
       readCount,
       1,
     )
-    .option("--trial <duration>", "how long a load is offered while it counts", readDuration, "5s")
+    .option("--trial <duration>", "how long a load is offered while it counts", readDuration, "2.5s")
     .option("--timeout <duration>", "how long a caller waits for his answer", readDuration, "1s")
     .option("--from <rate>", "calls per second that the search begins with", readRate, 50)
     .option("--at-most <rate>", "offer no more than so many calls per second", readRate, 200_000)
