@@ -22,18 +22,56 @@ export function callThrough<I extends AnyInterface>(
     // Without an id of the caller's own nobody could ever repeat the call.
     return { timeoutMs, idempotencyKey: id };
   };
-  const operations: Record<string, unknown> = {};
-  for (const operation of Object.keys(target.operations)) {
-    const call = (...input: unknown[]): Promise<unknown> =>
-      perform(gateway, { service: target.name, key, operation, principal }, input[0], readOptions);
-    const safe = (...input: unknown[]): Promise<unknown> =>
-      call(...input).then(
+  const Own = calleeOf(target);
+  return new Own((called) => {
+    const call = (input?: unknown): Promise<unknown> =>
+      perform(gateway, called, { service: target.name, key, operation: called.name, principal }, input, readOptions);
+    const safe = (input?: unknown): Promise<unknown> =>
+      call(input).then(
         (value) => ({ ok: true, value }),
         (error: unknown) => ({ ok: false, error }),
       );
-    operations[operation] = Object.assign(call, { safe });
+    return Object.assign(call, { safe });
+  }) as unknown as Operations<I>;
+}
+
+/** An operation, and what its input is called where something is wrong with it. */
+interface Called {
+  readonly name: string;
+  readonly input: string;
+}
+
+type FunctionOf = (called: Called) => unknown;
+
+/** One address of an interface. The operations of the interface are getters of a class of its own. */
+class Callee {
+  readonly #functionOf: FunctionOf;
+
+  constructor(functionOf: FunctionOf) {
+    this.#functionOf = functionOf;
   }
-  return operations as Operations<I>;
+
+  static functionOf(callee: Callee, called: Called): unknown {
+    return callee.#functionOf(called);
+  }
+}
+
+/** Made once for each interface: nearly all who name an address call one operation there, once. */
+const callees = new WeakMap<AnyInterface, typeof Callee>();
+
+function calleeOf(target: AnyInterface): typeof Callee {
+  const known = callees.get(target);
+  if (known !== undefined) return known;
+  const made = class extends Callee {};
+  for (const name of Object.keys(target.operations)) {
+    const called = { name, input: `the input of ${target.name}.${name}` };
+    const get = function (this: Callee): unknown {
+      return Callee.functionOf(this, called);
+    };
+    Object.defineProperty(made.prototype, name, { get, enumerable: true });
+  }
+  callees.set(target, made);
+  return made;
 }
 
 function readAddress(target: AnyInterface, address: readonly unknown[]): [key: string | undefined, CallOptions] {
@@ -47,16 +85,17 @@ function readAddress(target: AnyInterface, address: readonly unknown[]): [key: s
 
 async function perform(
   gateway: Gateway,
+  called: Called,
   to: Pick<GatewayCall, "service" | "key" | "operation" | "principal">,
   input: unknown,
   options: () => Pick<GatewayCall, "timeoutMs" | "idempotencyKey">,
 ): Promise<unknown> {
-  const subject = `${to.service}.${to.operation}`;
-  const text = input === undefined ? undefined : encodeJson(input, `the input of ${subject}`);
+  const text = input === undefined ? undefined : encodeJson(input, called.input);
   const { service, key, operation, principal } = to;
   const reply = await gateway.call({ service, key, operation, principal, input: text, ...options() });
   if (!reply.ok) throw errorOf(reply.error);
-  return reply.output === undefined ? undefined : decodeJson(reply.output, `the output of ${subject}`);
+  // What a node has encoded is JSON.
+  return reply.output === undefined ? undefined : JSON.parse(reply.output);
 }
 
 function errorOf({ code, message, data, violations, outcome, retryable, retryAfterMs }: GatewayError): SynodError {

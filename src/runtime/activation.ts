@@ -71,10 +71,10 @@ export class Activation implements Passivable, Performer {
   constructor(options: ActivationOptions, key: string) {
     this.key = key;
     this.#options = options;
-    const { counters, limits, clock } = options.environment;
+    const { counters, limits, deadlines } = options.environment;
     this.#ahead = new Ahead(counters);
     this.#driver = new MailboxDriver(this, limits);
-    this.#callers = new Callers(clock, this.#driver);
+    this.#callers = new Callers(deadlines, this.#driver);
     this.#inbox = new EntityInbox(options, key, this.#driver);
     void this.#load();
   }
@@ -196,18 +196,18 @@ export class Activation implements Passivable, Performer {
     if (this.#dropped !== null) return;
     const { environment, shard } = this.#options;
     const { messages } = shard;
-    const sent: OutboxMessage[] = [];
+    let sent: readonly OutboxMessage[] = [];
     for (const { snapshot, record, work, accepted, finished } of this.#ahead.take(position)) {
       this.#durable = snapshot;
       environment.counters.committedCommands += 1;
-      if (work !== null) sent.push(...messages!.becameDurable(this.key, work));
+      if (work !== null) sent = [...sent, ...messages!.becameDurable(this.key, work)];
       if (record !== null) environment.records.add(shard.nameOfRecord(record.id), record);
       if (accepted !== null) this.#inbox.becameDurable(accepted);
       if (finished !== null) this.#inbox.finished(finished);
     }
-    environment.memory.touch(this.#place);
+    environment.memory.changed(this.#place);
     this.#driver.drive({ kind: "durable", position });
-    messages!.outbox.sent(sent);
+    if (sent.length > 0) messages!.outbox.sent(sent);
   }
 
   rolledBack(through: number, culprit: boolean, error: SynodError): void {
@@ -354,7 +354,7 @@ export class Activation implements Passivable, Performer {
         this.#turn = null;
         this.#departures.close();
         pending.result = result;
-        if (result.changed) invocation!.slot?.storeAsked(environment.clock.monotonic());
+        if (result.changed) invocation!.slot?.storeAsked(turn.endedAt);
         this.#driver.drive({ kind: "finished", token, attempt, changed: result.changed });
       },
     });
@@ -400,9 +400,11 @@ export class Activation implements Passivable, Performer {
     }
     // Calls that its handler did not wait for never leave.
     if (finished !== null) this.#departures.close();
-    const sender = { key: this.key, ...(finished === null ? senderOf(invocation!) : senderOfItem(finished)) };
     // The timer that ran a durable command was cleared by its acceptance.
-    const sent = shard.messages!.work(sender, left, finished === null ? invocation!.timer?.name : undefined);
+    const fired = finished === null ? invocation!.timer?.name : undefined;
+    const isNothing = left === null && fired === undefined;
+    const sender = isNothing ? null : finished === null ? senderOf(invocation!) : senderOfItem(finished);
+    const sent = sender === null ? null : shard.messages!.work({ key: this.key, ...sender }, left, fired);
     const work = finished === null ? sent : { ...sent, finished: [finished.item.number] };
     this.#add({ position, expectedVersion: before.version, state, record, work }, null, finished);
   }
@@ -438,9 +440,7 @@ export class Activation implements Passivable, Performer {
 
   /** Copies of a call learn that theirs was not the one that took effect. */
   #answer(tokens: readonly number[], first: number, reply: GatewayReply): void {
-    for (const token of tokens) {
-      this.#leave(token, token === first ? reply : { ...reply, replayed: true });
-    }
+    for (const token of tokens) this.#leave(token, token === first ? reply : { ...reply, replayed: true });
   }
 
   #replay(tokens: readonly number[], record: CallRecord): void {

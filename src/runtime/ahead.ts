@@ -4,6 +4,7 @@
  */
 import type { CallRecord } from "../ports/store.ts";
 import type { EntityWork } from "../ports/work.ts";
+import { added } from "../values/added.ts";
 import type { InboxEntry } from "./entity-inbox.ts";
 import type { Counters } from "./environment.ts";
 import { EntityTimers, type TouchedTimer } from "./messages/entity-timers.ts";
@@ -64,14 +65,17 @@ export class Ahead {
     const { work } = change;
     const touches = (work?.timersSet?.length ?? 0) + (work?.timersCleared?.length ?? 0) > 0;
     const touched = touches ? this.#changeTimers((timers) => timers.apply(work!)) : null;
-    this.#changes.push({ ...change, touched });
+    const { position, snapshot, record, bytes, accepted, finished } = change;
+    this.#changes = added(this.#changes, { position, snapshot, record, work, bytes, accepted, finished, touched });
     this.#counters.undurableBytes += change.bytes;
   }
 
   /** Takes out what is durable now. */
   take(position: number): readonly AheadChange[] {
-    const open = this.#changes.findIndex((change) => change.position > position);
-    const durable = this.#changes.splice(0, open < 0 ? this.#changes.length : open);
+    let durable = this.#changes;
+    const open = durable.findIndex((change) => change.position > position);
+    if (open < 0) this.#changes = [];
+    else durable = durable.splice(0, open);
     for (const { bytes } of durable) this.#counters.undurableBytes -= bytes;
     return durable;
   }

@@ -1,24 +1,22 @@
 /** Who waits for an entity's answers: each until it is answered, its deadline passes, or it goes. */
-import type { Clock, Timer } from "../ports/clock.ts";
 import { SmallMap } from "../values/small-map.ts";
+import type { Deadlines, Due } from "./deadlines.ts";
 import type { Attempt, Invocation } from "./invocation.ts";
 import type { MailboxDriver } from "./mailbox-driver.ts";
 
-interface Caller {
+interface Caller extends Due {
   readonly invocation: Invocation;
   readonly settle: (attempt: Attempt) => void;
-  readonly timer: Timer;
-  readonly stopListening: () => void;
 }
 
 export class Callers {
-  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #driver: MailboxDriver;
   readonly #callers = new SmallMap<number, Caller>();
 
   /** `driver` hears of callers whose deadline has passed, or who have gone: they still wait for the word of its mailbox. */
-  constructor(clock: Clock, driver: MailboxDriver) {
-    this.#clock = clock;
+  constructor(deadlines: Deadlines, driver: MailboxDriver) {
+    this.#deadlines = deadlines;
     this.#driver = driver;
   }
 
@@ -28,13 +26,13 @@ export class Callers {
 
   add(token: number, invocation: Invocation, settle: (attempt: Attempt) => void): void {
     const { deadline, signal } = invocation;
-    const gone = (): void => {
+    const passed = (): void => {
       if (this.#callers.has(token)) this.#driver.drive({ kind: "expire", token });
     };
-    const timer = this.#clock.setTimer(Math.max(0, deadline - this.#clock.monotonic()), gone);
-    signal?.addEventListener("abort", gone);
-    const stopListening = (): void => signal?.removeEventListener("abort", gone);
-    this.#callers.set(token, { invocation, settle, timer, stopListening });
+    const caller: Caller = { invocation, settle, deadline, passed };
+    this.#callers.set(token, caller);
+    this.#deadlines.add(caller);
+    signal?.addEventListener("abort", passed);
   }
 
   invocation(token: number): Invocation | undefined {
@@ -45,8 +43,8 @@ export class Callers {
     const caller = this.#callers.get(token);
     if (caller === undefined) return;
     this.#callers.delete(token);
-    caller.timer.cancel();
-    caller.stopListening();
+    this.#deadlines.remove(caller);
+    caller.invocation.signal?.removeEventListener("abort", caller.passed);
     caller.settle(attempt);
   }
 }

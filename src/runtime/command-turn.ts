@@ -53,18 +53,22 @@ export class CommandTurn {
 
   constructor(options: CommandTurnOptions) {
     this.#options = options;
-    const { environment, outgoing, invocation, attempt, departure, service, key, snapshot, room } = options;
-    this.#draft = new Draft({ service, key, snapshot, stateBytesMax: environment.limits.stateBytesMax });
-    this.#sending = new Sending({ environment, invocation, room, timers: options.timers });
-    const { access: state } = this.#draft;
+    const { environment, outgoing, invocation, attempt, departure } = options;
+    this.#draft = new Draft(options);
+    this.#sending = new Sending(options);
     this.#run = new HandlerRun(
-      { environment, outgoing, invocation, attempt, departure, state, sending: this.#sending },
+      { environment, outgoing, invocation, attempt, departure, state: this.#draft, sending: this.#sending },
       (settled) => options.onFinished(this.#finish(settled)),
     );
   }
 
   start(): void {
     this.#run.start();
+  }
+
+  /** When the handler settled, on the monotonic clock, ms. */
+  get endedAt(): number {
+    return this.#run.endedAt;
   }
 
   /** The turn is over before the handler settled: its draft is void. */

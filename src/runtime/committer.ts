@@ -145,7 +145,7 @@ export class Committer {
       if (this.#closed) return;
       this.#performOne(lane, effect);
     }
-    if (this.#idle) for (const waiter of this.#waiters.splice(0)) waiter();
+    if (this.#waiters.length > 0 && this.#idle) for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
   #performOne(lane: CommitLane, effect: CommitsEffect): void {

@@ -21,6 +21,7 @@ export class Departures {
 
   /** The handler's context is revoked, as everybody finds out who is woken here. */
   close(): void {
+    if (this.#waiting.size === 0) return;
     for (const wake of this.#waiting.values()) wake();
     this.#waiting.clear();
   }

@@ -5,48 +5,62 @@ import type { StateAccess } from "./handler-context.ts";
 import { nameOfEntity } from "./invocation.ts";
 import { absent, draftOf, initialText, type Snapshot } from "./snapshot.ts";
 
+/** In place of a value: the handler has not asked for the state, or has cleared it since. Nobody else has it. */
+const untouched: unique symbol = Symbol("untouched");
+
 export interface DraftOptions {
   readonly service: AnyService;
   readonly key: string;
   /** What the command runs on. */
   readonly snapshot: Snapshot;
-  readonly stateBytesMax: number;
+  readonly environment: { readonly limits: { readonly stateBytesMax: number } };
 }
 
-export class Draft {
+export class Draft implements StateAccess {
   readonly #options: DraftOptions;
-  #value: { value: unknown } | null = null;
+  /** What the handler sees. */
+  #value: unknown = untouched;
   #cleared = false;
 
   constructor(options: DraftOptions) {
     this.#options = options;
   }
 
-  get access(): StateAccess {
-    const { service, key, snapshot } = this.#options;
-    return {
-      get: () => {
-        this.#value ??= { value: draftOf(service, key, this.#cleared ? absent : snapshot) };
-        return this.#value.value;
-      },
-      set: (value) => {
-        this.#value = { value };
-      },
-      clear: () => {
-        this.#cleared = true;
-        this.#value = null;
-      },
-    };
+  get(): unknown {
+    if (this.#value === untouched) {
+      const { service, key, snapshot } = this.#options;
+      this.#value = draftOf(service, key, this.#cleared ? absent : snapshot);
+    }
+    return this.#value;
+  }
+
+  set(value: unknown): void {
+    this.#value = value;
+  }
+
+  clear(): void {
+    this.#cleared = true;
+    this.#value = untouched;
   }
 
   /** The state that the handler left as text; null: back to the initial one; undefined: the state that it found. */
   left(): string | null | undefined {
-    const { service, key, snapshot, stateBytesMax } = this.#options;
-    if (this.#value === null) return this.#cleared && snapshot.text !== null ? null : undefined;
-    const subject = `the state of ${nameOfEntity(service.interface.name, key)}`;
-    const text = encodeJson(this.#value.value, subject, stateBytesMax);
-    if (this.#cleared && text === initialText(service, key)) return snapshot.text === null ? undefined : null;
+    const { snapshot, environment } = this.#options;
+    if (this.#value === untouched) return this.#cleared && snapshot.text !== null ? null : undefined;
+    const text = encodeJson(this.#value, this, environment.limits.stateBytesMax);
+    if (this.#cleared && text === this.#initialText) return snapshot.text === null ? undefined : null;
     // An entity without a row that was only looked at, or set to what it is, stays without a row.
-    return text === (snapshot.text ?? initialText(service, key)) ? undefined : text;
+    return text === (snapshot.text ?? this.#initialText) ? undefined : text;
+  }
+
+  get #initialText(): string {
+    const { service, key } = this.#options;
+    return initialText(service, key);
+  }
+
+  /** What it is called where something is wrong with it. */
+  toString(): string {
+    const { service, key } = this.#options;
+    return `the state of ${nameOfEntity(service.interface.name, key)}`;
   }
 }

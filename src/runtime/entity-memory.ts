@@ -83,10 +83,19 @@ export class EntityMemory {
   touch(place: Place): void {
     if (isIn(place)) unlink(place);
     else this.#length += 1;
+    this.#putLast(place);
+    this.#weigh(place);
+  }
+
+  /** An entity that is in memory may have grown or shrunk: its place in the order stays, which others would have to be looked at for. */
+  changed(place: Place): void {
+    if (isIn(place)) this.#weigh(place);
+  }
+
+  #weigh(place: Place): void {
     const { bytes } = place.entity;
     this.#bytes += bytes - place.bytes;
     place.bytes = bytes;
-    this.#putLast(place);
     if (this.#bytes > this.#bounds.bytesMax) this.#makeRoom();
   }
 

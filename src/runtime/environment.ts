@@ -4,6 +4,7 @@ import type { Log } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
 import type { Store } from "../ports/store.ts";
 import type { AnySystem } from "../service/model.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { EntityMemory } from "./entity-memory.ts";
 import type { HandlerWatch } from "./handler-watch.ts";
 import type { LeaseGuard } from "./lease-guard.ts";
@@ -18,6 +19,7 @@ export interface Environment {
   readonly system: AnySystem;
   readonly store: Store;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly random: Random;
   readonly log: Log;
   readonly meters: OperationMeters;

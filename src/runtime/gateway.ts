@@ -79,20 +79,20 @@ export class NodeGateway implements Gateway {
 
   async call(call: GatewayCall): Promise<GatewayReply> {
     const bytes = call.input?.length ?? 0;
+    const { clock, meters } = this.#environment;
+    const arrivedAt = clock.monotonic();
     let invocation: Invocation;
     try {
-      invocation = this.#invocation(call);
+      invocation = this.#invocation(call, arrivedAt);
     } catch (error) {
       return failed(toSynodError(error, "not-happened"));
     }
-    const { clock, meters } = this.#environment;
     const meter = meters.of(invocation.target.service, invocation.target.name);
     const refusal = this.#refusal(bytes);
     if (refusal !== undefined) {
       meter.shed("bound");
       return failed(refusal);
     }
-    const arrivedAt = clock.monotonic();
     this.#callsInFlight += 1;
     this.#inputBytes += bytes;
     let reply: GatewayReply;
@@ -158,12 +158,11 @@ export class NodeGateway implements Gateway {
     return new SynodError("resource_exhausted", "this node has all the work it can hold", { retryAfterMs });
   }
 
-  #invocation(call: GatewayCall): Invocation {
+  #invocation(call: GatewayCall, arrivedAt: number): Invocation {
     const target = this.#target(call);
     if (call.existing !== undefined && !target.operation.durable) {
       throw new SynodError("not_found", `${nameOfTarget(target)} is not durable: its outcome is kept for repeats only`);
     }
-    const { clock } = this.#environment;
     return {
       target,
       input: call.input,
@@ -172,7 +171,7 @@ export class NodeGateway implements Gateway {
       rank: rankOf(target.operation.priority, call.priority),
       caller: call.caller ?? call.principal,
       id: target.operation.kind === "command" ? this.#commandId(call) : null,
-      deadline: clock.monotonic() + this.#timeout(call.timeoutMs),
+      deadline: arrivedAt + this.#timeout(call.timeoutMs),
       signal: call.signal,
       traceparent: call.traceparent,
       waitFor: call.waitFor,

@@ -10,7 +10,7 @@ import { decodeJson, encodeJson } from "../values/json.ts";
 import type { Environment } from "./environment.ts";
 import { type CallOptions, HandlerContext, type StateAccess } from "./handler-context.ts";
 import type { WatchedHandler } from "./handler-watch.ts";
-import { type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import { type Invocation, nameOfTarget, PartOf, type Target } from "./invocation.ts";
 import type { Sending } from "./messages/sending.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { declared, failed, failure, passesThrough, succeeded, withOutcome, withThrown } from "./replies.ts";
@@ -34,6 +34,8 @@ export interface HandlerRunOptions {
   readonly decoded?: { readonly input: unknown };
   /** How the calls and steps of a durable command are made. */
   readonly journaled?: JournaledCalls;
+  /** What the log says of a failure besides the request: which durable command it was, and which attempt. */
+  readonly logFields?: Readonly<Record<string, unknown>>;
 }
 
 /** A call of a durable command: it leaves, and its outcome comes back, by way of the journal. */
@@ -77,6 +79,9 @@ export class HandlerRun {
   #watched: WatchedHandler | null = null;
   /** On the monotonic clock, ms. */
   startedAt = 0;
+  /** Whether the log has its failure. */
+  isFailureLogged = false;
+  endedAt = 0;
 
   constructor(options: HandlerRunOptions, onSettled: (settled: Settled) => void) {
     this.options = options;
@@ -212,7 +217,7 @@ export class HandlerRun {
     const { target } = this.options.invocation;
     const { output: schema } = target.operation;
     if (schema === undefined) return undefined;
-    const subject = `the output of ${nameOfTarget(target)}`;
+    const subject = new PartOf("the output", target);
     const valid = validate(schema, value, subject, "internal");
     if (valid === undefined) return undefined;
     return encodeJson(valid, subject, this.options.environment.limits.replyBytesMax);
@@ -248,11 +253,15 @@ export class HandlerRun {
 
   /** The reply for an undeclared throw. */
   failureOf(error: unknown): GatewayReply {
-    const { invocation, environment } = this.options;
+    const { invocation, environment, logFields } = this.options;
     const outcome = this.#outcomeOfFailure();
     if (passesThrough(error)) return withOutcome(failed(error), outcome);
     const name = nameOfTarget(invocation.target);
-    environment.log.error(`${name} failed`, { request: invocation.requestId, error });
+    const fields = { request: invocation.requestId, ...logFields };
+    // What does not fit a schema says all in its sentence; a stack would show the runtime alone.
+    if (isMisfit(error)) environment.log.error(`${name} failed: ${error.message}`, fields);
+    else environment.log.error(`${name} failed`, { ...fields, error });
+    this.isFailureLogged = true;
     if (isOwnFault(error)) return failure("internal", `${name} failed: ${error.message}`, { outcome });
     const message = `${name} failed with an unexpected error; the log has it under request ${invocation.requestId}`;
     return withThrown(failure("internal", message, { outcome }), thrownInWords(error));
@@ -274,7 +283,8 @@ export class HandlerRun {
   #settle(settled: Settled): void {
     const { environment, invocation } = this.options;
     const { service, name } = invocation.target;
-    const tookMs = environment.clock.monotonic() - this.startedAt;
+    this.endedAt = environment.clock.monotonic();
+    const tookMs = this.endedAt - this.startedAt;
     environment.meters.of(service, name).handled(tookMs);
     if (this.#watched === null) environment.handlers.ranFor(tookMs, invocation);
     this.#settled = true;
@@ -285,15 +295,15 @@ export class HandlerRun {
 
 /** The input as the handler gets it; throws when the operation's schema does not accept it. */
 export function decodeInput({ target, input }: Pick<Invocation, "target" | "input">): unknown {
-  const name = nameOfTarget(target);
   const { input: schema } = target.operation;
   if (schema === undefined) {
     if (input === undefined) return undefined;
-    throw new SynodError("invalid_argument", `${name} takes no input`);
+    throw new SynodError("invalid_argument", `${nameOfTarget(target)} takes no input`);
   }
+  const subject = new PartOf("the input", target);
   // An absent input is for the schema to judge: it may be optional.
-  const value = input === undefined ? undefined : decodeJson(input, `the input of ${name}`);
-  return validate(schema, value, `the input of ${name}`);
+  const value = input === undefined ? undefined : decodeJson(input, subject);
+  return validate(schema, value, subject);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -310,6 +320,11 @@ function ownFault(message: string): SynodError {
 }
 
 function isOwnFault(error: unknown): error is SynodError {
+  return isMisfit(error) || (error instanceof SynodError && faults.has(error));
+}
+
+/** What a handler gave, or left, does not fit its schema. */
+function isMisfit(error: unknown): error is SynodError {
   if (!(error instanceof SynodError)) return false;
-  return faults.has(error) || (error.data as { violations?: unknown } | undefined)?.violations !== undefined;
+  return (error.data as { violations?: unknown } | undefined)?.violations !== undefined;
 }

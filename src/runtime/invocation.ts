@@ -84,6 +84,21 @@ export interface Attempt {
   readonly lost?: { readonly certain: boolean };
 }
 
+/** What belongs to a target, such as "the input of account/alice.deposit": put into words when something is wrong with it. */
+export class PartOf {
+  readonly #part: string;
+  readonly #target: Target;
+
+  constructor(part: string, target: Target) {
+    this.#part = part;
+    this.#target = target;
+  }
+
+  toString(): string {
+    return `${this.#part} of ${nameOfTarget(this.#target)}`;
+  }
+}
+
 /** `account/alice.deposit`, for messages and logs. */
 export function nameOfTarget({ service, key, name }: Target): string {
   return `${nameOfEntity(service.interface.name, key)}.${name}`;

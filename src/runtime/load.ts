@@ -16,6 +16,7 @@ import type { Rank } from "../values/priority.ts";
 import { type Invocation, nameOfTarget } from "./invocation.ts";
 import type { OperationMeters } from "./operation-meters.ts";
 import { failed } from "./replies.ts";
+import type { Shard } from "./shard.ts";
 
 /** How often calls are looked for whose deadline passed while they waited, ms. */
 const lookIntervalMs = 25;
@@ -36,15 +37,25 @@ export interface LoadStatus {
 export class Slot {
   readonly #load: NodeLoad;
   readonly #meter: OperationMeter;
+  /** On the monotonic clock, ms. */
+  readonly startedAt: number;
+  #shard: Shard | null = null;
   #callsAwaited = 0;
   #storeAskedAt: number | null = null;
   /** How long it has waited for the store so far, in all. */
   #storeMs = 0;
   #released = false;
 
-  constructor(load: NodeLoad, meter: OperationMeter) {
+  constructor(load: NodeLoad, meter: OperationMeter, startedAt: number) {
     this.#load = load;
     this.#meter = meter;
+    this.startedAt = startedAt;
+  }
+
+  /** The call is one of that shard until the slot is given back: the shard is not handed over before. */
+  holds(shard: Shard): void {
+    this.#shard = shard;
+    shard.callBegan();
   }
 
   /** The handler awaits a call: meanwhile it holds no slot, or those that it waits for might find none. */
@@ -90,6 +101,7 @@ export class Slot {
     // A handler that was given up while it awaited a call holds none any more.
     if (this.#callsAwaited === 0) this.#load.give();
     this.#released = true;
+    this.#shard?.callEnded();
   }
 }
 
@@ -146,7 +158,7 @@ export class NodeLoad {
     if (this.control.startsAtOnce(rank, now)) {
       if (this.control.sliceEnds) this.#turnSoon();
       meter.started(0);
-      return this.#run(new Slot(this, meter), run);
+      return this.#run(new Slot(this, meter, now), run);
     }
     const waiting = true;
     const [start, refuse] = [ignore, ignore];
@@ -171,7 +183,7 @@ export class NodeLoad {
    */
   attempt(service: AnyService, operation: string): Slot {
     this.control.slots.take();
-    return new Slot(this, this.#meters.of(service, operation));
+    return new Slot(this, this.#meters.of(service, operation), this.clock.monotonic());
   }
 
   /** The error by which a call would be turned away if it came now; undefined if it would get in. */
@@ -275,7 +287,7 @@ export class NodeLoad {
     const { call } = departure;
     if (departure.kind === "shed") return call.refuse(this.#shed(call, departure.reason));
     call.meter.started(now - call.queuedAt);
-    call.start(new Slot(this, call.meter));
+    call.start(new Slot(this, call.meter, now));
   }
 
   #lookSoon(): void {

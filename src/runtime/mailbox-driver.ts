@@ -4,6 +4,7 @@
  */
 import { Mailbox } from "../core/mailbox/mailbox.ts";
 import type { MailboxEffect, MailboxInput } from "../core/mailbox/messages.ts";
+import { added } from "../values/added.ts";
 import type { Pending } from "./entity-inbox.ts";
 import type { NodeLimits } from "./limits.ts";
 
@@ -15,7 +16,7 @@ export interface Performer {
 export class MailboxDriver {
   readonly #performer: Performer;
   readonly #mailbox: Mailbox<Pending>;
-  readonly #inputs: MailboxInput<Pending>[] = [];
+  #inputs: MailboxInput<Pending>[] = [];
   #driving = false;
   #ended = false;
   #lastToken = 0;
@@ -47,11 +48,13 @@ export class MailboxDriver {
   }
 
   drive(input: MailboxInput<Pending>): void {
-    this.#inputs.push(input);
-    if (this.#driving) return;
+    if (this.#driving) {
+      this.#inputs = added(this.#inputs, input);
+      return;
+    }
     this.#driving = true;
     try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+      for (let next: MailboxInput<Pending> | undefined = input; next !== undefined; next = this.#inputs.shift()) {
         if (this.#ended) return;
         this.#step(next);
       }

@@ -13,6 +13,7 @@ import type { AnySystem } from "../service/model.ts";
 import { hashParts } from "../values/hash.ts";
 import type { Activation } from "./activation.ts";
 import { Committer } from "./committer.ts";
+import { Deadlines } from "./deadlines.ts";
 import { EntityMemory } from "./entity-memory.ts";
 import { type Environment, newCounters, within } from "./environment.ts";
 import { NodeGateway } from "./gateway.ts";
@@ -470,6 +471,7 @@ function environmentOf(options: NodeOptions): Environment {
     system,
     store,
     clock,
+    deadlines: new Deadlines(clock),
     random,
     log,
     limits,

@@ -94,18 +94,17 @@ export class Router {
 
   #dispatchEntity(invocation: Invocation, key: string): GatewayReply | Promise<GatewayReply> {
     const shard = this.#options.shards.ofKey(invocation.target.service, key);
-    const { kind } = invocation.target.operation;
-    // A query on this node's own entity has its answer in the same turn, nearly always.
-    const first = kind === "query" && shard.admits ? this.#attemptHere(invocation, shard, key) : undefined;
-    if (first !== undefined && "reply" in first && first.lost === undefined) return first.reply;
-    return this.#dispatchUntilSettled(invocation, shard, first);
+    // What is durable is asked for again until its outcome is known, and gets an id first.
+    if (!shard.admits || invocation.target.operation.durable) return this.#dispatchUntilSettled(invocation, shard);
+    // Nearly always the first attempt on this node's own entity settles it; that of a query in the same turn.
+    const settled = (first: Attempt): GatewayReply | Promise<GatewayReply> =>
+      first.lost === undefined ? first.reply : this.#dispatchUntilSettled(invocation, shard, first);
+    const first = this.#attemptHere(invocation, shard, key);
+    return first instanceof Promise ? first.then(settled) : settled(first);
   }
 
-  async #dispatchUntilSettled(
-    invocation: Invocation,
-    shard: Shard,
-    first: Attempt | Promise<Attempt> | undefined,
-  ): Promise<GatewayReply> {
+  /** `first`: an attempt that was made. */
+  async #dispatchUntilSettled(invocation: Invocation, shard: Shard, first?: Attempt): Promise<GatewayReply> {
     const progress: Progress = { invocation, opened: null, unknown: false, cuts: 0 };
     try {
       return await this.#dispatchKeyed(progress, shard, first);
@@ -196,12 +195,7 @@ export class Router {
     };
   }
 
-  /** `first`: an attempt that has begun. */
-  async #dispatchKeyed(
-    progress: Progress,
-    shard: Shard,
-    first: Attempt | Promise<Attempt> | undefined,
-  ): Promise<GatewayReply> {
+  async #dispatchKeyed(progress: Progress, shard: Shard, first: Attempt | undefined): Promise<GatewayReply> {
     const { environment } = this.#options;
     for (let attempts = 1; ; attempts++) {
       // What is durable is asked for again until its outcome is known, so it always has an id.
@@ -226,8 +220,12 @@ export class Router {
   }
 
   /** One try, where the owner is believed to be. */
-  async #attempt(progress: Progress, shard: Shard): Promise<Attempt> {
-    if (shard.admits) return this.#attemptHere(progress.invocation, shard, progress.invocation.target.key!);
+  #attempt(progress: Progress, shard: Shard): Attempt | Promise<Attempt> {
+    const { key } = progress.invocation.target;
+    return shard.admits ? this.#attemptHere(progress.invocation, shard, key!) : this.#attemptElsewhere(progress, shard);
+  }
+
+  async #attemptElsewhere(progress: Progress, shard: Shard): Promise<Attempt> {
     const destination = this.#destination(shard);
     if (destination !== undefined) return this.#attemptThere(progress, shard, destination);
     const { environment } = this.#options;
@@ -303,7 +301,7 @@ export class Router {
 
   #carryOut(invocation: Invocation, slot: Slot, shard: Shard, key: string): Attempt | Promise<Attempt> {
     invocation.slot = slot;
-    const late = tooLate(invocation, this.#options.environment.clock.monotonic());
+    const late = tooLate(invocation, slot.startedAt);
     if (late !== undefined) return { reply: late };
     if (!shard.admits) return this.#gone();
     // Its record may be forgotten by now: it must not be looked for, and not be executed in vain.
@@ -314,11 +312,10 @@ export class Router {
       const message = "the memory for entities is used up by entities at work";
       return { reply: failure("resource_exhausted", message, { retryAfterMs: 1_000 }) };
     }
-    const query = invocation.target.operation.kind === "query";
-    if (invocation.existing) return shard.during(() => activation.outcome(invocation));
-    return shard.during<Attempt>(() =>
-      query ? activation.query(invocation) : activation.command(this.#withOwnFloor(invocation)),
-    );
+    slot.holds(shard);
+    if (invocation.existing) return activation.outcome(invocation);
+    if (invocation.target.operation.kind === "query") return activation.query(invocation);
+    return activation.command(this.#withOwnFloor(invocation));
   }
 
   /**

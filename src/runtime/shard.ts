@@ -30,6 +30,8 @@ export class Shard {
   /** What its entities send and the timers that they set; null before the shard was first claimed. */
   messages: ShardMessages | null = null;
   #session: ShardSession | null = null;
+  /** Whether its service has durable commands. */
+  readonly takesItems: boolean;
   /** Items were found in the inbox of a service that has no durable commands any more. */
   hasLeftItems = false;
   /** Timed keys at or below this instant are forgotten: refused, never executed. */
@@ -58,6 +60,7 @@ export class Shard {
     this.sessionName = shardSessionName(id);
     this.#bounds = bounds;
     this.service = service;
+    this.takesItems = Object.values(service.interface.operations).some(({ durable }) => durable);
   }
 
   get owned(): boolean {
@@ -106,23 +109,15 @@ export class Shard {
     this.messages?.stop();
   }
 
-  /** Counts a call from its admission to its answer. */
-  during<T>(call: () => T | Promise<T>): T | Promise<T> {
-    const end = (): void => {
-      this.#calls -= 1;
-      if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
-    };
+  /** A call was admitted. */
+  callBegan(): void {
     this.#calls += 1;
-    let result: T | Promise<T>;
-    try {
-      result = call();
-    } catch (error) {
-      end();
-      throw error;
-    }
-    if (result instanceof Promise) result.then(end, end);
-    else end();
-    return result;
+  }
+
+  /** An admitted call was answered. */
+  callEnded(): void {
+    this.#calls -= 1;
+    if (this.#calls === 0) for (const wake of this.#whenQuiet.splice(0)) wake();
   }
 
   /** Resolves when every admitted call is answered, and so everything they left is durable. */

@@ -5,7 +5,7 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { type StatusCode, SynodError, type Violation } from "../errors.ts";
 import type { JsonSchema } from "../ports/gateway.ts";
-import { formatPath } from "../values/json.ts";
+import { formatPath, type Subject } from "../values/json.ts";
 import type { Schema } from "./model.ts";
 
 /** Violations that one error lists. */
@@ -18,7 +18,7 @@ const violationsMax = 100;
 export function validate<Output>(
   schema: StandardSchemaV1<unknown, Output>,
   value: unknown,
-  subject: string,
+  subject: Subject,
   code: StatusCode = "invalid_argument",
 ): Output {
   const result = answerOf(schema, value, subject);
@@ -52,7 +52,7 @@ export function isSchema(value: unknown): value is Schema {
 function answerOf<Output>(
   schema: StandardSchemaV1<unknown, Output>,
   value: unknown,
-  subject: string,
+  subject: Subject,
 ): StandardSchemaV1.Result<Output> {
   let result: ReturnType<(typeof schema)["~standard"]["validate"]>;
   try {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { describe, test } from "node:test";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { checksum, hashParts, secretStream, shardOf } from "./hash.ts";
 
@@ -29,6 +30,16 @@ describe("hashParts", () => {
 describe("checksum", () => {
   test("never changes", () => {
     assert.equal(checksum("account", "alice", 3, '{"balance":5}'), 2527221948);
+  });
+
+  test("is zlib's CRC-32 over each part behind its length, whatever its characters and however long", () => {
+    const part = fc.oneof(text, fc.nat(), fc.string({ unit: "binary-ascii", minLength: 400, maxLength: 700 }));
+    fc.assert(
+      fc.property(fc.array(part), (parts) => {
+        const joined = parts.map((part) => `${String(part).length}:${part}`).join("");
+        assert.equal(checksum(...parts), crc32(joined));
+      }),
+    );
   });
 
   test("differs when one character of a row does", () => {

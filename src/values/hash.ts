@@ -3,7 +3,7 @@
  * `ctx.random` and `ctx.uuid`. Nothing here keeps anything; equal arguments give equal results for ever.
  */
 import { hash } from "node:crypto";
-import { crc32 } from "node:zlib";
+import { crc32OfParts, delimited } from "./crc32.ts";
 import { hash32 } from "./hash32.ts";
 
 /**
@@ -16,7 +16,7 @@ export function hashParts(...parts: string[]): string {
 
 /** CRC-32 over a list of parts: finds damaged rows, and is no protection against people. */
 export function checksum(...parts: (string | number)[]): number {
-  return crc32(delimited(parts));
+  return crc32OfParts(parts);
 }
 
 /**
@@ -96,13 +96,4 @@ function uuidOf(bytes: Buffer): string {
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   const hex = bytes.toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-function delimited(parts: readonly (string | number)[]): string {
-  let text = "";
-  for (const part of parts) {
-    const own = String(part);
-    text += `${own.length}:${own}`;
-  }
-  return text;
 }

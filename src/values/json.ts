@@ -15,11 +15,14 @@ const depthMax = 100;
 /** Violations that one error lists; a value with more is no clearer for listing them. */
 const violationsMax = 20;
 
+/** What a value is called in messages; where it takes words that are hardly ever needed, something that has them. */
+export type Subject = string | { toString(): string };
+
 /**
  * A value as JSON text. `subject` names it in messages ("the state of account alice"); `bytesMax` bounds the
  * text, as UTF-8. Object properties that are undefined are left out; -0 becomes 0.
  */
-export function encodeJson(value: unknown, subject: string, bytesMax: number = Number.POSITIVE_INFINITY): string {
+export function encodeJson(value: unknown, subject: Subject, bytesMax: number = Number.POSITIVE_INFINITY): string {
   if (!isCleanShape(value, 0)) throw notJson(value, subject);
   const text = JSON.stringify(value);
   // JSON.stringify escapes exactly NUL, the other control characters and lone surrogates as \uXXXX.
@@ -30,7 +33,7 @@ export function encodeJson(value: unknown, subject: string, bytesMax: number = N
 }
 
 /** The value of a JSON text; -0 becomes 0. */
-export function decodeJson(text: string, subject: string): unknown {
+export function decodeJson(text: string, subject: Subject): unknown {
   const value = parse(text, subject);
   const stringsAreClean = (!text.includes("\\u") && text.isWellFormed()) || hasCleanStrings(value);
   if (stringsAreClean && isCleanShape(value, 0)) return withoutNegativeZero(value, text);
@@ -48,7 +51,7 @@ export function formatPath(segments: readonly PropertyKey[]): string {
   return path;
 }
 
-function parse(text: string, subject: string): unknown {
+function parse(text: string, subject: Subject): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -112,7 +115,7 @@ function stringFault(text: string): string | undefined {
 }
 
 /** The slow walk: every reason why a value is not JSON, with its path. */
-function notJson(root: unknown, subject: string): SynodError {
+function notJson(root: unknown, subject: Subject): SynodError {
   const violations: Violation[] = [];
   const ancestors: unknown[] = [];
   const report = (path: readonly PropertyKey[], message: string) => {
@@ -198,7 +201,7 @@ function utf8LengthBeyond(text: string, bytesMax: number): number {
   return new TextEncoder().encode(text).length;
 }
 
-function tooLarge(subject: string, bytes: number, bytesMax: number): SynodError {
+function tooLarge(subject: Subject, bytes: number, bytesMax: number): SynodError {
   const message = `has ${bytes} bytes as JSON, and the limit is ${bytesMax} bytes`;
   const violations: readonly Violation[] = [{ path: "$", message }];
   return new SynodError("invalid_argument", `${subject} ${message}`, { data: { violations, bytes, bytesMax } });

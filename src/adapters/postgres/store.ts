@@ -257,9 +257,6 @@ class PostgresStore implements Store {
     const fault = batchFault(batch);
     if (fault !== undefined) return { status: "refused", error: fault };
     const shards = batch.shards.map(({ shard }) => ({ ...shard }));
-    const entities = batch.shards.flatMap(({ entities }, at) =>
-      entities.map(({ key }) => ({ shard: shards[at]!, key })),
-    );
     try {
       const lane = this.#freeLane();
       const raised = batch.shards.map((changes) => this.#stateVersions.raisedBy(changes));
@@ -276,7 +273,7 @@ class PostgresStore implements Store {
         case "fenced":
           return { status: "fenced", shards: answer.shards.map((at) => shards[at]!) };
         case "conflict":
-          return { status: "conflict", entities: answer.entities.map((at) => entities[at - 1]!) };
+          return { status: "conflict", entities: entitiesAt(batch, answer.entities) };
         case "refused":
           return { status: "refused", error: refusalOf(shards[answer.at]!, answer.reason) };
       }
@@ -348,6 +345,17 @@ class PostgresStore implements Store {
       throw storeError(error, this.#name);
     }
   }
+}
+
+/** The entities of a batch, of which an answer says the how many-eth they are in it, from 1 on. */
+function entitiesAt(
+  batch: CommitBatch,
+  places: readonly number[],
+): Extract<CommitResult, { status: "conflict" }>["entities"] {
+  const entities = batch.shards.flatMap(({ shard, entities }) =>
+    entities.map(({ key }) => ({ shard: { ...shard }, key })),
+  );
+  return places.map((place) => entities[place - 1]!);
 }
 
 /** One call, by a server that was not replaced: the condition is looked at once, and before the call. */

@@ -50,7 +50,8 @@ export class Load implements Disposable {
   constructor({ url, requests, processes, processors }: LoadOptions) {
     const program = fileURLToPath(new URL(fromSource ? "./process.ts" : "./process.js", import.meta.url));
     const connectionsMax = Math.ceil(connectionsMaxOfAll / processes);
-    const execArgv = fromSource ? ["--conditions=synod-source"] : [];
+    // It has one processor, and is late for as long as it waits for V8's other threads there.
+    const execArgv = ["--single-threaded-gc", ...(fromSource ? ["--conditions=synod-source"] : [])];
     this.#children = Array.from({ length: processes }, () => fork(program, { execArgv, serialization: "advanced" }));
     for (const child of this.#children) {
       child.on("error", () => {});

@@ -23,6 +23,7 @@ import {
   partsLength,
   progressOf,
   type Seat,
+  ShardNames,
   seatsOf,
   sizeOf,
   split,
@@ -77,8 +78,12 @@ export interface CommitsOptions {
   readonly batchBytesMax: number;
 }
 
+const wake: readonly CommitsEffect[] = [{ kind: "wake" }];
+const none: readonly CommitsEffect[] = [];
+
 export class Commits {
   readonly #options: CommitsOptions;
+  readonly #names = new ShardNames();
   /** Full or split loads that go first, in order: later changes of the same entities build on them. */
   #queue: Loads[] = [];
   /** The load that changes board now. */
@@ -135,17 +140,17 @@ export class Commits {
 
   #board(change: Change): readonly CommitsEffect[] {
     const { shard, key, work } = change;
-    const aboard = this.#boarding.get(nameOf(shard))?.progress ?? [];
-    if (work !== null && overtakes(key, work, aboard)) this.#departBoarding();
+    const name = this.#names.of(shard);
+    if (work !== null && overtakes(key, work, this.#boarding.get(name)?.progress ?? [])) this.#departBoarding();
     this.#makeRoom(sizeOf(change));
-    addChange(loadOf(this.#boarding, change), change);
-    return this.#underWay === null ? [{ kind: "wake" }] : [];
+    addChange(loadOf(this.#boarding, name, change), change);
+    return this.#underWay === null ? wake : none;
   }
 
   #boardProgress(progress: Progress): readonly CommitsEffect[] {
     this.#makeRoom(bytesOfProgress(progress));
-    addProgress(loadOf(this.#boarding, progress), progress);
-    return this.#underWay === null ? [{ kind: "wake" }] : [];
+    addProgress(loadOf(this.#boarding, this.#names.of(progress.shard), progress), progress);
+    return this.#underWay === null ? wake : none;
   }
 
   /** Counts what is about to board; what is full already departs before it. */

@@ -52,8 +52,8 @@ export interface Load {
   readonly seats: Map<string, Seat>;
   /** In the order in which it was said. It travels after the seats, because it may be about what they bring. */
   readonly progress: Progress[];
-  /** The newest floor of each session. */
-  readonly floors: Map<string, SessionFloor>;
+  /** The newest floor of each session; null when there is none, as mostly. */
+  floors: Map<string, SessionFloor> | null;
   /** One more than the highest number that was given out; 0 when none was. */
   sessionNext: number;
 }
@@ -65,12 +65,33 @@ export function nameOf(shard: ShardId): string {
   return `${shard.service}/${shard.number}`;
 }
 
-/** The load of a shard, which is added when there is none. */
-export function loadOf(loads: Loads, { shard, epoch }: { readonly shard: ShardId; readonly epoch: number }): Load {
-  const name = nameOf(shard);
+/**
+ * The names of shards, each made once: to make one anew for each change, and to have the table of loads hash it, takes
+ * longer than all else that it takes to board. As many as there are shards.
+ */
+export class ShardNames {
+  readonly #byService = new Map<string, string[]>();
+
+  of(shard: ShardId): string {
+    let names = this.#byService.get(shard.service);
+    if (names === undefined) {
+      names = [];
+      this.#byService.set(shard.service, names);
+    }
+    names[shard.number] ??= nameOf(shard);
+    return names[shard.number]!;
+  }
+}
+
+/** The load of the shard of that name, which is added when there is none. */
+export function loadOf(
+  loads: Loads,
+  name: string,
+  { shard, epoch }: { readonly shard: ShardId; readonly epoch: number },
+): Load {
   let load = loads.get(name);
   if (load === undefined) {
-    load = { shard, epoch, seats: new Map(), progress: [], floors: new Map(), sessionNext: 0 };
+    load = { shard, epoch, seats: new Map(), progress: [], floors: null, sessionNext: 0 };
     loads.set(name, load);
   }
   invariant(load.epoch === epoch, "a dropped shard leaves nothing behind in the committer");
@@ -78,7 +99,8 @@ export function loadOf(loads: Loads, { shard, epoch }: { readonly shard: ShardId
 }
 
 export function addChange(load: Load, change: Change): void {
-  for (const floor of change.floors) load.floors.set(floor.session, floor);
+  if (change.floors.length > 0) load.floors ??= new Map();
+  for (const floor of change.floors) load.floors?.set(floor.session, floor);
   const seat = seatFor(load, change);
   if (change.record !== null) seat.records.push(change.record);
   if (change.work === null) return;
@@ -133,7 +155,7 @@ export function toBatch(incarnation: number, loads: Loads): CommitBatch {
     shard,
     epoch,
     entities: [...seats.values()].map(toEntityChange),
-    floors: [...floors.values()],
+    floors: floors === null ? [] : [...floors.values()],
     sessionNext: sessionNext === 0 ? null : sessionNext,
     progress: mergedProgress(progress),
   }));
@@ -142,8 +164,8 @@ export function toBatch(incarnation: number, loads: Loads): CommitBatch {
 }
 
 function toEntityChange({ key, expectedVersion, version, stateVersion, state, records, work }: Seat): EntityChange {
-  const change = { key, expectedVersion, version, stateVersion, state: state ?? null, records };
-  return { ...change, work: work?.toEntityWork() ?? null };
+  const rows = work === null ? null : work.toEntityWork();
+  return { key, expectedVersion, version, stateVersion, state: state ?? null, records, work: rows };
 }
 
 /**

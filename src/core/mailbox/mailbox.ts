@@ -14,18 +14,27 @@
  * driver performs the effects in the order in which they are returned.
  */
 import { invariant } from "../../errors.ts";
+import { added } from "../../values/added.ts";
 import { mark } from "../../values/marks.ts";
 import { SmallMap } from "../../values/small-map.ts";
 import type { FailReason, LookupAnswer, MailboxEffect, MailboxInput, Token } from "./messages.ts";
-import { type Arrival, byAcceptance, callersOf, newTicket, type Ticket } from "./ticket.ts";
+import {
+  type Arrival,
+  beImpatient,
+  byAcceptance,
+  callersOf,
+  isAuthor,
+  newTicket,
+  none,
+  type Ticket,
+  takeImpatient,
+  withoutCaller,
+} from "./ticket.ts";
 
 export interface MailboxOptions {
   /** Commands that may wait for the turn. */
   readonly mailboxLengthMax: number;
 }
-
-const none: never[] = [];
-Object.freeze(none);
 
 export class Mailbox<Payload> {
   readonly #options: MailboxOptions;
@@ -64,12 +73,15 @@ export class Mailbox<Payload> {
 
   step(input: MailboxInput<Payload>): readonly MailboxEffect<Payload>[] {
     invariant(this.#phase !== "dropped", "a dropped mailbox takes no input");
-    const effects: MailboxEffect<Payload>[] = [];
-    this.#effects = effects;
     this.#take(input);
     if (input.kind !== "drop") this.#advance();
+    const effects = this.#effects;
     this.#effects = none;
     return effects;
+  }
+
+  #emit(effect: MailboxEffect<Payload>): void {
+    this.#effects = added(this.#effects, effect);
   }
 
   #take(input: MailboxInput<Payload>): void {
@@ -128,7 +140,7 @@ export class Mailbox<Payload> {
     if (original.inputHash === inputHash) return this.#join(original, token, arrival.until);
     if (original.stage !== "looking") return this.#fail([token], "mismatch");
     mark("id with another input");
-    original.rivals.push(arrival);
+    original.rivals = added(original.rivals, arrival);
     this.#byToken.set(token, original);
   }
 
@@ -136,35 +148,32 @@ export class Mailbox<Payload> {
   #join(ticket: Ticket<Payload>, token: Token, until: Arrival<Payload>["until"]): void {
     // Also of one that is parked: what it asks for has happened, and stands in the inbox for an operator to see.
     if (until === "acceptance" && this.#isInInbox(ticket)) {
-      this.#effects.push({ kind: "accept", tokens: [token], payload: ticket.payload });
+      this.#emit({ kind: "accept", tokens: [token], payload: ticket.payload });
       return;
     }
     if (ticket.stage === "parked") return this.#fail([token], "parked");
     mark("copy joins");
     ticket.waiters.push(token);
-    if (until === "acceptance") ticket.impatient.add(token);
+    if (until === "acceptance") beImpatient(ticket, token);
     this.#byToken.set(token, ticket);
   }
 
   #open({ token, id, inputHash, lookup, until, payload }: Arrival<Payload>): void {
-    const ticket = newTicket({ token, id, inputHash, payload });
-    ticket.waiters.push(token);
-    if (until === "acceptance") ticket.impatient.add(token);
+    const ticket = newTicket({ token, id, inputHash, payload }, [token]);
+    if (until === "acceptance") beImpatient(ticket, token);
     if (lookup) ticket.stage = "looking";
     this.#byToken.set(token, ticket);
     if (id !== null) this.#byId.set(id, ticket);
     if (lookup) {
       this.#looking.set(token, ticket);
-      this.#effects.push({ kind: "lookup", token, payload });
-    } else {
-      this.#waiting.push(ticket);
-    }
+      this.#emit({ kind: "lookup", token, payload });
+    } else this.#waiting = added(this.#waiting, ticket);
   }
 
   #found({ token, id, inputHash, turn, payload }: Extract<MailboxInput<Payload>, { kind: "found" }>): void {
     const early = this.#byId.get(id);
     if (early !== undefined) this.#withdraw(early);
-    const ticket = newTicket({ token, id, inputHash, payload });
+    const ticket = newTicket({ token, id, inputHash, payload }, []);
     ticket.accepted = 0;
     this.#byId.set(id, ticket);
     if (turn === null) {
@@ -180,7 +189,7 @@ export class Mailbox<Payload> {
     const joins = early.inputHash === inputHash;
     if (!joins) this.#fail(early.waiters, "mismatch");
     for (const waiter of joins ? early.waiters : []) {
-      this.#join(ticket, waiter, early.impatient.has(waiter) ? "acceptance" : "outcome");
+      this.#join(ticket, waiter, early.impatient?.has(waiter) ? "acceptance" : "outcome");
     }
     for (const rival of early.rivals) this.#arrive(rival);
   }
@@ -200,13 +209,14 @@ export class Mailbox<Payload> {
     if (answer === "absent") {
       ticket.stage = "waiting";
       this.#waiting.push(ticket);
-      const rivals = ticket.rivals.splice(0).map((rival) => rival.token);
+      const rivals = ticket.rivals.map((rival) => rival.token);
+      ticket.rivals = none;
       for (const rival of rivals) this.#byToken.delete(rival);
       return this.#fail(rivals, "mismatch");
     }
     const tokens = callersOf(ticket);
     if (answer === "found") mark("recorded reply");
-    if (answer === "found") this.#effects.push({ kind: "replay", tokens, payload: ticket.payload });
+    if (answer === "found") this.#emit({ kind: "replay", tokens, payload: ticket.payload });
     else this.#fail(tokens, answer === "failed" ? "lookup-failed" : answer);
     this.#close(ticket);
   }
@@ -225,16 +235,15 @@ export class Mailbox<Payload> {
     ticket.stage = "running";
     ticket.attempt += 1;
     this.#running = ticket;
-    this.#effects.push({ kind: "run", token: ticket.token, attempt: ticket.attempt, payload: ticket.payload });
+    this.#emit({ kind: "run", token: ticket.token, attempt: ticket.attempt, payload: ticket.payload });
   }
 
   /** While the turn is kept, nobody waits for it in vain. */
   #sendAway(): void {
     const [kept, blocked] = byAcceptance(this.#waiting);
     this.#waiting = kept;
-    for (const ticket of blocked) {
-      this.#end(ticket, this.#phase === "leaving" ? "dropped" : "blocked");
-    }
+    const reason = this.#phase === "leaving" ? "dropped" : "blocked";
+    for (const ticket of blocked) this.#end(ticket, reason);
   }
 
   #accepted(token: Token, attempt: number): void {
@@ -243,7 +252,7 @@ export class Mailbox<Payload> {
     invariant(ticket.accepted === null, "a command is accepted once");
     this.#position += 1;
     ticket.accepted = this.#position;
-    this.#effects.push({ kind: "enter", position: this.#position, payload: ticket.payload });
+    this.#emit({ kind: "enter", position: this.#position, payload: ticket.payload });
   }
 
   #paused(token: Token, attempt: number): void {
@@ -255,7 +264,7 @@ export class Mailbox<Payload> {
   }
 
   #hold(ticket: Ticket<Payload>): void {
-    ticket.departures = [];
+    ticket.departures = none;
     ticket.stage = "paused";
     this.#holder = ticket;
   }
@@ -311,14 +320,14 @@ export class Mailbox<Payload> {
     if (ticket === null) return;
     this.#running = null;
     // A call that the handler did not wait for never leaves, not even when the command runs again.
-    ticket.departures = [];
+    ticket.departures = none;
     ticket.stage = "executed";
     ticket.changed = changed;
     if (changed) this.#position += 1;
     ticket.position = this.#position;
-    if (changed) this.#effects.push({ kind: "commit", position: this.#position, payload: ticket.payload });
+    if (changed) this.#emit({ kind: "commit", position: this.#position, payload: ticket.payload });
     if (ticket.position <= this.#durable) this.#release(ticket);
-    else this.#executed.push(ticket);
+    else this.#executed = added(this.#executed, ticket);
   }
 
   #shed(token: Token, attempt: number, reason: "shed" | "dropped"): void {
@@ -332,9 +341,9 @@ export class Mailbox<Payload> {
     const ticket = this.#runningAs(token, attempt);
     if (ticket === null) return;
     // What the handler can have seen is whatever was executed before it got the turn.
-    if (this.#position <= this.#durable) return void this.#effects.push({ kind: "departed", departure });
+    if (this.#position <= this.#durable) return void this.#emit({ kind: "departed", departure });
     mark("exit gate waits");
-    ticket.departures.push(departure);
+    ticket.departures = added(ticket.departures, departure);
   }
 
   #becameDurable(position: number): void {
@@ -345,25 +354,25 @@ export class Mailbox<Payload> {
     while (open < this.#executed.length && this.#executed[open]!.position <= position) open += 1;
     for (const ticket of this.#executed.splice(0, open)) this.#release(ticket);
     const running = this.#running;
-    for (const ticket of [...this.#executed, running, this.#holder]) if (ticket !== null) this.#announce(ticket);
+    for (const ticket of this.#executed) this.#announce(ticket);
+    if (running !== null) this.#announce(running);
+    if (this.#holder !== null) this.#announce(this.#holder);
     if (running !== null && running.departures.length > 0 && this.#position <= position) {
-      for (const departure of running.departures.splice(0)) this.#effects.push({ kind: "departed", departure });
+      for (const departure of running.departures) this.#emit({ kind: "departed", departure });
+      running.departures = none;
     }
   }
 
   /** Tells those who wait for no more that it is accepted. */
   #announce(ticket: Ticket<Payload>): void {
-    if (ticket.impatient.size === 0 || !this.#isInInbox(ticket)) return;
-    const tokens = ticket.waiters.filter((token) => ticket.impatient.has(token));
-    ticket.impatient.clear();
-    ticket.waiters = ticket.waiters.filter((token) => !tokens.includes(token));
+    const tokens = this.#isInInbox(ticket) ? takeImpatient(ticket) : none;
+    if (tokens.length === 0) return;
     for (const token of tokens) this.#byToken.delete(token);
-    this.#effects.push({ kind: "accept", tokens, payload: ticket.payload });
+    this.#emit({ kind: "accept", tokens, payload: ticket.payload });
   }
 
   #release(ticket: Ticket<Payload>): void {
-    const { token, waiters, payload } = ticket;
-    this.#effects.push({ kind: "release", token, tokens: waiters, payload });
+    this.#emit({ kind: "release", token: ticket.token, tokens: ticket.waiters, payload: ticket.payload });
     this.#close(ticket);
   }
 
@@ -374,20 +383,20 @@ export class Mailbox<Payload> {
   #rolledBack(through: number, culprit: boolean): void {
     const [executed, running, holder] = [this.#executed, this.#running, this.#holder];
     this.#position = this.#durable;
-    this.#effects.push({ kind: "restore" });
+    this.#emit({ kind: "restore" });
     // A paused command that is in the inbox has seen only what is durable.
     const voided = holder === null || this.#isInInbox(holder) ? null : holder;
     this.#executed = [];
     this.#running = null;
     if (voided !== null) this.#holder = null;
     const open = [...executed, ...(running === null ? [] : [running]), ...(voided === null ? [] : [voided])];
-    const authors = open.filter((ticket) => this.#isAuthor(ticket, through));
+    const authors = open.filter((ticket) => isAuthor(ticket, this.#durable, through));
     const blamed = !culprit || authors.length === 1;
     const again: Ticket<Payload>[] = [];
     for (const ticket of open) {
       const author = authors.includes(ticket);
-      if (ticket === running) this.#effects.push({ kind: "abandon" });
-      ticket.departures = [];
+      if (ticket === running) this.#emit({ kind: "abandon" });
+      ticket.departures = none;
       if (author && this.#isInInbox(ticket) && this.#holder === null) this.#suspend(ticket, culprit && blamed);
       else if (author && blamed && !this.#isInInbox(ticket)) this.#end(ticket, "rolled-back");
       else if (ticket.waiters.length === 0 && !this.#isInInbox(ticket)) this.#close(ticket);
@@ -402,15 +411,10 @@ export class Mailbox<Payload> {
     this.#waiting = [...again, ...this.#waiting];
   }
 
-  #isAuthor({ stage, changed, position, accepted }: Ticket<Payload>, through: number): boolean {
-    if (accepted !== null && accepted > this.#durable && accepted <= through) return true;
-    return stage === "executed" && changed && position <= through;
-  }
-
   /** Accepted and not finished after all: it keeps the turn, and its driver decides what follows. */
   #suspend(ticket: Ticket<Payload>, blame: boolean): void {
     this.#hold(ticket);
-    this.#effects.push({ kind: "suspend", token: ticket.token, payload: ticket.payload, blame });
+    this.#emit({ kind: "suspend", token: ticket.token, payload: ticket.payload, blame });
     if (this.#phase === "leaving") this.#goElsewhere(ticket);
   }
 
@@ -420,7 +424,7 @@ export class Mailbox<Payload> {
     const running = this.#running;
     if (running !== null && running.accepted !== null) {
       this.#running = null;
-      this.#effects.push({ kind: "abandon" });
+      this.#emit({ kind: "abandon" });
       this.#hold(running);
     }
     if (this.#holder !== null) this.#goElsewhere(this.#holder);
@@ -434,19 +438,14 @@ export class Mailbox<Payload> {
     this.#fail(ticket.waiters, "dropped-unknown");
     for (const token of ticket.waiters) this.#byToken.delete(token);
     ticket.waiters = [];
-    ticket.impatient.clear();
+    ticket.impatient = null;
   }
 
   #expire(token: Token): void {
     const ticket = this.#byToken.get(token);
     if (ticket === undefined) return;
     this.#byToken.delete(token);
-    if (ticket.rivals.some((rival) => rival.token === token)) {
-      ticket.rivals = ticket.rivals.filter((rival) => rival.token !== token);
-      return this.#fail([token], "expired");
-    }
-    ticket.waiters = ticket.waiters.filter((waiter) => waiter !== token);
-    ticket.impatient.delete(token);
+    if (withoutCaller(ticket, token) === "rival") return this.#fail([token], "expired");
     const goesOn = ticket.waiters.length > 0 || ticket.stage === "executed" || ticket.accepted !== null;
     this.#fail([token], goesOn ? "expired-unknown" : "expired");
     if (goesOn) return;
@@ -455,7 +454,7 @@ export class Mailbox<Payload> {
     if (ticket.stage === "running") {
       mark("handler abandoned");
       this.#running = null;
-      this.#effects.push({ kind: "abandon" });
+      this.#emit({ kind: "abandon" });
     }
     this.#close(ticket);
     const [successor, ...others] = ticket.rivals;
@@ -465,7 +464,7 @@ export class Mailbox<Payload> {
 
   #drop(unknownThrough: number): void {
     const running = this.#running;
-    if (running !== null) this.#effects.push({ kind: "abandon" });
+    if (running !== null) this.#emit({ kind: "abandon" });
     for (const ticket of new Set(this.#byToken.values())) {
       const written = Math.max(this.#durable, unknownThrough);
       const accepted = ticket.accepted !== null && ticket.accepted <= written;
@@ -489,11 +488,12 @@ export class Mailbox<Payload> {
   }
 
   #close(ticket: Ticket<Payload>): void {
-    for (const token of callersOf(ticket)) this.#byToken.delete(token);
+    for (const token of ticket.waiters) this.#byToken.delete(token);
+    for (const { token } of ticket.rivals) this.#byToken.delete(token);
     if (ticket.id !== null) this.#byId.delete(ticket.id);
   }
 
   #fail(tokens: readonly Token[], reason: FailReason): void {
-    if (tokens.length > 0) this.#effects.push({ kind: "fail", tokens, reason });
+    if (tokens.length > 0) this.#emit({ kind: "fail", tokens, reason });
   }
 }

@@ -13,8 +13,8 @@ export interface Ticket<Payload> {
   waiters: Token[];
   /** Arrivals with the same id and another input: until the lookup ends, nobody knows which input is the first. */
   rivals: Arrival<Payload>[];
-  /** Of those who wait, who waits for the acceptance only. */
-  readonly impatient: Set<Token>;
+  /** Of those who wait, who waits for the acceptance only; null while nobody does. */
+  impatient: Set<Token> | null;
   /** `paused` and `parked`: an accepted command that keeps the turn and does not run. */
   stage: "looking" | "waiting" | "running" | "executed" | "paused" | "parked";
   /** The position of its acceptance; 0 for one that was found in the inbox, null for one that was not accepted. */
@@ -28,26 +28,67 @@ export interface Ticket<Payload> {
   departures: number[];
 }
 
+/** An empty list that is the same for all who have none. */
+export const none: never[] = [];
+Object.freeze(none);
+
 export function callersOf<Payload>({ waiters, rivals }: Ticket<Payload>): Token[] {
   return [...waiters, ...rivals.map(({ token }) => token)];
 }
 
 export function newTicket<Payload>(
-  named: Pick<Ticket<Payload>, "token" | "id" | "inputHash" | "payload">,
+  { token, id, inputHash, payload }: Pick<Ticket<Payload>, "token" | "id" | "inputHash" | "payload">,
+  waiters: Token[],
 ): Ticket<Payload> {
   return {
-    ...named,
-    waiters: [],
-    rivals: [],
-    impatient: new Set(),
+    token,
+    id,
+    inputHash,
+    payload,
+    waiters,
+    rivals: none,
+    impatient: null,
     stage: "waiting",
     accepted: null,
     attempt: 0,
     alone: false,
     changed: false,
     position: 0,
-    departures: [],
+    departures: none,
   };
+}
+
+/** Who waits for the ticket waits for its acceptance only. */
+export function beImpatient<Payload>(ticket: Ticket<Payload>, token: Token): void {
+  ticket.impatient ??= new Set();
+  ticket.impatient.add(token);
+}
+
+/** Takes out those who wait for the acceptance only. */
+export function takeImpatient<Payload>(ticket: Ticket<Payload>): Token[] {
+  const { impatient, waiters } = ticket;
+  if (impatient === null) return [];
+  ticket.impatient = null;
+  ticket.waiters = waiters.filter((token) => !impatient.has(token));
+  return waiters.filter((token) => impatient.has(token));
+}
+
+/** Takes out one who does not wait any more; says as what it was there. */
+export function withoutCaller<Payload>(ticket: Ticket<Payload>, token: Token): "rival" | "waiter" {
+  if (ticket.rivals.some((rival) => rival.token === token)) {
+    ticket.rivals = ticket.rivals.filter((rival) => rival.token !== token);
+    return "rival";
+  }
+  ticket.waiters = ticket.waiters.filter((waiter) => waiter !== token);
+  ticket.impatient?.delete(token);
+  return "waiter";
+}
+
+/** Whether a change up to the position `through`, which is not durable, is its doing. */
+export function isAuthor<Payload>(ticket: Ticket<Payload>, durable: number, through: number): boolean {
+  const { stage, changed, position, accepted } = ticket;
+  if (accepted !== null && accepted > durable && accepted <= through) return true;
+  return stage === "executed" && changed && position <= through;
 }
 
 /** Those that were accepted, and the others. */

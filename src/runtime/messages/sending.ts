@@ -52,14 +52,22 @@ export interface SendingContext {
   readonly check: () => void;
 }
 
+/** What has been left behind so far. */
+interface Leaving extends Left {
+  readonly messages: Sent[];
+  readonly delayed: { readonly message: Sent; readonly dueAt: number }[];
+  readonly timers: Map<string, { operation: string; input: string | null; dueAt: number } | null>;
+}
+
+const nothing: Left = { messages: [], delayed: [], timers: new Map() };
+
 /** Names of timers are short, and nobody's data. */
 const timerNameLengthMax = 128;
 
 export class Sending {
   readonly #options: SendingOptions;
-  readonly #messages: Sent[] = [];
-  readonly #delayed: { readonly message: Sent; readonly dueAt: number }[] = [];
-  readonly #timers: Map<string, { operation: string; input: string | null; dueAt: number } | null> = new Map();
+  /** Once there is something: most commands leave nothing behind. */
+  #leaving: Leaving | null = null;
   /** Once it is needed. */
   #timerRoom: TimerRoom | null = null;
 
@@ -69,8 +77,7 @@ export class Sending {
 
   /** Null when nothing was left behind. */
   get left(): Left | null {
-    if (this.#length === 0) return null;
-    return { messages: this.#messages, delayed: this.#delayed, timers: this.#timers };
+    return this.#length === 0 ? null : this.#leaving;
   }
 
   /** `rest` is what follows the interface: the key of a keyed service, then options. */
@@ -92,7 +99,7 @@ export class Sending {
       const message: Sent = { service: called.name, target, operation, input };
       if (afterMs === 0) return this.#enter(message);
       this.#room.delay();
-      this.#delayed.push({ message, dueAt: Math.ceil(context.now + afterMs) });
+      this.#left.delayed.push({ message, dueAt: Math.ceil(context.now + afterMs) });
     });
   }
 
@@ -109,14 +116,14 @@ export class Sending {
         const dueAt = dueAtOf(context, time);
         return this.#operations(context, own, `timer ${checked}`, (operation, input) => {
           this.#room.set(checked);
-          this.#timers.set(checked, { operation, input, dueAt });
+          this.#left.timers.set(checked, { operation, input, dueAt });
         });
       },
       cancel: (): void => {
         context.check();
         this.#bound();
         this.#room.cancel(checked);
-        this.#timers.set(checked, null);
+        this.#left.timers.set(checked, null);
       },
     };
   }
@@ -146,12 +153,18 @@ export class Sending {
   }
 
   #enter(message: Sent): void {
-    if (this.#messages.length >= this.#options.room()) {
+    const { messages } = this.#left;
+    if (messages.length >= this.#options.room()) {
       const { limits } = this.#options.environment;
       const text = `${limits.outboxLengthMax} messages of this shard wait to be delivered already`;
       throw new SynodError("resource_exhausted", text, { retryAfterMs: 1_000 });
     }
-    this.#messages.push(message);
+    messages.push(message);
+  }
+
+  get #left(): Leaving {
+    this.#leaving ??= { messages: [], delayed: [], timers: new Map() };
+    return this.#leaving;
   }
 
   get #room(): TimerRoom {
@@ -167,7 +180,8 @@ export class Sending {
   }
 
   get #length(): number {
-    return this.#messages.length + this.#delayed.length + this.#timers.size;
+    const { messages, delayed, timers } = this.#leaving ?? nothing;
+    return messages.length + delayed.length + timers.size;
   }
 
   #bound(): void {
