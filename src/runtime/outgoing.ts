@@ -207,12 +207,19 @@ function offerOf({ interface: { operations } }: AnyService): Offer {
   return { all, queries: all.filter(([, { kind }]) => kind === "query") };
 }
 
-/** A key must be a text that its schema accepts and returns unchanged, so that one entity has one key. */
+/**
+ * A key must be a text that its schema accepts and returns unchanged, so that one entity has one key; and one that can be part
+ * of a URL, so that whoever calls from outside reaches every entity that there is.
+ */
 export function checkKey(called: AnyInterface, key: unknown): string {
   const subject = `the key of ${called.name}`;
   if (typeof key !== "string") throw new SynodError("invalid_argument", `${subject} must be a string`);
   // Which says where the fault is.
   if (!isText(key)) encodeJson(key, subject);
+  // URLs have no way to say these: to them `%2e` is a dot as well, and such a segment is taken out on the way.
+  if (key === "." || key === "..") {
+    throw new SynodError("invalid_argument", `${subject} cannot be "${key}": it could not be part of a URL`);
+  }
   if (validate(called.key!, key, subject) !== key) {
     const violations = [{ path: "$", message: "the schema changes it" }];
     const message = `${subject} must not be changed by its schema: ${nameOfEntity(called.name, key)}`;
