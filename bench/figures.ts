@@ -22,7 +22,7 @@ const end = "<!-- benches: end -->";
 const shown: Readonly<Record<string, readonly string[]>> = {
   rpc: ["echo-64", "echo-1", "echo-512"],
   durable: ["spread-256", "hot-256"],
-  saga: ["trips-64"],
+  saga: ["trips-64", "trips-256", "trips-1024"],
   http: ["get", "post"],
   overload: ["compute-2", "compute-10", "transfer-2", "transfer-10", "after-stall", "after-3c"],
   "load-cost": ["rpc-64"],

@@ -6,9 +6,14 @@ import fs from "node:fs";
 const oldestMajor = 24;
 const version = process.versions.node;
 
-// Where the npm package `node` is installed, as in a clone, it brings the right version, unless npm skipped its install script.
+// Where the npm package `node` is installed, as in a clone, it brings the right version, unless npm skipped its install script;
+// and npm and npx take that one.
 const isBrought = fs.existsSync("node_modules/node/package.json");
-const advice = isBrought ? "run `npm rebuild node` in this folder, which brings one, or install it" : "install it";
+const isThere = fs.existsSync("node_modules/node/bin/node");
+const bring = isThere
+  ? "use `npx synod` in this folder, which has one"
+  : "run `npm rebuild node` in this folder, which brings one";
+const advice = isBrought ? `${bring}, or install it` : "install it";
 
 if (Number(version.split(".")[0]) < oldestMajor) {
   console.error(

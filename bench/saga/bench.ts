@@ -3,14 +3,15 @@
  * finished after a crash of anything. Asked for by another process, and answered when it has finished.
  */
 import type { Bench, Variant } from "../bench.ts";
+import { gateLinesOf, pageOf } from "./best.ts";
 
 interface SagaVariant extends Variant {
   readonly inFlight: number;
 }
 
-const sagaVariants: readonly SagaVariant[] = [64, 256].map((inFlight) => ({
+const sagaVariants: readonly SagaVariant[] = [64, 256, 1_024].map((inFlight) => ({
   name: `trips-${inFlight}`,
-  title: `trips of three bookings, ${inFlight} in flight`,
+  title: `trips of three bookings, ${inFlight.toLocaleString("en")} in flight`,
   inFlight,
 }));
 
@@ -29,6 +30,8 @@ export const saga: Bench = {
   variants: sagaVariants,
   mainVariant: "trips-64",
   peers,
+  page: { path: "docs/performance.md", text: (result) => pageOf(result, sagaVariants) },
+  gates: (result) => gateLinesOf(result, sagaVariants, peers),
   sides: Object.fromEntries(
     ["synod", "limit", ...peers].map((side) => [side, new URL(`./${side}.ts`, import.meta.url)]),
   ),

@@ -58,7 +58,12 @@ async function* checked(
 /** Exit code 1 when the store is damaged: what could be read is in the file all the same. */
 export async function backup(word: string, file: string, options: StoreCommandOptions): Promise<number> {
   const { system, location } = await placeOf(word, options);
-  await using snapshot = await openSnapshot(location, system, dirname(file));
+  const folder = dirname(file);
+  if (!existsSync(folder)) {
+    const message = `There is no folder ${folder} for the backup: make it, or choose another place.`;
+    throw new SynodError("failed_precondition", message);
+  }
+  await using snapshot = await openSnapshot(location, system, folder);
   const check = new Check(snapshot.facts);
   const rows = told(checked(snapshot.rows(), check), "backing up", snapshot.shardsLength, options.json);
   const written = await writeBackup(file, { takenAt: Date.now(), facts: snapshot.facts }, rows);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type AdminFile, adminFileEnding, readAdminFile } from "../admin/admin-file.ts";
 import { adminClient, NobodyAnswers } from "../admin/client.ts";
 import type { AdminTarget, SystemReport } from "../admin/target.ts";
-import { besideStore, defaultFolder, parseStoreUrl, storeName } from "../host/store-location.ts";
+import { besideStore, defaultFolder, parseStoreUrl, type StoreLocation, storeName } from "../host/store-location.ts";
 import { NothingRunsError, UsageError } from "./exit.ts";
 
 export interface WhichSystem {
@@ -20,28 +20,33 @@ export interface FoundSystem {
 
 /** The one running system that fits, or a sentence that says what to do. */
 export async function findRunning(which: WhichSystem): Promise<FoundSystem> {
-  const files = (await adminFiles(which)).filter(({ system }) => which.system === undefined || system === which.system);
-  const found = (await Promise.all(files.map(tryToTalk))).filter((system) => system !== undefined);
+  const location = which.store === undefined ? undefined : parseStoreUrl(which.store, which.system ?? "");
+  const paths = location === undefined ? await filesHere() : await filesBeside(location, which.system);
+  const files = (await Promise.all(paths.map(readAdminFile))).filter((file) => file !== undefined);
+  const named = files.filter(({ system }) => which.system === undefined || system === which.system);
+  const found = (await Promise.all(named.map(tryToTalk)))
+    .filter((system) => system !== undefined)
+    .filter(({ report }) => location === undefined || report.store === storeName(location));
   const [first, second] = found;
   if (first && second) {
     const names = found.map(({ report }) => `${report.system} (${report.store})`).join(", ");
     throw new UsageError(`Several systems run here, ${names}: choose one with --system or --store.`);
   }
   if (first) return first;
-  const where = which.store
-    ? storeName(parseStoreUrl(which.store, which.system ?? ""))
-    : `${defaultFolder} of this folder`;
+  const where = location === undefined ? `${defaultFolder} of this folder` : storeName(location);
   const what = which.system ? `System ${which.system} does not run` : "No system runs";
   throw new NothingRunsError(`${what} (looked beside ${where}): start one with \`synod up SYSTEM.ts\`.`);
 }
 
-async function adminFiles({ store, system }: WhichSystem): Promise<AdminFile[]> {
-  const paths = store
-    ? [`${besideStore(parseStoreUrl(store, system ?? ""), system ?? "")}${adminFileEnding}`]
-    : (await readdir(defaultFolder).catch(() => []))
-        .filter((name) => name.endsWith(adminFileEnding))
-        .map((name) => join(defaultFolder, name));
-  return (await Promise.all(paths.map(readAdminFile))).filter((file) => file !== undefined);
+async function filesHere(): Promise<string[]> {
+  const names = await readdir(defaultFolder).catch(() => []);
+  return names.filter((name) => name.endsWith(adminFileEnding)).map((name) => join(defaultFolder, name));
+}
+
+/** Only a file's path says where its supervisor's file lies: that of a server has the system's name in it. */
+async function filesBeside(location: StoreLocation, system: string | undefined): Promise<string[]> {
+  if (location.kind !== "sqlite" && system === undefined) return await filesHere();
+  return [`${besideStore(location, system ?? "")}${adminFileEnding}`];
 }
 
 /** A supervisor that was killed leaves its file behind. */

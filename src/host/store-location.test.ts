@@ -19,6 +19,18 @@ test("what is no store URL is refused in one sentence", () => {
   }
 });
 
+test("a URL that is none is told without the password that may be in it", () => {
+  for (const url of ["postgre://bank:s3cret@db/bank", "mysql://bank:s3@cret@db/bank"]) {
+    assert.throws(
+      () => parseStoreUrl(url, "bank"),
+      (error) => {
+        assert.match(String(error), /:\/\/…@db\/bank" is no store URL/);
+        return !String(error).includes("s3");
+      },
+    );
+  }
+});
+
 test("the password of a store is for those who open it, and for nobody who reads its name", () => {
   const url = "postgres://synod:se%2Fcret@db1,db2:5433/shop?sslmode=require&schema=bank";
   const location = parseStoreUrl(url, "bank");

@@ -31,7 +31,7 @@ export function parseStoreUrl(url: string | undefined, system: string): StoreLoc
     return { kind: "postgres", url, ...readPostgresUrl(url, system) };
   }
   const choice = "write sqlite:PATH, postgres://…, or memory: for a store that ends with the process";
-  throw invalid(`"${url}" is no store URL: ${choice}.`);
+  throw invalid(`"${withoutPassword(url)}" is no store URL: ${choice}.`);
 }
 
 /** By which another process finds the store; may hold a password. */
@@ -81,6 +81,11 @@ export function besideStore(location: StoreLocation, system: string): string {
   // Of the store's schema, because the same system may run on another store in this folder.
   if (location.kind === "postgres") return resolve(defaultFolder, location.schema);
   return join(dirname(location.path), basename(location.path).replace(/\.(db|sqlite3?)$/, ""));
+}
+
+/** Whatever it is, there may be a password before an @. */
+function withoutPassword(url: string): string {
+  return url.replace(/:\/\/.*@/, "://…@");
 }
 
 function split(url: string): [scheme: string, rest?: string] {

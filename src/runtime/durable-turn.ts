@@ -48,7 +48,8 @@ export interface DurableTurnOptions {
   /** The id of a keyed command that this item calls, or of a stateless one, with its shard's floor as it is now. */
   readonly idOf: (hash: string, inputHash: string, target: Target) => CommandId;
   readonly onFinished: (left: DurableResult) => void;
-  readonly onEnded: (end: AttemptEnd) => void;
+  /** `isLogged`: the log has it already, with what the handler threw. */
+  readonly onEnded: (end: AttemptEnd, isLogged: boolean) => void;
 }
 
 export interface DurableResult {
@@ -100,6 +101,7 @@ export class DurableTurn {
         state: this.#draft,
         now: item.acceptedAt,
         decoded: { input: options.input },
+        logFields: { item: item.number, attempts: item.attempts },
         journaled: {
           call: (call) => this.#call(call),
           step: (name, act, number) => this.#step(name, act, number),
@@ -331,7 +333,7 @@ export class DurableTurn {
   #end(end: AttemptEnd): void {
     if (this.#over) return;
     this.#close("its attempt had ended");
-    this.#options.onEnded(end);
+    this.#options.onEnded(end, this.#run.isFailureLogged);
   }
 
   #close(why: string): void {

@@ -91,8 +91,8 @@ export class EntityInbox {
 
   /** Services without durable commands pay nothing for those of others. */
   get mayHaveItems(): boolean {
-    const { service, shard } = this.#options;
-    return shard.hasLeftItems || Object.values(service.interface.operations).some(({ durable }) => durable);
+    const { shard } = this.#options;
+    return shard.hasLeftItems || shard.takesItems;
   }
 
   /** Reads what the entity has accepted and tells the mailbox, which is not loaded yet. */
@@ -345,7 +345,7 @@ export class EntityInbox {
         pending.result = { reply, state, record: this.#record(item, reply), left, changed: true };
         this.#driver.drive({ kind: "finished", token, attempt, changed: true });
       },
-      onEnded: (end) => this.#pause(given, entry, end),
+      onEnded: (end, isLogged) => this.#pause(given, entry, end, isLogged),
     });
     entry.turn = turn;
     environment.counters.commands += 1;
@@ -366,21 +366,23 @@ export class EntityInbox {
     };
   }
 
-  #pause({ token, attempt }: GivenTurn, entry: InboxEntry, end: AttemptEnd): void {
+  #pause({ token, attempt }: GivenTurn, entry: InboxEntry, end: AttemptEnd, isLogged = false): void {
     this.#running = null;
     this.#driver.drive({ kind: "paused", token, attempt });
-    this.#ended(entry, end);
+    this.#ended(entry, end, isLogged);
   }
 
-  #ended(entry: InboxEntry, end: AttemptEnd): void {
+  #ended(entry: InboxEntry, end: AttemptEnd, isLogged = false): void {
     const { environment } = this.#options;
     const { attempts, acceptedAt } = entry.item;
     entry.waits = end.kind === "waited" ? entry.waits + 1 : 0;
     const ageMs = environment.clock.wall() - acceptedAt;
     const standing = { attempts, waits: entry.waits, ageMs, random: environment.random.number() };
     const next = afterAttempt(end, standing, environment.limits.schedule);
-    const log = { item: entry.item.number, attempts, code: end.code };
-    environment.log.warn(`an attempt of a durable command of ${this.#name} ended: ${end.message}`, log);
+    if (!isLogged) {
+      const fields = { item: entry.item.number, attempts, code: end.code };
+      environment.log.warn(`an attempt of a durable command of ${this.#name} ended: ${end.message}`, fields);
+    }
     if (next.kind === "park") return void this.#park(entry, next);
     if (next.attempts !== attempts) this.#uncount(entry);
     this.#resumeAfter(entry, next.afterMs);

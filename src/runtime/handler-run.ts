@@ -34,6 +34,8 @@ export interface HandlerRunOptions {
   readonly decoded?: { readonly input: unknown };
   /** How the calls and steps of a durable command are made. */
   readonly journaled?: JournaledCalls;
+  /** What the log says of a failure besides the request: which durable command it was, and which attempt. */
+  readonly logFields?: Readonly<Record<string, unknown>>;
 }
 
 /** A call of a durable command: it leaves, and its outcome comes back, by way of the journal. */
@@ -77,6 +79,8 @@ export class HandlerRun {
   #watched: WatchedHandler | null = null;
   /** On the monotonic clock, ms. */
   startedAt = 0;
+  /** Whether the log has its failure. */
+  isFailureLogged = false;
   endedAt = 0;
 
   constructor(options: HandlerRunOptions, onSettled: (settled: Settled) => void) {
@@ -249,11 +253,15 @@ export class HandlerRun {
 
   /** The reply for an undeclared throw. */
   failureOf(error: unknown): GatewayReply {
-    const { invocation, environment } = this.options;
+    const { invocation, environment, logFields } = this.options;
     const outcome = this.#outcomeOfFailure();
     if (passesThrough(error)) return withOutcome(failed(error), outcome);
     const name = nameOfTarget(invocation.target);
-    environment.log.error(`${name} failed`, { request: invocation.requestId, error });
+    const fields = { request: invocation.requestId, ...logFields };
+    // What does not fit a schema says all in its sentence; a stack would show the runtime alone.
+    if (isMisfit(error)) environment.log.error(`${name} failed: ${error.message}`, fields);
+    else environment.log.error(`${name} failed`, { ...fields, error });
+    this.isFailureLogged = true;
     if (isOwnFault(error)) return failure("internal", `${name} failed: ${error.message}`, { outcome });
     const message = `${name} failed with an unexpected error; the log has it under request ${invocation.requestId}`;
     return withThrown(failure("internal", message, { outcome }), thrownInWords(error));
@@ -312,6 +320,11 @@ function ownFault(message: string): SynodError {
 }
 
 function isOwnFault(error: unknown): error is SynodError {
+  return isMisfit(error) || (error instanceof SynodError && faults.has(error));
+}
+
+/** What a handler gave, or left, does not fit its schema. */
+function isMisfit(error: unknown): error is SynodError {
   if (!(error instanceof SynodError)) return false;
-  return faults.has(error) || (error.data as { violations?: unknown } | undefined)?.violations !== undefined;
+  return (error.data as { violations?: unknown } | undefined)?.violations !== undefined;
 }

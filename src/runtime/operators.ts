@@ -1,15 +1,16 @@
 /**
  * What an operator does to pending work, at whatever node owns it: a durable command or a message is tried again, or
- * dropped.
+ * dropped. The log of the node that was asked keeps what was done, for of what is dropped nothing else is left.
  */
 import { SynodError } from "../errors.ts";
 import type { ShardId } from "../ports/store.ts";
 import type { Activation } from "./activation.ts";
 import type { Committer } from "./committer.ts";
 import type { Environment } from "./environment.ts";
+import { nameOfEntity } from "./invocation.ts";
 import type { Membership } from "./membership.ts";
 import type { PeerCalls } from "./peer-calls.ts";
-import { findWork, idOf } from "./pending-work.ts";
+import { type FoundWork, findWork, idOf, type WorkReport } from "./pending-work.ts";
 import { toError } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
@@ -44,8 +45,15 @@ export class Operators {
 
   /** By the id that lists of pending work give. */
   async operateOn(id: string, action: WorkAction): Promise<void> {
-    const { box, shard, number } = await findWork(this.#options.environment, id);
+    const { environment } = this.#options;
+    const found = await findWork(environment, id);
+    const { box, shard, number } = found;
     await this.operate({ kind: box === "inbox" ? "item" : "message", shard, number, action });
+    const level = action === "drop" ? "warn" : "info";
+    environment.log[level](`an operator ${action === "drop" ? "dropped" : "retries"} ${inWords(found)}`, {
+      id,
+      ...factsOf(found.report),
+    });
   }
 
   /** Here, if this node owns the shard, and else at its owner. */
@@ -98,6 +106,23 @@ export class Operators {
     if (outcome !== "durable") throw error ?? ownerMissing(shard.id);
     shard.session.settle(number);
   }
+}
+
+/** `the durable command transfer/t-1.start`, `the message account/alice.deposit of transfer/t-1`. */
+function inWords({ report }: FoundWork): string {
+  if (report === null) return "a row that does not match its checksum";
+  const { service, key, operation, to } = report;
+  const entity = nameOfEntity(service, key);
+  if (to === null) return `the durable command ${entity}.${operation}`;
+  return `the message ${nameOfEntity(to.service, to.key)}.${operation} of ${entity}`;
+}
+
+/** Whose it was, since when, and why it did not come to its end by itself. */
+function factsOf(report: WorkReport | null): Readonly<Record<string, unknown>> {
+  if (report === null) return {};
+  const { principal, request, since, attempts, parked } = report;
+  const reason = parked === null ? {} : { parked: `${parked.code}: ${parked.message}` };
+  return { principal, request, since: new Date(since).toISOString(), attempts, ...reason };
 }
 
 function ownerMissing({ service, number }: ShardId): SynodError {

@@ -28,16 +28,26 @@ interface Callee {
   readonly options: CallOptions;
 }
 
+type Offered = readonly (readonly [name: string, operation: AnyOperation])[];
+
+/** What a service offers to whom: sorted out once, and not for each call. */
+interface Offer {
+  readonly all: Offered;
+  readonly queries: Offered;
+}
+
 type SafeResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: SynodError };
 
 export class Outgoing {
   readonly #services: ReadonlyMap<AnyInterface, AnyService>;
+  readonly #offers: ReadonlyMap<AnyService, Offer>;
   readonly #dispatch: Dispatch;
   /** How often a run has called each target: what derived ids are made of. */
   readonly #callsByTarget = new WeakMap<HandlerRun, Map<string, number>>();
 
   constructor(services: readonly AnyService[], dispatch: Dispatch) {
     this.#services = new Map(services.map((service) => [service.interface, service]));
+    this.#offers = new Map(services.map((service) => [service, offerOf(service)]));
     this.#dispatch = dispatch;
   }
 
@@ -61,10 +71,9 @@ export class Outgoing {
   }
 
   #operations(callee: Callee): unknown {
-    const caller = callee.run.options.invocation.target;
     const operations: Record<string, unknown> = {};
-    for (const [name, operation] of Object.entries(callee.service.interface.operations)) {
-      if (!mayCall(caller, operation)) continue;
+    const { queries, all } = this.#offers.get(callee.service)!;
+    for (const [name, operation] of mayCallCommands(callee.run.options.invocation.target) ? all : queries) {
       const target: Target = { service: callee.service, key: callee.key, name, operation };
       const safe = (input?: unknown): Promise<SafeResult> => handled(this.#call(callee, target, input));
       const call = (input?: unknown): Promise<unknown> => handled(safe(input).then(valueOrThrow));
@@ -188,18 +197,29 @@ function handled<T>(call: Promise<T>): Promise<T> {
   return call;
 }
 
-/** The table "Which operation may do what" of docs/guarantees.md. */
-function mayCall(caller: Target, operation: AnyOperation): boolean {
-  if (operation.kind === "query") return true;
-  return caller.operation.kind === "command" && (caller.key === null || caller.operation.durable);
+/** The table "Which operation may do what" of docs/guarantees.md: queries may be called by all. */
+function mayCallCommands({ operation, key }: Target): boolean {
+  return operation.kind === "command" && (key === null || operation.durable);
 }
 
-/** A key must be a text that its schema accepts and returns unchanged, so that one entity has one key. */
+function offerOf({ interface: { operations } }: AnyService): Offer {
+  const all = Object.entries(operations);
+  return { all, queries: all.filter(([, { kind }]) => kind === "query") };
+}
+
+/**
+ * A key must be a text that its schema accepts and returns unchanged, so that one entity has one key; and one that can be part
+ * of a URL, so that whoever calls from outside reaches every entity that there is.
+ */
 export function checkKey(called: AnyInterface, key: unknown): string {
   const subject = `the key of ${called.name}`;
   if (typeof key !== "string") throw new SynodError("invalid_argument", `${subject} must be a string`);
   // Which says where the fault is.
   if (!isText(key)) encodeJson(key, subject);
+  // URLs have no way to say these: to them `%2e` is a dot as well, and such a segment is taken out on the way.
+  if (key === "." || key === "..") {
+    throw new SynodError("invalid_argument", `${subject} cannot be "${key}": it could not be part of a URL`);
+  }
   if (validate(called.key!, key, subject) !== key) {
     const violations = [{ path: "$", message: "the schema changes it" }];
     const message = `${subject} must not be changed by its schema: ${nameOfEntity(called.name, key)}`;

@@ -143,12 +143,20 @@ export async function readWorkDetails(environment: Environment, id: string): Pro
   return { ...report, journal: item?.number === number ? item.journal : [] };
 }
 
+export interface FoundWork extends Place {
+  readonly number: number;
+  /** Null when its row is damaged. */
+  readonly report: WorkReport | null;
+}
+
 /** In which box of its shard it is; damaged rows are found too. */
-export async function findWork(environment: Environment, id: string): Promise<Place & { readonly number: number }> {
+export async function findWork(environment: Environment, id: string): Promise<FoundWork> {
   const { shard, number } = parseWorkId(environment, id);
   for (const box of ["inbox", "outbox"] as const) {
     const { rows, damaged } = await readRows(environment, { box, shard }, number - 1, 1);
-    if (rows[0]?.number === number || damaged[0]?.at === number) return { box, shard, number };
+    const [row] = rows;
+    if (row?.number === number) return { box, shard, number, report: reportOf({ box, shard }, row) };
+    if (damaged[0]?.at === number) return { box, shard, number, report: null };
   }
   throw new SynodError("not_found", `there is no pending work ${id}: it may be finished or delivered`);
 }

@@ -220,8 +220,12 @@ export class Router {
   }
 
   /** One try, where the owner is believed to be. */
-  async #attempt(progress: Progress, shard: Shard): Promise<Attempt> {
-    if (shard.admits) return this.#attemptHere(progress.invocation, shard, progress.invocation.target.key!);
+  #attempt(progress: Progress, shard: Shard): Attempt | Promise<Attempt> {
+    const { key } = progress.invocation.target;
+    return shard.admits ? this.#attemptHere(progress.invocation, shard, key!) : this.#attemptElsewhere(progress, shard);
+  }
+
+  async #attemptElsewhere(progress: Progress, shard: Shard): Promise<Attempt> {
     const destination = this.#destination(shard);
     if (destination !== undefined) return this.#attemptThere(progress, shard, destination);
     const { environment } = this.#options;

@@ -30,6 +30,8 @@ export class Shard {
   /** What its entities send and the timers that they set; null before the shard was first claimed. */
   messages: ShardMessages | null = null;
   #session: ShardSession | null = null;
+  /** Whether its service has durable commands. */
+  readonly takesItems: boolean;
   /** Items were found in the inbox of a service that has no durable commands any more. */
   hasLeftItems = false;
   /** Timed keys at or below this instant are forgotten: refused, never executed. */
@@ -58,6 +60,7 @@ export class Shard {
     this.sessionName = shardSessionName(id);
     this.#bounds = bounds;
     this.service = service;
+    this.takesItems = Object.values(service.interface.operations).some(({ durable }) => durable);
   }
 
   get owned(): boolean {

@@ -237,6 +237,8 @@ test("a place without a store is not made one by a backup", async () => {
   await using database = await createPlace("postgres");
   const missing = await refused(folder.path, "backup", system, file, "--store", `sqlite:${folder.path}/none.db`);
   assert.match(missing, /There is no store .*none\.db/);
+  const nowhere = await refused(folder.path, "backup", system, `nowhere/${file}`, "--store", database.url);
+  assert.equal(nowhere, "synod: There is no folder nowhere for the backup: make it, or choose another place.\n");
   assert.match(
     await refused(folder.path, "backup", system, file, "--store", database.url),
     /There is no store in schema/,

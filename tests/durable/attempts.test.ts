@@ -127,6 +127,15 @@ test("a handler that always throws is parked with its reason after its attempts,
   assert.equal(parkedOf(item).code, "internal");
   assert.match(parkedOf(item).message, /^3 attempts failed, the last one: saga\/one\.run failed/);
   assert.match(parkedOf(item).thrown!, /^Error: .*, at .*attempts\.test\.ts:\d+/, "for operators");
+  const told = node.log.filter(({ level }) => level === "error" || level === "warn");
+  const [first, second, third, ...parked] = told.map(({ message, fields }) => [
+    message,
+    fields?.item,
+    fields?.attempts,
+  ]);
+  const failed = (attempts: number) => ["saga/one.run failed", item?.number, attempts];
+  assert.deepEqual([first, second, third], [failed(1), failed(2), failed(3)], "one line for each attempt");
+  assert.equal(parked.length, 1, "and one for the end");
   assert.equal(await node.answer("touch", stateOf), "1");
   assert.equal(
     await node.answer("run", run("poison", { id: "k" })),
@@ -175,6 +184,13 @@ test("one that was parked after a call keeps its entity's turn until an operator
   const [second] = await inboxOf(node);
   await world.until(node.running.operate(idOf(second!), "drop"));
   assert.deepEqual(await inboxOf(node), []);
+  const [kept, ...others] = node.log.filter(({ message }) => message.startsWith("an operator dropped"));
+  assert.equal(kept?.message, "an operator dropped the durable command saga/one.run", "nothing else is left of it");
+  assert.deepEqual(others, []);
+  const { id, principal, request, attempts, parked } = kept.fields!;
+  assert.deepEqual([id, principal, request], [idOf(second!), second!.principal, second!.request]);
+  const { code, message } = parkedOf(second);
+  assert.deepEqual([attempts, parked], [second!.attempts, `${code}: ${message}`]);
   assert.equal(await node.answer("touch", stateOf), "2");
   assert.equal(await node.answer("taken", { service: "stock", key: "s" }), "[1,1]", "what it had done stays done");
   const gone = node.running.operate(idOf(item!), "drop");

@@ -49,6 +49,17 @@ describe("what a handler may call", () => {
     assert.equal(await node.answer("value"), "0");
   });
 
+  test("a key that no URL can say is refused wherever a key is given", async () => {
+    await using world = World.create();
+    const node = await world.start({ system: counterSystem() });
+    for (const key of [".", ".."]) {
+      const refusal = { code: "invalid_argument", message: /cannot be "\.\.?": it could not be part of a URL/ };
+      await assert.rejects(world.until(node.running.inspect("counter", key)), refusal);
+      assert.equal(await node.answer("add", { key, input: 1 }), "invalid_argument (not-happened)");
+    }
+    assert.match(await node.answer("add", { key: "...", input: 1 }), /^\d/);
+  });
+
   test("a stateless service has no state and no key", async () => {
     await using world = World.create();
     const node = await world.start({

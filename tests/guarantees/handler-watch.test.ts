@@ -1,8 +1,11 @@
 /** What an operator hears of handlers that do not end, and of those that keep the event loop. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HandlerWatch } from "../../src/runtime/handler-watch.ts";
+import type { Invocation } from "../../src/runtime/invocation.ts";
 import { Rates, sagaSystem } from "../durable/saga-system.ts";
 import { counterSystem, Gate } from "./counter-system.ts";
+import { VirtualClock } from "./virtual-clock.ts";
 import { type Sentence, type TestNode, World } from "./world.ts";
 
 const forever = (): Promise<never> => new Promise(() => {});
@@ -80,6 +83,34 @@ test("a durable command that hangs is told of while it keeps the turn, with what
   const [line] = told(node, /still runs/);
   assert.match(line?.message ?? "", /^saga\/one\.run still runs after 30\.\d s: it keeps the turn of its entity$/);
   assert.deepEqual(line?.fields?.waitsFor, ["step print"]);
+});
+
+test("of handlers beyond the bound nothing is told, and none of them is kept", () => {
+  const watchedMax = 10_000;
+  const clock = new VirtualClock();
+  const sentences: (Record<string, unknown> | undefined)[] = [];
+  const write = (_message: string, fields?: Record<string, unknown>): void => void sentences.push(fields);
+  const watch = new HandlerWatch(clock, { debug: write, info: write, warn: write, error: write });
+  watch.start();
+  const service = { interface: { name: "counter" } };
+  const invocation = (key: string): Invocation => {
+    const target = { service, key, name: "act", operation: { durable: false } };
+    return { target, requestId: key, deadline: 0 } as unknown as Invocation;
+  };
+  const pass = (ms: number): void => {
+    for (let passed = 0; passed < ms; passed += 500) {
+      clock.pass(500);
+      clock.fireDue();
+    }
+  };
+  for (let at = 0; at < watchedMax + 3; at++) watch.waitsFor(invocation(`k${at}`), clock.monotonic());
+  pass(31_000);
+  assert.equal(sentences.length, 1, "once a minute");
+  pass(60_000);
+  watch.waitsFor(invocation("late"), clock.monotonic());
+  pass(31_000);
+  assert.deepEqual([sentences[1]?.key, sentences[1]?.untold], ["late", watchedMax - 1]);
+  watch.stop();
 });
 
 test("an attempt that is over because its callee waits leaves no handler behind to be told of", async () => {

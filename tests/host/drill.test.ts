@@ -61,6 +61,14 @@ test("a drill of a running system, on PostgreSQL, strikes that one, leaves its d
   assert.deepEqual(report.operations, ["append", "read"]);
   assert.equal(report.repeats.repeated, 0);
   const { nodes } = await reportOf(folder.path, database.schema);
+  const withoutSchema = new URL(database.url);
+  withoutSchema.searchParams.delete("schema");
+  const found = await synod(folder.path, ["status", "--store", withoutSchema.href]);
+  assert.deepEqual(
+    [found.code, /^system +counters$/m.test(found.stdout)],
+    [0, true],
+    "a server tells no system's name",
+  );
   assert.ok(nodes.reduce((sum, { restarts }) => sum + restarts, 0) >= 1);
   const events = readHistoryFile(join(folder.path, report.history));
   const pages = new Set(

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { bin, finished, root } from "./running-system.ts";
 
 const sentence =
-  /^Synod needs Node 24 or newer and this is Node \d+\.\d+\.\d+: (?:run `npm rebuild node` .*, or )?install it from https:\/\/nodejs\.org\.\n$/;
+  /^Synod needs Node 24 or newer and this is Node \d+\.\d+\.\d+: (?:use `npx synod` in this folder, which has one, or )?install it from https:\/\/nodejs\.org\.\n$/;
 const pretendsToBeOld = `data:text/javascript,
   Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.19.0" } })`;
 
@@ -33,7 +33,7 @@ test("an old Node gets one sentence that says what to do, and exit code 1", asyn
         const { code, stdout, stderr } = await finished(child);
         assert.deepEqual([code, stdout], [1, ""]);
         assert.match(stderr, sentence);
-        assert.equal(stderr.includes("npm rebuild node"), cwd === root, "only where npm can bring one");
+        assert.equal(stderr.includes("npx synod"), cwd === root, "only where npm has brought one");
       }
     }
   }

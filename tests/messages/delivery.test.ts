@@ -348,6 +348,14 @@ test("an operator retries a parked message, or drops it", async () => {
   broken = false;
   await world.until(node.running.operate(two!.id, "drop"));
   await world.until(node.running.operate(one!.id, "retry"));
+  const told = node.log.filter(({ message }) => message.startsWith("an operator"));
+  assert.deepEqual(
+    told.map(({ level, message, fields }) => [level, message, fields!.id]),
+    [
+      ["warn", "an operator dropped the message box/b.put of post/p", two!.id],
+      ["info", "an operator retries the message box/b.put of post/p", one!.id],
+    ],
+  );
   await world.advance(1_000);
   assert.equal(await letters(node, "b"), '["p:one"]');
   assert.deepEqual((await world.until(node.running.work({ boxes: ["outbox"] }))).work, []);

@@ -204,6 +204,35 @@ test("a host that takes connections and says nothing costs a moment, not the tim
   assert.ok(tookMs < hostSilenceMaxMs * Math.max(1, crowding()), `it took ${tookMs} ms`);
 });
 
+test("a server that wants a password where there is none ends the start at once, with where to put one", async () => {
+  // SCRAM as far as the client has to know a password: PostgreSQL's protocol 3.0, "SASL Authentication".
+  const steps = [authentication(10, "SCRAM-SHA-256\0\0"), authentication(11, "r=nonce,s=c2FsdA==,i=4096")];
+  const asking = createServer((socket) => {
+    const left = [...steps];
+    socket.on("error", () => {}).on("data", () => void socket.write(left.shift() ?? ""));
+  }).listen(0, "127.0.0.1");
+  await once(asking, "listening");
+  const { port } = asking.address() as { port: number };
+  const patience = { forMs: 60_000, signal: AbortSignal.timeout(hostSilenceMaxMs * 5) };
+  const started = performance.now();
+  await assert.rejects(
+    openPostgresStore({ url: `postgres://bank@127.0.0.1:${port}/bank`, system, patience }),
+    /the server wants a password, and there is none; put it into the store URL, PGPASSWORD or ~\/\.pgpass/,
+  );
+  assert.ok(!patience.signal.aborted, `it was waited for, ${performance.now() - started} ms`);
+  asking.close();
+});
+
+/** A message of kind `R`: length, what is asked for, and its data. */
+function authentication(kind: number, data: string): Buffer {
+  const message = Buffer.alloc(9 + Buffer.byteLength(data));
+  message.write("R");
+  message.writeInt32BE(message.length - 1, 1);
+  message.writeInt32BE(kind, 5);
+  message.write(data, 9);
+  return message;
+}
+
 test("nodes that open a new store at the same moment all find one store", async () => {
   await using database = await createDatabase();
   const stores = await Promise.all(Array.from({ length: 6 }, () => openPostgresStore({ url: database.url, system })));

@@ -21,6 +21,20 @@ test("a lock is held once and can be taken again after its release", () => {
   second.release();
 });
 
+test("a place where there can be no lock is told in one sentence that names it", () => {
+  const taken = join(folder, "taken.lock");
+  lockFile(taken)!.release();
+  for (const [path, reason] of [
+    [join(taken, "below.lock"), "EEXIST|ENOTDIR"],
+    [folder, "unable to open database file"],
+  ] as const) {
+    const sentence = new RegExp(
+      `^${path} cannot be made \\(.*(?:${reason}).*\\): is .* a folder that .* choose another store$`,
+    );
+    assert.throws(() => lockFile(path), { name: "SynodError", code: "failed_precondition", message: sentence });
+  }
+});
+
 test("a lock is freed when the process that holds it is killed", async () => {
   const path = join(folder, "killed.lock");
   const module = JSON.stringify(new URL("./file-lock.ts", import.meta.url).href);

@@ -6,15 +6,15 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { SynodError } from "../../errors.ts";
 
 export interface FileLock {
   release(): void;
 }
 
-/** Takes the lock on `path`, or answers `undefined` when another process holds it. */
+/** Takes the lock on `path`, or answers `undefined` when another process holds it. Raises when there can be no such file. */
 export function lockFile(path: string): FileLock | undefined {
-  mkdirSync(dirname(path), { recursive: true });
-  const database = new DatabaseSync(path, { timeout: 0 });
+  const database = openFile(path);
   try {
     // Nothing is ever written: without a journal of its own the lock leaves one empty file.
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
@@ -24,6 +24,17 @@ export function lockFile(path: string): FileLock | undefined {
     throw error;
   }
   return { release: () => database.close() };
+}
+
+function openFile(path: string): DatabaseSync {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const advice = `is ${dirname(path)} a folder that this user may write to? Make it one, or choose another store`;
+    throw new SynodError("failed_precondition", `${path} cannot be made (${reason}): ${advice}`, { cause });
+  }
 }
 
 const sqliteBusy = 5;

@@ -38,6 +38,21 @@ test("an error is told with its stack and its cause: as text below the line, and
   assert.match(stack.join("\n"), /Error: it broke\n +at .*pino\.test\.ts.*caused by: TypeError: no number\n +at /s);
 });
 
+test("as text the stack of an error ends with the user's own code, and is whole for whoever wants more, or where there is none of it", () => {
+  const runtime = `    at start (${new URL("../../runtime/handler-run.ts", import.meta.url).href}:100:5)`;
+  const users = ["    at parse (node:internal/url:1:1)", "    at Object.add (file:///home/me/shop/counter.ts:6:14)"];
+  const told = (frames: readonly string[], level: "info" | "debug"): string[] => {
+    const { lines, log } = written({ format: "text", level });
+    const error = Object.assign(new TypeError("it broke"), { stack: ["TypeError: it broke", ...frames].join("\n") });
+    log.error("counter/a.add failed", { error });
+    const [, , ...stack] = lines.join("").trimEnd().split("\n");
+    return stack.map((line) => line.slice(4));
+  };
+  assert.deepEqual(told([...users, runtime], "info"), users);
+  assert.deepEqual(told([...users, runtime], "debug"), [...users, runtime]);
+  assert.deepEqual(told([runtime], "info"), [runtime]);
+});
+
 test("an error in a JSON line has its stack", () => {
   const { lines, log } = written({ format: "json", level: "info" });
   log.warn("a heartbeat failed", { error: new RangeError("it broke") });

@@ -20,7 +20,7 @@ export interface LogOptions {
 
 /** A log that writes each line at once, so that the last words of a dying process are not lost. */
 export function createLog(options: LogOptions): Log {
-  const stream = options.format === "text" ? textStream(options.write ?? writeToStderr) : jsonStream(options.write);
+  const stream = options.format === "text" ? textStream(options) : jsonStream(options.write);
   const logger = pino(
     {
       level: options.level,
@@ -46,8 +46,9 @@ function jsonStream(write: ((line: string) => void) | undefined): DestinationStr
   return write ? { write } : destination({ dest: 2, sync: true });
 }
 
-function textStream(write: (line: string) => void): DestinationStream {
-  return { write: (line) => write(textLine(JSON.parse(line) as Record<string, unknown>)) };
+function textStream({ write = writeToStderr, level }: LogOptions): DestinationStream {
+  const stackOf = level === "debug" ? (stack: string) => stack : downToTheUsersCode;
+  return { write: (line) => write(textLine(JSON.parse(line) as Record<string, unknown>, stackOf)) };
 }
 
 function writeToStderr(line: string): void {
@@ -62,15 +63,27 @@ function writeToStderr(line: string): void {
  * `12:30:05.120 warn  node-1  the message  field=value other={"a":1} error="its message"`; the stack of an error that
  * is one for the operator stands on lines of its own below.
  */
-function textLine(entry: Record<string, unknown>): string {
+function textLine(entry: Record<string, unknown>, stackOf: (stack: string) => string): string {
   const { level, time, pid: _pid, name, message, ...fields } = entry;
   const clock = String(time).slice(11, 23);
   const error = serializedError(fields.error);
   const shown = error === undefined ? fields : { ...fields, error: error.message };
   const tail = Object.entries(shown).map(([field, value]) => `${field}=${textValue(value)}`);
   const words = [clock, String(level).padEnd(5), String(name), ` ${String(message)}`];
-  const stack = error === undefined || level !== "error" ? "" : `${error.stack.replaceAll(/^/gm, "    ")}\n`;
+  const stack = error === undefined || level !== "error" ? "" : `${stackOf(error.stack).replaceAll(/^/gm, "    ")}\n`;
   return `${words.join(" ")}${tail.length > 0 ? `  ${tail.join(" ")}` : ""}\n${stack}`;
+}
+
+/** The folder of Synod's own modules, `src/` or `dist/`. */
+const own = new URL("../../", import.meta.url).href;
+
+/** Below the last frame of the user's own code stands the runtime that called it; a stack without such frames is ours to read. */
+function downToTheUsersCode(stack: string): string {
+  const lines = stack.split("\n");
+  const last = lines.findLastIndex(
+    (line) => /^ +at .*file:\/\//.test(line) && !line.includes(own) && !line.includes("/node_modules/"),
+  );
+  return last < 0 ? stack : lines.slice(0, last + 1).join("\n");
 }
 
 /** What became of an Error on its way here. */

@@ -32,7 +32,21 @@ export function isCertain(error: unknown): error is DatabaseError {
 
 /** Whether a server answered that this user, or this database, is not known to it: it will say so again. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.code?.startsWith("28") === true || error.code === codes.noDatabase);
+  return adviceOn(error) !== undefined;
+}
+
+/** The client's own words where the server wants a password and there is none. */
+const passwordMissing = /client password must be a (?:non-empty )?string/;
+
+/** What to do about it when the server turns this user away. */
+function adviceOn(error: unknown): string | undefined {
+  const places = "the store URL, PGPASSWORD or ~/.pgpass";
+  if (error instanceof DatabaseError) {
+    if (error.code?.startsWith("28") === true) return `check the user and the password (${places})`;
+    return error.code === codes.noDatabase ? "create it, or correct the store URL" : undefined;
+  }
+  const isMissing = error instanceof Error && passwordMissing.test(error.message);
+  return isMissing ? `put it into ${places}` : undefined;
 }
 
 /** Whether the server has become one that cannot be written to. */
@@ -91,5 +105,8 @@ export function commitFailure(error: unknown, name: string): CommitResult {
 export function messageOf(error: unknown): string {
   // What cannot be reached at several addresses is told as one error without words of its own.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const said = passwordMissing.test(error.message) ? "the server wants a password, and there is none" : error.message;
+  const advice = adviceOn(error);
+  return advice === undefined ? said : `${said}; ${advice}`;
 }

@@ -76,10 +76,13 @@ function itemWriter(database: DatabaseSync) {
   );
   const removeOf = database.prepare("DELETE FROM inbox WHERE service = ? AND shard = ? AND number = ? AND key = ?");
   const remove = database.prepare("DELETE FROM inbox WHERE service = ? AND shard = ? AND number = ?");
-  const putEntry = database.prepare(
-    `INSERT INTO journal VALUES (${places(8)}) ON CONFLICT (service, shard, item, id)
-     DO UPDATE SET name = excluded.name, input_hash = excluded.input_hash, outcome = excluded.outcome,
-       checksum = excluded.checksum`,
+  const orReplace = `ON CONFLICT (service, shard, item, id) DO UPDATE SET
+    name = excluded.name, input_hash = excluded.input_hash, outcome = excluded.outcome, checksum = excluded.checksum`;
+  const putEntry = database.prepare(`INSERT INTO journal VALUES (${places(8)}) ${orReplace}`);
+  // Nearly always the item stays as it was, and then its row need not be written for an entry of its journal.
+  const putEntryAsItIs = database.prepare(
+    `INSERT INTO journal SELECT ${places(8)} FROM inbox WHERE service = ? AND shard = ? AND number = ?
+       AND attempts = ? AND parked IS ? AND holds_turn = ? AND progress_checksum = ? ${orReplace}`,
   );
   const removeJournal = database.prepare("DELETE FROM journal WHERE service = ? AND shard = ? AND item = ?");
 
@@ -107,13 +110,16 @@ function itemWriter(database: DatabaseSync) {
     advance: (shard: ShardId, item: ItemProgress): void => {
       const { service, number: at } = shard;
       const { number, attempts, parked, holdsTurn, journal } = item;
-      const sum = itemProgressChecksum(shard, item);
-      const { changes } = update.run(attempts, parked, Number(holdsTurn), sum, service, at, number);
-      if (changes === 0) return;
-      for (const entry of journal) {
+      const state = [attempts, parked, Number(holdsTurn), itemProgressChecksum(shard, item)] as const;
+      const entries = journal.map((entry) => {
         const { id, name, inputHash, outcome } = entry;
-        putEntry.run(service, at, number, id, name, inputHash, outcome, entryChecksum(shard, number, entry));
-      }
+        return [service, at, number, id, name, inputHash, outcome, entryChecksum(shard, number, entry)] as const;
+      });
+      const isDone = (entry: (typeof entries)[number]): boolean =>
+        putEntryAsItIs.run(...entry, service, at, number, ...state).changes === 1;
+      if (entries.length > 0 && entries.every(isDone)) return;
+      if (update.run(...state, service, at, number).changes === 0) return;
+      for (const entry of entries) putEntry.run(...entry);
     },
   };
 }

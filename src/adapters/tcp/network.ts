@@ -41,7 +41,10 @@ function closeServer(server: Server): Promise<void> {
 }
 
 function listenError(address: string, cause: NodeJS.ErrnoException): SynodError {
-  if (cause.code === "EADDRINUSE") return new SynodError("already_exists", `${address} is in use`, { cause });
+  if (cause.code === "EADDRINUSE") {
+    const advice = "stop what listens there, or let links listen elsewhere (--listen; port 0 is a free one)";
+    return new SynodError("already_exists", `${address} is in use: ${advice}`, { cause });
+  }
   return new SynodError("unavailable", `cannot listen on ${address}: ${cause.message}`, { cause });
 }
 

@@ -52,8 +52,8 @@ export interface Load {
   readonly seats: Map<string, Seat>;
   /** In the order in which it was said. It travels after the seats, because it may be about what they bring. */
   readonly progress: Progress[];
-  /** The newest floor of each session. */
-  readonly floors: Map<string, SessionFloor>;
+  /** The newest floor of each session; null when there is none, as mostly. */
+  floors: Map<string, SessionFloor> | null;
   /** One more than the highest number that was given out; 0 when none was. */
   sessionNext: number;
 }
@@ -91,7 +91,7 @@ export function loadOf(
 ): Load {
   let load = loads.get(name);
   if (load === undefined) {
-    load = { shard, epoch, seats: new Map(), progress: [], floors: new Map(), sessionNext: 0 };
+    load = { shard, epoch, seats: new Map(), progress: [], floors: null, sessionNext: 0 };
     loads.set(name, load);
   }
   invariant(load.epoch === epoch, "a dropped shard leaves nothing behind in the committer");
@@ -99,7 +99,8 @@ export function loadOf(
 }
 
 export function addChange(load: Load, change: Change): void {
-  for (const floor of change.floors) load.floors.set(floor.session, floor);
+  if (change.floors.length > 0) load.floors ??= new Map();
+  for (const floor of change.floors) load.floors?.set(floor.session, floor);
   const seat = seatFor(load, change);
   if (change.record !== null) seat.records.push(change.record);
   if (change.work === null) return;
@@ -154,7 +155,7 @@ export function toBatch(incarnation: number, loads: Loads): CommitBatch {
     shard,
     epoch,
     entities: [...seats.values()].map(toEntityChange),
-    floors: [...floors.values()],
+    floors: floors === null ? [] : [...floors.values()],
     sessionNext: sessionNext === 0 ? null : sessionNext,
     progress: mergedProgress(progress),
   }));

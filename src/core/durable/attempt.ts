@@ -150,15 +150,19 @@ export class DurableAttempt {
    * more: should that fail and this succeed, no call may be known without the outcomes from which its input was made.
    */
   #write(entries: readonly JournalEntry[]): void {
-    const added = [...this.#unrecorded.splice(0), ...entries];
+    const added = this.#unrecorded.length === 0 ? entries : [...this.#unrecorded.splice(0), ...entries];
     if (added.length === 0) return;
-    const byId = new Map<string, JournalEntry>();
-    for (const before of this.#underWay.values()) for (const entry of before) byId.set(entry.id, entry);
-    for (const entry of added) byId.set(entry.id, entry);
-    const all = [...byId.values()];
+    const all = this.#underWay.size === 0 ? added : this.#withUnderWay(added);
     this.#lastWrite += 1;
     this.#underWay.set(this.#lastWrite, all);
     this.#effects.push({ kind: "write", write: this.#lastWrite, entries: all });
+  }
+
+  #withUnderWay(added: readonly JournalEntry[]): readonly JournalEntry[] {
+    const byId = new Map<string, JournalEntry>();
+    for (const before of this.#underWay.values()) for (const entry of before) byId.set(entry.id, entry);
+    for (const entry of added) byId.set(entry.id, entry);
+    return [...byId.values()];
   }
 
   #written(write: number): void {

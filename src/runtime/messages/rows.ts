@@ -35,9 +35,11 @@ export function senderOfItem({ item }: { readonly item: InboxItem }): Omit<Sende
 
 /** Characters of all inputs in that work. */
 export function inputLengthOf(work: Partial<EntityWork> | null): number {
-  if (work === null) return 0;
-  const rows = [...(work.accepted ?? []), ...(work.sent ?? []), ...(work.timersSet ?? [])];
-  return rows.reduce((length, { input }) => length + (input?.length ?? 0), 0);
+  return work === null ? 0 : lengthOf(work.accepted) + lengthOf(work.sent) + lengthOf(work.timersSet);
+}
+
+function lengthOf(rows: readonly { readonly input: string | null }[] | undefined): number {
+  return rows === undefined ? 0 : rows.reduce((length, { input }) => length + (input?.length ?? 0), 0);
 }
 
 /** The shard that a message goes to, as floors know it; a service without keys has no shards, nor any floors. */
