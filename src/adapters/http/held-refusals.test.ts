@@ -104,10 +104,12 @@ describe("a refusal that is held", () => {
   test("keeps neither its request nor its response in memory", async () => {
     const kept: WeakRef<IncomingMessage | ServerResponse>[] = [];
     const answers: (() => void)[] = [];
+    const statuses: number[] = [];
     const nothing = (): void => {};
     const held = new HeldRefusals({ keepAliveTimeoutMs: 60_000, closing: () => false, owed: nothing, paid: nothing });
     await using server = createServer((request, response) => {
       kept.push(new WeakRef(request), new WeakRef(response));
+      response.once("close", () => statuses.push(response.statusCode));
       answers.push(held.hold(request, response, refusedAfter(1_500)) ?? assert.fail("it is not held"));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -128,6 +130,7 @@ describe("a refusal that is held", () => {
       return kept.every((reference) => reference.deref() === undefined);
     }, "requests and responses to be collected");
     assert.equal(received, "");
+    assert.deepEqual(statuses, Array(10).fill(429), "whoever watches responses sees what they will be");
     for (const answer of answers.toReversed()) answer();
     await until(() => (received.match(/"retryAfterMs"/g) ?? []).length === 10, "the answers");
     socket.destroy();

@@ -13,7 +13,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { GatewayError } from "../../ports/gateway.ts";
-import { problemHeaders, problemOf, rawProblem } from "./problem.ts";
+import { type Problem, problemHeaders, problemOf, rawProblem } from "./problem.ts";
 
 export interface HeldRefusalsOptions {
   readonly keepAliveTimeoutMs: number;
@@ -27,7 +27,7 @@ export interface HeldRefusalsOptions {
 /** One that is owed. */
 interface Owed {
   readonly socket: Socket;
-  readonly error: GatewayError;
+  readonly problem: Problem;
   /** What the same connection is owed before it. */
   before: Owed | undefined;
   isPaid: boolean;
@@ -50,9 +50,12 @@ export class HeldRefusals {
     // Node gives a response its connection when all before it are answered.
     const isNext = response.socket === socket;
     if (!isNext || !response.shouldKeepAlive || request.method === "HEAD" || this.#options.closing()) return undefined;
-    const owed: Owed = { socket, error, before: this.#last.get(socket), isPaid: false };
+    const problem = problemOf(error);
+    const owed: Owed = { socket, problem, before: this.#last.get(socket), isPaid: false };
     this.#last.set(socket, owed);
     this.#options.owed(socket);
+    // For whoever watches responses: it will be answered by this.
+    response.statusCode = problem.status;
     response.emit("finish");
     return () => this.#pay(owed, true);
   }
@@ -71,18 +74,17 @@ export class HeldRefusals {
   }
 
   #answer(owed: Owed, mayClose: boolean): void {
-    const { socket, error } = owed;
+    const { socket, problem } = owed;
     owed.isPaid = true;
     owed.before = undefined;
     const isLast = this.#last.get(socket) === owed;
     if (isLast) this.#last.delete(socket);
     // Its caller may have gone while it was held.
-    if (socket.writable) this.#write(socket, error, mayClose && isLast && this.#options.closing());
+    if (socket.writable) this.#write(socket, problem, mayClose && isLast && this.#options.closing());
     this.#options.paid(socket);
   }
 
-  #write(socket: Socket, error: GatewayError, closing: boolean): void {
-    const problem = problemOf(error);
+  #write(socket: Socket, problem: Problem, closing: boolean): void {
     const headers = { ...problemHeaders(problem), date: httpDate(Date.now()) };
     const connection = closing ? { connection: "close" } : { connection: "keep-alive", "keep-alive": this.#keepAlive };
     socket.write(rawProblem(problem, { ...headers, ...connection }));
