@@ -22,9 +22,6 @@ interface Sending {
   readonly onEnd: (ending: Ending, body: string) => void;
 }
 
-/** Connections that are kept from one load to the next. */
-const idleMax = 400;
-
 export class Connections {
   readonly #target: Target;
   readonly #connectionsMax: number;
@@ -50,11 +47,6 @@ export class Connections {
   /** Cuts the connections on which calls are waited for that are over. */
   cutOver(): void {
     for (const [socket, { call }] of this.#busy) if (call.over) socket.destroy();
-  }
-
-  /** What an overload had to open is not kept for the next load: used in turn, each would be idle until the system closes it. */
-  trim(): void {
-    while (this.#idle.length > idleMax) this.#idle.take()!.destroy();
   }
 
   close(): void {

@@ -64,7 +64,6 @@ async function offer(order: LoadOrder): Promise<void> {
   const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, order.timeoutMs, prng) });
   await new Promise<void>((resolve) => turn(loop, performance.now(), resolve));
   connections.cutOver();
-  connections.trim();
   const used = process.cpuUsage(before);
   const tookUs = (performance.now() - began) * 1_000;
   tell({ kind: "offered", tally: loop.tally(), cores: (used.user + used.system) / tookUs });
