@@ -13,7 +13,7 @@ const isThere = fs.existsSync("node_modules/node/bin/node");
 const bring = isThere
   ? "use `npx synod` in this folder, which has one"
   : "run `npm rebuild node` in this folder, which brings one";
-const advice = isBrought ? bring + ", or install it" : "install it";
+const advice = isBrought ? `${bring}, or install it` : "install it";
 
 if (Number(version.split(".")[0]) < oldestMajor) {
   console.error(
