@@ -16,16 +16,15 @@ export function callThrough<I extends AnyInterface>(
   const [key, options] = readAddress(target, address);
   // A timeout that cannot be read is told by the call, where callers expect what is wrong.
   let timeoutMs: number | undefined;
-  const readOptions = (): Pick<GatewayCall, "timeoutMs" | "idempotencyKey"> => {
-    const { timeout, id } = options;
-    if (timeout !== undefined) timeoutMs ??= parseDuration(timeout, "timeout");
+  const callOf: CallOf = (operation, input) => {
     // Without an id of the caller's own nobody could ever repeat the call.
-    return { timeoutMs, idempotencyKey: id };
+    const { timeout, id: idempotencyKey } = options;
+    if (timeout !== undefined) timeoutMs ??= parseDuration(timeout, "timeout");
+    return { service: target.name, key, operation, principal, input, timeoutMs, idempotencyKey };
   };
   const Own = calleeOf(target);
   return new Own((called) => {
-    const call = (input?: unknown): Promise<unknown> =>
-      perform(gateway, called, { service: target.name, key, operation: called.name, principal }, input, readOptions);
+    const call = (input?: unknown): Promise<unknown> => perform(gateway, called, callOf, input);
     const safe = (input?: unknown): Promise<unknown> =>
       call(input).then(
         (value) => ({ ok: true, value }),
@@ -40,6 +39,9 @@ interface Called {
   readonly name: string;
   readonly input: string;
 }
+
+/** The call of an operation of one address; the input as text. */
+type CallOf = (operation: string, input: string | undefined) => GatewayCall;
 
 type FunctionOf = (called: Called) => unknown;
 
@@ -83,16 +85,9 @@ function readAddress(target: AnyInterface, address: readonly unknown[]): [key: s
   return [key as string | undefined, (options ?? {}) as CallOptions];
 }
 
-async function perform(
-  gateway: Gateway,
-  called: Called,
-  to: Pick<GatewayCall, "service" | "key" | "operation" | "principal">,
-  input: unknown,
-  options: () => Pick<GatewayCall, "timeoutMs" | "idempotencyKey">,
-): Promise<unknown> {
+async function perform(gateway: Gateway, called: Called, callOf: CallOf, input: unknown): Promise<unknown> {
   const text = input === undefined ? undefined : encodeJson(input, called.input);
-  const { service, key, operation, principal } = to;
-  const reply = await gateway.call({ service, key, operation, principal, input: text, ...options() });
+  const reply = await gateway.call(callOf(called.name, text));
   if (!reply.ok) throw errorOf(reply.error);
   // What a node has encoded is JSON.
   return reply.output === undefined ? undefined : JSON.parse(reply.output);
