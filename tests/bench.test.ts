@@ -204,6 +204,21 @@ test("the gates of overload are those of what was measured, each said with its f
   );
 });
 
+test("what Synod does of sagas at its best is compared with what each peer does at its own best", () => {
+  const { gates } = benches.find(({ name }) => name === "saga")!;
+  const series = (rates: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(rates).map(([name, median]) => [name, { unit: "", samples: [median], median }]));
+  const sides = {
+    synod: series({ "trips-256": 900, "trips-1024": 1_000, "trips-1024: processor time per saga, called": 9_000 }),
+    restate: series({ "trips-64": 100, "trips-256": 90 }),
+    dbos: series({ "trips-256": 125 }),
+  };
+  assert.deepEqual(gates!({ bench: "saga", machine: thisMachine(), commit: "", taken: {}, sides, ratios: {} }), [
+    "passed: each at its best: synod 1,000 (trips-1024), restate 100 (trips-64): 10 times, to be at least 10",
+    "FAILED: each at its best: synod 1,000 (trips-1024), dbos 125 (trips-256): 8 times, to be at least 10",
+  ]);
+});
+
 test("benches that compare variants with each other run all of them in turn, and others one after the other", () => {
   const [first, second] = [
     { name: "a", title: "a" },

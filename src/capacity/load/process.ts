@@ -36,13 +36,17 @@ goFirst();
 
 /**
  * A load comes from elsewhere and takes no turns with what it is offered to. In Linux's real-time class it goes before others at once;
- * by its niceness alone it may wait until the slice of another one is over, which takes milliseconds. This thread only: V8's others, which collect garbage and
- * compile, would be in that class, too, where nobody is interrupted, and keep it waiting for as long as they have to do.
+ * by its niceness alone it may wait until the slice of another one is over, which takes milliseconds. This thread goes before V8's others there, too, which
+ * collect garbage and compile: in that class nobody is interrupted but by a higher priority. They go before all other programs, as this one may wait for them.
  */
 function goFirst(): void {
   try {
-    const realTime = ["--fifo", "--pid", "1", String(process.pid)];
-    execFileSync("chrt", realTime, { stdio: "ignore" });
+    const realTime = (priority: number, ...whom: string[]): void =>
+      void execFileSync("chrt", [...whom, "--fifo", "--pid", String(priority), String(process.pid)], {
+        stdio: "ignore",
+      });
+    realTime(1, "--all-tasks");
+    realTime(2);
   } catch {
     goBefore();
   }
