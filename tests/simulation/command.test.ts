@@ -29,6 +29,7 @@ test("a system alone is enough: nothing found, and a report of what was tried", 
   const { code, output, errors } = await sim(bank, "--seeds", "2", "--workers", "2");
   assert.equal(code, 0, errors);
   assert.match(output, /^nothing found in 2 runs\n {2}simulated .*\n {2}operations +\d+ answered/);
+  assert.match(output, /^ {2}never .*\n {2}branches .*\n {2}unreached /m);
 });
 
 test("a defect is found, exits with 1, and the printed line replays it", async () => {
@@ -65,8 +66,9 @@ test("a rejection that a handler leaves behind is told, and is not the end of th
 });
 
 test("a handler that does I/O fails its run, with the line that does it and what to do instead", async () => {
-  const { code, output } = await sim(surrounding("refused-system.ts"), "--seed", "1");
+  const { code, output } = await sim(surrounding("refused-system.ts"), "--seeds", "1", "--workers", "1");
   assert.equal(code, 1);
+  assert.doesNotMatch(output, /^ {2}(?:never|branches|unreached) /m, "it ended at the first call");
   assert.match(output, /no outside world[\s\S]*user code calls .*\n +at .*refused-system\.ts:\d+/);
 });
 

@@ -70,7 +70,7 @@ function bounded(lines: readonly string[]): readonly string[] {
 
 /** `unasked`: what no client asked for, with the reason. */
 export function wordsOfReport(report: CampaignReport, ms: number, unasked: readonly string[]): string {
-  const { operations, faults } = report;
+  const { operations, faults, failure } = report;
   const injected = Object.entries(faults).sort(([, a], [, b]) => b - a);
   // These happen where the scenario has a release to change to, durable commands, or windows shorter than a run.
   const apart: readonly string[] = ["upgrade", "newCode", "outage"];
@@ -80,11 +80,12 @@ export function wordsOfReport(report: CampaignReport, ms: number, unasked: reado
     `  operations  ${operations.ok} answered, ${operations.fail} did not happen, ${operations.info} unknown`,
     `  checked     ${report.checks} answers, ${report.commits} commits`,
     `  faults      ${injected.map(([kind, count]) => `${kind} ${count}`).join(", ") || "none"}`,
-    ...(never.length > 0 ? [`  never       ${never.join(", ")}`] : []),
+    // A campaign that ended at a failure came to little, which says nothing.
+    ...(never.length > 0 && failure === undefined ? [`  never       ${never.join(", ")}`] : []),
     ...(Object.keys(reachable) as Reachable[])
       .filter((what) => report.reached[what] > 0)
       .map((what) => `  came to     ${report.reached[what]} ${reachable[what]}`),
-    ...wordsOfMarks(report),
+    ...(failure === undefined ? wordsOfMarks(report) : []),
     ...unasked.map((one) => `  not asked   ${one}`),
   ].join("\n");
 }
