@@ -2,7 +2,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import type { Server } from "node:net";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SynodError } from "../errors.ts";
 import type { ConnectionHandle } from "../ports/gateway.ts";
@@ -10,7 +9,6 @@ import { fromErrorFacts } from "./error-facts.ts";
 import type { FromNode, Question, Questions, ToNode } from "./messages.ts";
 import { heapFlags } from "./node-heap.ts";
 import type { NodeProcessArguments } from "./node-process.ts";
-import { threadFlags } from "./node-threads.ts";
 
 export interface NodeChildOptions {
   readonly settings: NodeProcessArguments;
@@ -39,7 +37,6 @@ export class NodeChild {
     this.#process = fork(fileURLToPath(program), [JSON.stringify(settings)], {
       execArgv: [
         ...heapFlags(process.env.NODE_OPTIONS, process.execArgv),
-        ...threadFlags(availableParallelism(), process.env.NODE_OPTIONS, process.execArgv),
         ...(fromSource ? ["--conditions=synod-source"] : []),
       ],
       env: { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },

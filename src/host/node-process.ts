@@ -20,6 +20,7 @@ import { type HostedNode, hostNode, type PassOnOf } from "./hosted-node.ts";
 import { tellLeftPromises } from "./left-promises.ts";
 import { holdSocket, listenAddress } from "./listening-socket.ts";
 import type { FromNode, Question, Questions, SystemFacts, ToNode } from "./messages.ts";
+import { leaveOthersTheirHeap } from "./node-heap.ts";
 import { withOwnServices } from "./own-services.ts";
 import { serviceFacts } from "./service-facts.ts";
 import { parseStoreUrl } from "./store-location.ts";
@@ -49,6 +50,7 @@ export interface MeasuredConduct {
 
 const anyLoopbackPort = "127.0.0.1:0";
 
+leaveOthersTheirHeap();
 const settings = JSON.parse(process.argv[2] ?? "null") as NodeProcessArguments;
 const log = createLog({ ...settings.log, name: settings.node });
 const listen: ListenTarget[] = [];
