@@ -18,6 +18,7 @@ import { isName } from "../values/ids.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { startNodeAdmin } from "./node-admin.ts";
+import { startNodeMetrics } from "./node-metrics.ts";
 import { nodeTarget } from "./node-target.ts";
 import { required, settle, tlsFiles } from "./settings.ts";
 
@@ -31,6 +32,7 @@ export interface NodeCommandOptions {
   readonly id: string;
   readonly port?: number;
   readonly adminPort?: string;
+  readonly metricsListen?: string;
   readonly drainSeconds: number;
   readonly json: boolean;
   readonly logFormat?: LogOptions["format"];
@@ -70,28 +72,36 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
   const system = await loadSystem(systemFile);
   const place = placeOf(system, options);
   const drainMs = options.drainSeconds * 1_000;
+  const files = tlsFiles(place.settings);
+  const identity = files && new TlsIdentity(files, options.id, log);
   const facts = { node: options.id, system, store: storeName(place.store), drainMs, log };
+  const target = nodeTarget({ ...facts, hosted: () => hosted });
+  const metrics = await startNodeMetrics({ listen: place.settings.metricsListen, identity, target });
   const admin = await startNodeAdmin({
     node: options.id,
     system: system.name,
     store: place.store,
     port: place.settings.adminPort,
-    target: nodeTarget({ ...facts, hosted: () => hosted }),
+    target,
     log,
   });
   try {
     isStarting = true;
-    hosted = await start(system, options, place, { log, givesUp: givesUp.signal }).catch((error: unknown) => {
+    hosted = await start(system, options, place, { identity, log, givesUp: givesUp.signal }).catch((error: unknown) => {
       if (interrupted()) process.exit(exitCodes.done);
       throw error;
     });
     if (interrupted()) await hosted.stop(drainMs);
-    else printReady(hosted, (await admin?.publish()) ?? null, options);
+    else {
+      printReady(hosted, (await admin?.publish()) ?? null, options);
+      if (metrics) log.info(`the meters are at ${metrics.url}`);
+    }
     const reason = await hosted.stopped;
     if (reason) throw reason;
     await hosted.stop(0);
   } finally {
     await admin?.close();
+    await metrics?.close();
   }
 }
 
@@ -103,8 +113,9 @@ interface Place {
 }
 
 function placeOf(system: AnySystem, options: NodeCommandOptions): Place {
-  const { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa, adminPort } = options;
-  const given = { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa, adminPort };
+  const { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa } = options;
+  const { adminPort, metricsListen } = options;
+  const given = { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa, adminPort, metricsListen };
   const settings = settle(given, system.settings);
   const store = parseStoreUrl(required(settings, "store", "--store"), system.name);
   if (store.kind === "memory") {
@@ -120,11 +131,17 @@ function placeOf(system: AnySystem, options: NodeCommandOptions): Place {
   return { settings, store, listen: first ? [{ host: first.host, port: options.port ?? first.port }] : [] };
 }
 
+interface Surroundings {
+  readonly identity: TlsIdentity | undefined;
+  readonly log: Log;
+  readonly givesUp: AbortSignal;
+}
+
 function start(
   system: AnySystem,
   { id }: NodeCommandOptions,
   { settings, store, listen }: Place,
-  { log, givesUp }: { readonly log: Log; readonly givesUp: AbortSignal },
+  { identity, log, givesUp }: Surroundings,
 ): Promise<HostedNode> {
   return hostNode({
     node: id,
@@ -134,14 +151,16 @@ function start(
     givesUp,
     adapters: system.adapters,
     listen,
-    network: networkOf(settings, id, log),
+    network: networkOf(settings, identity),
   });
 }
 
 /** Without a certificate a node stays on this machine: the network sees to that. */
-function networkOf(settings: SystemSettings, node: string, log: Log): NonNullable<HostedNodeOptions["network"]> {
-  const files = tlsFiles(settings);
-  const network: Network = files === undefined ? tcpNetwork() : tlsNetwork(new TlsIdentity(files, node, log));
+function networkOf(
+  settings: SystemSettings,
+  identity: TlsIdentity | undefined,
+): NonNullable<HostedNodeOptions["network"]> {
+  const network: Network = identity === undefined ? tcpNetwork() : tlsNetwork(identity);
   const listen = required(settings, "listen", "--listen");
   return { network, listen, ...(settings.advertise !== undefined && { advertise: settings.advertise }) };
 }

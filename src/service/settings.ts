@@ -27,9 +27,20 @@ export interface SystemSettings {
   readonly tlsCa?: string;
   /** Of `synod node`: the port of its admin API, on loopback; `0` takes a free one, `off` has none. */
   readonly adminPort?: string;
+  /** Of `synod node`: the `HOST:PORT` of its `/metrics` for scrapers on other machines. */
+  readonly metricsListen?: string;
 }
 
-const names: readonly string[] = ["store", "listen", "advertise", "tlsCert", "tlsKey", "tlsCa", "adminPort"];
+const names: readonly string[] = [
+  "store",
+  "listen",
+  "advertise",
+  "tlsCert",
+  "tlsKey",
+  "tlsCa",
+  "adminPort",
+  "metricsListen",
+];
 
 export function checkSettings(settings: SystemSettings, subject: string): void {
   checkMembers(settings, names, `the settings of ${subject}`);

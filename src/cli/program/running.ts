@@ -56,6 +56,10 @@ export function addNode(synod: Command): void {
       `port of its admin API, on loopback; 0 takes a free one, off has none (default: ${adminPortDefault}, or a free one)`,
       readAdminPort,
     )
+    .option(
+      "--metrics-listen <address>",
+      "HOST:PORT where scrapers on other machines get /metrics, by TLS, with the token",
+    )
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
     .addOption(logFormat())
