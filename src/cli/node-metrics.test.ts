@@ -35,13 +35,14 @@ test("beyond loopback the meters take a certificate and a token, and nothing els
   const { ca, nodes } = await makeCertificates({ folder, system: "bank", nodes: ["node-a"], days: 1 });
   const [{ cert, key }] = nodes as [(typeof nodes)[number]];
   using identity = new TlsIdentity({ cert, key, ca }, "node-a", log);
-  const listen = "0.0.0.0:0";
+  const beyond = "0.0.0.0:0";
+  const listen = "127.0.0.1:0";
   const refused = (options: Parameters<typeof startNodeMetrics>[0], sentence: RegExp): Promise<void> =>
     assert.rejects(startNodeMetrics(options), (error) => error instanceof UsageError && sentence.test(error.message));
   delete process.env.SYNOD_ADMIN_TOKEN;
   await refused({ listen, identity, target }, /say one as SYNOD_ADMIN_TOKEN/);
   process.env.SYNOD_ADMIN_TOKEN = token;
-  await refused({ listen, identity: undefined, target }, /0\.0\.0\.0:0 is beyond this machine.*--tls-cert/);
+  await refused({ listen: beyond, identity: undefined, target }, /0\.0\.0\.0:0 is beyond this machine.*--tls-cert/);
   assert.equal(await startNodeMetrics({ listen: undefined, identity, target }), undefined);
 
   const server = (await startNodeMetrics({ listen, identity, target }))!;
@@ -55,7 +56,6 @@ test("beyond loopback the meters take a certificate and a token, and nothing els
     const [response] = (await once(asked, "response")) as [IncomingMessage];
     let text = "";
     for await (const chunk of response) text += chunk;
-
     return { status: response.statusCode, type: String(response.headers["content-type"]), text };
   };
   const scraped = await ask("GET", "/metrics", token);
