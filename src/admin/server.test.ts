@@ -147,3 +147,19 @@ test("a port in use is refused in one sentence", async () => {
     other.close();
   }
 });
+
+test("what was asked before the end is answered, and nothing after it", async () => {
+  const [asked, mayAnswer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const drain = async (): Promise<void> => {
+    asked.resolve();
+    await mayAnswer.promise;
+  };
+  const server = await startAdminServer({ port: 0, token, target: { ...target, drain } });
+  const client = adminClient({ system: "bank", url: server.url, token, pid: 1 });
+  const drained = client.drain("node-1");
+  await asked.promise;
+  const closed = server.close();
+  mayAnswer.resolve();
+  await Promise.all([drained, closed]);
+  await assert.rejects(client.report(), NobodyAnswers);
+});

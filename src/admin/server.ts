@@ -4,9 +4,11 @@
  * and `Origin` checked against DNS rebinding, and for changes a JSON body with a header that no form sends.
  */
 import { timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
+import { setTimeout as pause } from "node:timers/promises";
 import { readFaultOrder } from "../drill/fault.ts";
 import { isStatusCode, SynodError, statusCodes, toSynodError } from "../errors.ts";
 import type { GatewayCall } from "../ports/gateway.ts";
@@ -24,14 +26,20 @@ export interface AdminServerOptions {
 
 export interface AdminServer {
   readonly url: string;
+  /** Takes no more requests; those that came in are answered, unless that takes too long. */
   close(): Promise<void>;
 }
+
+/** Where commands and scrapers expect it, unless somebody says another one. */
+export const adminPortDefault = 9470;
 
 /** The header of requests that change something; a page of another origin cannot send it. */
 export const changeHeader = "synod-admin";
 const host = "127.0.0.1";
 const bodyBytesMax = 2 * 1024 * 1024;
 const connectionsMax = 100;
+/** How long an end waits for answers under way: a drain is answered by the process that it ends. */
+const lastAnswersMaxMs = 1_000;
 
 type Route = (target: AdminTarget, request: IncomingMessage, url: URL) => Promise<unknown>;
 
@@ -85,7 +93,10 @@ async function metricsOf(target: AdminTarget): Promise<string> {
 
 /** Listens; rejects with one sentence when the port is taken. */
 export async function startAdminServer({ port, token, target }: AdminServerOptions): Promise<AdminServer> {
+  const unanswered = new Set<ServerResponse>();
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, (request, response) => {
+    unanswered.add(response);
+    response.once("close", () => unanswered.delete(response));
     answer(server, token, target, request).then(
       (value) => send(response, 200, value),
       (thrown: unknown) => sendError(response, toSynodError(thrown)),
@@ -93,11 +104,13 @@ export async function startAdminServer({ port, token, target }: AdminServerOptio
   });
   server.maxConnections = connectionsMax;
   await listen(server, port);
-  const close = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const answered = Promise.all([...unanswered].map((response) => once(response, "close")));
+    await Promise.race([answered, pause(lastAnswersMaxMs, undefined, { ref: false })]);
+    server.closeAllConnections();
+    await closed;
+  };
   return { url: `http://${host}:${portOf(server)}`, close };
 }
 

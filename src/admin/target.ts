@@ -26,6 +26,7 @@ export interface NodeReport {
   readonly pid?: number | undefined;
   /** Where other nodes reach it; null for a node alone. */
   readonly address: string | null;
+  /** `member`: one that lives somewhere else, as those that answer see it. */
   readonly state: string;
   readonly incarnation?: number | undefined;
   readonly restarts: number;
@@ -40,7 +41,8 @@ export interface SystemReport {
   readonly store: string;
   /** Where its HTTP adapter answers; null without one. */
   readonly http: string | null;
-  readonly supervisorPid: number;
+  /** Null where each node is a process on its own (`synod node`). */
+  readonly supervisorPid: number | null;
   /** Whether faults may be injected into its nodes. */
   readonly drills: boolean;
   readonly services: readonly ServiceReport[];
@@ -79,7 +81,7 @@ export interface AdminTarget {
   workDetails(id: string): Promise<WorkDetails>;
   /** Has one of them tried again at once, with new attempts; or takes it out, whatever it has done. */
   operate(id: string, action: WorkAction): Promise<void>;
-  /** Resolves when the node has handed everything over and its process has ended. */
+  /** Resolves when the node has handed everything over and its process has ended, or does so with the answer. */
   drain(node: string): Promise<void>;
   /** Resolves when the node serves again, in a new process. */
   restart(node: string): Promise<void>;

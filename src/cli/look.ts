@@ -32,7 +32,7 @@ function statusText({ system, store, http, supervisorPid, services, nodes }: Sys
     http: http ?? "-",
     store,
     services: services.map(({ name }) => name).join(", "),
-    supervisor: `pid ${supervisorPid}`,
+    ...(supervisorPid !== null && { supervisor: `pid ${supervisorPid}` }),
   };
   const tables = [table(nodeColumns, nodes.map(nodeRow))];
   const members = membersOf(nodes);
@@ -101,13 +101,13 @@ function linkRow({ from, link }: { readonly from: string; readonly link: LinkSta
 }
 
 function entityText(report: EntityReport): string {
-  const { service, key, shard, owner, epoch, version, stateVersion, state, active, queued, work } = report;
+  const { service, key, shard, owner, epoch, version, stateVersion, state, work } = report;
   const facts = fieldLines({
     entity: `${service} ${JSON.stringify(key)}`,
     shard: `${shard}, owned by ${owner ?? "nobody"} in epoch ${epoch}`,
     version: version === 0 ? "0 (nothing stored: this is the initial state)" : String(version),
     "state version": String(stateVersion),
-    memory: active ? `active, ${queued} queued` : "not active",
+    memory: memoryText(report),
     state: JSON.stringify(state, undefined, 2),
   });
   const tables: string[] = [];
@@ -116,6 +116,12 @@ function entityText(report: EntityReport): string {
   if (work.timers.length > 0) tables.push(`timers\n${table(timerColumns, work.timers.map(timerRow))}`);
   if (!work.complete) tables.push("There may be more pending work than is shown here.\n");
   return [facts, ...tables].join("\n");
+}
+
+/** Only the owner has it in memory, and only the owner knows. */
+function memoryText({ active, queued, owner, node }: EntityReport): string {
+  if (active) return `active, ${queued} queued`;
+  return owner === null || owner === node ? "not active" : `${owner} knows, and ${node} was asked`;
 }
 
 const timerColumns = ["timer", "operation", "to", "due"];

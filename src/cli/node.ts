@@ -7,7 +7,7 @@ import { tlsNetwork } from "../adapters/tcp/tls-network.ts";
 import { SynodError } from "../errors.ts";
 import { type HostedNode, type HostedNodeOptions, hostNode } from "../host/hosted-node.ts";
 import { tellLeftPromises } from "../host/left-promises.ts";
-import { parseStoreUrl } from "../host/store-location.ts";
+import { parseStoreUrl, type StoreLocation, storeName } from "../host/store-location.ts";
 import { loadSystem } from "../host/system-file.ts";
 import type { ListenTarget } from "../ports/gateway.ts";
 import type { Log } from "../ports/log.ts";
@@ -17,6 +17,8 @@ import type { SystemSettings } from "../service/settings.ts";
 import { isName } from "../values/ids.ts";
 import { exitCodes, reportFailure } from "./exit.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { startNodeAdmin } from "./node-admin.ts";
+import { nodeTarget } from "./node-target.ts";
 import { required, settle, tlsFiles } from "./settings.ts";
 
 export interface NodeCommandOptions {
@@ -28,6 +30,7 @@ export interface NodeCommandOptions {
   readonly tlsCa?: string;
   readonly id: string;
   readonly port?: number;
+  readonly adminPort?: string;
   readonly drainSeconds: number;
   readonly json: boolean;
   readonly logFormat?: LogOptions["format"];
@@ -65,26 +68,44 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
   });
   tellLeftPromises(systemFile, log);
   const system = await loadSystem(systemFile);
-  isStarting = true;
-  hosted = await start(system, options, log, givesUp.signal).catch((error: unknown) => {
-    if (interrupted()) process.exit(exitCodes.done);
-    throw error;
+  const place = placeOf(system, options);
+  const drainMs = options.drainSeconds * 1_000;
+  const facts = { node: options.id, system, store: storeName(place.store), drainMs, log };
+  const admin = await startNodeAdmin({
+    node: options.id,
+    system: system.name,
+    store: place.store,
+    port: place.settings.adminPort,
+    target: nodeTarget({ ...facts, hosted: () => hosted }),
+    log,
   });
-  if (interrupted()) await hosted.stop(options.drainSeconds * 1_000);
-  else printReady(hosted, options);
-  const reason = await hosted.stopped;
-  if (reason) throw reason;
-  await hosted.stop(0);
+  try {
+    isStarting = true;
+    hosted = await start(system, options, place, { log, givesUp: givesUp.signal }).catch((error: unknown) => {
+      if (interrupted()) process.exit(exitCodes.done);
+      throw error;
+    });
+    if (interrupted()) await hosted.stop(drainMs);
+    else printReady(hosted, (await admin?.publish()) ?? null, options);
+    const reason = await hosted.stopped;
+    if (reason) throw reason;
+    await hosted.stop(0);
+  } finally {
+    await admin?.close();
+  }
 }
 
-async function start(
-  system: AnySystem,
-  options: NodeCommandOptions,
-  log: Log,
-  givesUp: AbortSignal,
-): Promise<HostedNode> {
-  const { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa } = options;
-  const settings = settle({ store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa }, system.settings);
+/** Where it runs, once flags, environment and system file are settled. */
+interface Place {
+  readonly settings: SystemSettings;
+  readonly store: StoreLocation;
+  readonly listen: readonly ListenTarget[];
+}
+
+function placeOf(system: AnySystem, options: NodeCommandOptions): Place {
+  const { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa, adminPort } = options;
+  const given = { store: _store, listen: _listen, advertise, tlsCert, tlsKey, tlsCa, adminPort };
+  const settings = settle(given, system.settings);
   const store = parseStoreUrl(required(settings, "store", "--store"), system.name);
   if (store.kind === "memory") {
     throw new SynodError(
@@ -96,16 +117,24 @@ async function start(
   if (options.port !== undefined && !first) {
     throw new SynodError("invalid_argument", `System ${system.name} has no adapter that could take the port.`);
   }
-  const listen: ListenTarget[] = first ? [{ host: first.host, port: options.port ?? first.port }] : [];
-  return await hostNode({
-    node: options.id,
+  return { settings, store, listen: first ? [{ host: first.host, port: options.port ?? first.port }] : [] };
+}
+
+function start(
+  system: AnySystem,
+  { id }: NodeCommandOptions,
+  { settings, store, listen }: Place,
+  { log, givesUp }: { readonly log: Log; readonly givesUp: AbortSignal },
+): Promise<HostedNode> {
+  return hostNode({
+    node: id,
     system,
     store,
     log,
     givesUp,
     adapters: system.adapters,
     listen,
-    network: networkOf(settings, options.id, log),
+    network: networkOf(settings, id, log),
   });
 }
 
@@ -117,10 +146,13 @@ function networkOf(settings: SystemSettings, node: string, log: Log): NonNullabl
   return { network, listen, ...(settings.advertise !== undefined && { advertise: settings.advertise }) };
 }
 
-function printReady({ node: running, urls }: HostedNode, { id, json }: NodeCommandOptions): void {
+function printReady({ node: running, urls }: HostedNode, admin: string | null, options: NodeCommandOptions): void {
+  const { id, json } = options;
   const { address } = running.status();
+  const http = urls[0] ?? null;
+  const places = `links at ${address}${admin === null ? "" : `, admin ${admin}`}`;
   const line = json
-    ? JSON.stringify({ event: "ready", http: urls[0] ?? null, nodes: [{ id, pid: process.pid, address }] })
-    : `${id} is ready${urls[0] ? ` at ${urls[0]}` : ""} (links at ${address}). Ctrl-C stops it.`;
+    ? JSON.stringify({ event: "ready", http, admin, nodes: [{ id, pid: process.pid, address }] })
+    : `${id} is ready${http === null ? "" : ` at ${http}`} (${places}). Ctrl-C stops it.`;
   process.stdout.write(`${line}\n`);
 }

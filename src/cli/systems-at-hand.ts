@@ -16,6 +16,8 @@ export async function systemAt(
     if (file === undefined) continue;
     const client = adminClient(file);
     const report = await client.report().catch(() => undefined);
+    // A node on its own tells of itself only.
+    if (report?.supervisorPid === null) continue;
     if (report?.http != null && new URL(report.http).host === url.host) return { client, report };
   }
   return undefined;

@@ -12,7 +12,6 @@ import { SynodError } from "../errors.ts";
 import type { ConnectionHandle, ListenTarget } from "../ports/gateway.ts";
 import type { Store } from "../ports/store.ts";
 import { withoutLoadControl } from "../runtime/limits.ts";
-import { describeService } from "../service/description.ts";
 import type { AnySystem } from "../service/model.ts";
 import { doorsMs } from "./drain-time.ts";
 import { DrillConduct } from "./drills/conduct.ts";
@@ -23,6 +22,7 @@ import { holdSocket, listenAddress } from "./listening-socket.ts";
 import type { FromNode, Question, Questions, SystemFacts, ToNode } from "./messages.ts";
 import { leaveOthersTheirHeap } from "./node-heap.ts";
 import { withOwnServices } from "./own-services.ts";
+import { serviceFacts } from "./service-facts.ts";
 import { parseStoreUrl } from "./store-location.ts";
 import { loadSystem } from "./system-file.ts";
 import { within } from "./within.ts";
@@ -222,15 +222,13 @@ function tell(message: FromNode): void {
   if (process.connected) process.send!(message);
 }
 
-function factsOf({ name, adapters, services, settings, availability }: AnySystem): SystemFacts {
+function factsOf(system: AnySystem): SystemFacts {
+  const { name, adapters, settings, availability } = system;
   return {
     name,
     store: settings?.store,
     ...(availability && { availability }),
     adapters: adapters.map((adapter) => ({ name: adapter.name, ...adapter.address })),
-    services: services.map((service) => {
-      const { name: serviceName, keyed, operations } = describeService(service);
-      return { name: serviceName, keyed, operations: operations.map((operation) => operation.name) };
-    }),
+    services: serviceFacts(system),
   };
 }

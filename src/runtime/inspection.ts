@@ -45,6 +45,7 @@ export async function inspectEntity(
     version: row?.version ?? 0,
     stateVersion: row?.stateVersion ?? service.state.version,
     state: row === null ? service.state.initial(key) : JSON.parse(row.state),
+    node: environment.node,
     active: activation !== undefined,
     queued: activation?.queued ?? 0,
     work,

@@ -135,6 +135,8 @@ export interface EntityInspection {
   readonly stateVersion: number;
   /** The durable state; the initial state when `version` is 0. */
   readonly state: unknown;
+  /** The node that tells: whether it has the entity in its memory, and how many calls wait there. */
+  readonly node: string;
   readonly active: boolean;
   readonly queued: number;
   readonly work: EntityWorkReport;

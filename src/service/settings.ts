@@ -25,9 +25,11 @@ export interface SystemSettings {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
+  /** Of `synod node`: the port of its admin API, on loopback; `0` takes a free one, `off` has none. */
+  readonly adminPort?: string;
 }
 
-const names: readonly string[] = ["store", "listen", "advertise", "tlsCert", "tlsKey", "tlsCa"];
+const names: readonly string[] = ["store", "listen", "advertise", "tlsCert", "tlsKey", "tlsCa", "adminPort"];
 
 export function checkSettings(settings: SystemSettings, subject: string): void {
   checkMembers(settings, names, `the settings of ${subject}`);

@@ -35,6 +35,12 @@ export function readPort(text: string): number {
   return port;
 }
 
+/** As text, as it would stand in a system file's settings. */
+export function readAdminPort(text: string): string {
+  if (text !== "off") readPort(text);
+  return text;
+}
+
 export function readCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > 64)

@@ -43,6 +43,11 @@ export function talking(synod: Command, name: string, description: string): Comm
   return command(synod, name, description)
     .option("--system <name>", "which of several running systems")
     .option("--store <url>", "the store beside which the system's admin file lies")
+    .addOption(
+      new Option("--admin <url>", "where its admin API is, if no file here says so; its token: SYNOD_ADMIN_TOKEN").env(
+        "SYNOD_ADMIN",
+      ),
+    )
     .option("--json", "print JSON", false);
 }
 

@@ -1,10 +1,11 @@
 /** Commands that make a project, run its nodes, and make what these need. */
 import { type Command, Option } from "commander";
+import { adminPortDefault } from "../../admin/server.ts";
 import { type CertsOptions, certs } from "../certs.ts";
 import { type InitOptions, init } from "../init.ts";
 import { defaultNodeId, type NodeCommandOptions, node } from "../node.ts";
 import { type UpOptions, up } from "../up.ts";
-import { readCount, readDays, readPort, readSeconds } from "./arguments.ts";
+import { readAdminPort, readCount, readDays, readPort, readSeconds } from "./arguments.ts";
 import { command, ending, examples, withEnvironment } from "./command.ts";
 
 export function addInit(synod: Command): void {
@@ -21,7 +22,7 @@ export function addUp(synod: Command): void {
     .option("--store <url>", "where state lives: sqlite:PATH, postgres://… or memory: (default: sqlite:.synod/NAME.db)")
     .option("--nodes <count>", "how many node processes to run", readCount, 3)
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
-    .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, 9470)
+    .option("--admin-port <port>", "port of the admin API; 0 takes a free one", readPort, adminPortDefault)
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--drills", "allow `synod drill` to inject faults into the nodes", false)
     .option("--json", "print the ready line as JSON, and log JSON", false)
@@ -35,6 +36,7 @@ export function addUp(synod: Command): void {
         "synod up system.ts --store postgres://bank@db.example/bank",
       ),
     )
+    .addHelpText("after", tokenHelp)
     .action(ending((system: string, options: UpOptions) => up(system, options)));
 }
 
@@ -49,6 +51,11 @@ export function addNode(synod: Command): void {
     .option("--tls-ca <file>", "the authorities that certify the system's nodes")
     .option("--id <name>", "the node's name, unique in the system", defaultNodeId())
     .option("--port <port>", "port of the HTTP adapter instead of its own; 0 takes a free one", readPort)
+    .option(
+      "--admin-port <port>",
+      `port of its admin API, on loopback; 0 takes a free one, off has none (default: ${adminPortDefault}, or a free one)`,
+      readAdminPort,
+    )
     .option("--drain-seconds <seconds>", "how long Ctrl-C lets work in progress finish", readSeconds, 10)
     .option("--json", "print the ready line as JSON, and log JSON", false)
     .addOption(logFormat())
@@ -61,6 +68,7 @@ export function addNode(synod: Command): void {
       ),
     )
     .addHelpText("after", "\nA flag goes before the environment, and that before the system file's settings.")
+    .addHelpText("after", tokenHelp)
     .action(ending((system: string, options: NodeCommandOptions) => node(system, options)));
 }
 
@@ -74,6 +82,9 @@ export function addCerts(synod: Command): void {
     .addHelpText("after", examples("synod certs certs --nodes node-a,node-b,node-c"))
     .action(ending((folder: string, options: CertsOptions) => certs(folder, options)));
 }
+
+const tokenHelp =
+  "\nThe admin API wants a token: a new one with each start, in the admin file beside the store, or yours (env: SYNOD_ADMIN_TOKEN).";
 
 function logFormat(): Option {
   return new Option("--log-format <format>", "how to log, on standard error")
