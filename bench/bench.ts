@@ -11,6 +11,8 @@ export interface Variant {
   readonly name: string;
   /** In words, for the table. */
   readonly title: string;
+  /** Sides that do not come to an end with it. */
+  readonly without?: readonly string[];
 }
 
 export interface Bench {

@@ -10,7 +10,7 @@ import { resultsFolder, writeFigures } from "./figures.ts";
 import { installPeers } from "./peers.ts";
 import { currentCommit, keeping, readResult, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
 import { formatted, tableOf } from "./table.ts";
-import { expectedMs, type RunChoice, type TakenRun, takeTurns } from "./turns.ts";
+import { expectedMs, type RunChoice, type TakenRun, takesPart, takeTurns } from "./turns.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -106,7 +106,11 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
 /** Ends the program if that is longer than may be. */
 function sayHowLong(bench: Bench, chosen: RunChoice, minutesMax: number | undefined): void {
   const ms = expectedMs(bench, chosen);
-  const runs = chosen.runs * chosen.variants.length * Object.keys(bench.sides).length;
+  const sides = Object.keys(bench.sides);
+  const runs = chosen.variants.reduce(
+    (sum, variant) => sum + chosen.runs * sides.filter((side) => takesPart(side, variant)).length,
+    0,
+  );
   const words = `${runs} runs will take about ${(ms / 60_000).toFixed(1)} minutes`;
   if (minutesMax !== undefined && ms > minutesMax * 60_000) {
     const advice = "give fewer --runs, --variant or --side, or fewer --seconds";

@@ -46,8 +46,9 @@ export async function takeTurns(
   );
   const taken: TakenRun[] = [];
   const take = async (variant: Variant, run: number): Promise<void> => {
-    if (run === 1) for (const side of sides) await warmUp(side, variant, warmUpOf(bench, options));
-    for (const side of sides) {
+    const taking = sides.filter(({ name }) => takesPart(name, variant));
+    if (run === 1) for (const side of taking) await warmUp(side, variant, warmUpOf(bench, options));
+    for (const side of taking) {
       const { measureMs } = options;
       const measured = await side.run({ variant: variant.name, settleMs: measureMs * settlePart, measureMs });
       taken.push({ side: side.name, variant, run, measured });
@@ -56,6 +57,10 @@ export async function takeTurns(
   };
   for (const [variant, run] of orderOf(bench, options)) await take(variant, run);
   return taken;
+}
+
+export function takesPart(side: string, { without = [] }: Variant): boolean {
+  return !without.includes(side);
 }
 
 /** Which variants are run in which order, each with the number of the run. */
@@ -70,8 +75,8 @@ export function orderOf(bench: Bench, { variants, runs }: RunChoice): readonly (
 export function expectedMs(bench: Bench, { variants, runs, measureMs, warmUpMs }: RunChoice): number {
   const runMs = (variant: Variant, ms: number): number =>
     bench.runMs?.(variant, ms) ?? openingMs + (1 + settlePart) * ms;
-  const sides = Object.keys(bench.sides).length;
   const each = variants.map((variant) => {
+    const sides = Object.keys(bench.sides).filter((side) => takesPart(side, variant)).length;
     const warmMs = warmUpOf(bench, { warmUpMs }) > 0 ? runMs(variant, warmUpMs) : 0;
     return sides * (warmMs + runs * runMs(variant, measureMs));
   });

@@ -13,6 +13,8 @@ const sagaVariants: readonly SagaVariant[] = [64, 256, 1_024].map((inFlight) => 
   name: `trips-${inFlight}`,
   title: `trips of three bookings, ${inFlight.toLocaleString("en")} in flight`,
   inFlight,
+  // Its server (1.7) was busy for three minutes with a run of two seconds then, and had not answered all of them.
+  ...(inFlight > 256 && { without: ["restate"] }),
 }));
 
 export function sagaVariant(name: string): SagaVariant {
