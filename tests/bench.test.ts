@@ -18,7 +18,7 @@ import { Connections } from "../bench/overload/connections.ts";
 import { backAfterSeconds } from "../bench/overload/tally.ts";
 import { keeping, medianOf, type Result, thisMachine } from "../bench/result.ts";
 import { Parcel, parcelOf } from "../bench/rpc/parcel.ts";
-import { orderOf } from "../bench/turns.ts";
+import { expectedMs, orderOf, takesPart } from "../bench/turns.ts";
 import { Window } from "../bench/window.ts";
 
 const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
@@ -229,6 +229,16 @@ test("benches that compare variants with each other run all of them in turn, and
     orderOf({ ...overload, inRounds }, choice).map(([{ name }, run]) => `${name}${run}`);
   assert.deepEqual(order(true), ["a1", "b1", "a2", "b2"]);
   assert.deepEqual(order(false), ["a1", "a2", "b1", "b2"]);
+});
+
+test("a side takes no part in a variant that it does not come to the end of", () => {
+  const [first, second] = [{ name: "a", title: "a" }, { name: "b", title: "b", without: ["limit"] }] as const;
+  const part = (side: string) => [first, second].map((variant) => takesPart(side, variant));
+  assert.deepEqual(part("limit"), [true, false]);
+  assert.deepEqual(part("synod"), [true, true]);
+  const { synod, limit } = overload.sides;
+  const bench = { ...overload, sides: { synod: synod!, limit: limit! }, runMs: () => 1_000 };
+  assert.equal(expectedMs(bench, { runs: 2, variants: [first, second], measureMs: 1_000, warmUpMs: 0 }), 6_000);
 });
 
 test("goodput is back when the last second is over in which it was too low", () => {

@@ -196,11 +196,11 @@ export class Activation implements Passivable, Performer {
     if (this.#dropped !== null) return;
     const { environment, shard } = this.#options;
     const { messages } = shard;
-    let sent: readonly OutboxMessage[] = [];
+    const sent: OutboxMessage[] = [];
     for (const { snapshot, record, work, accepted, finished } of this.#ahead.take(position)) {
       this.#durable = snapshot;
       environment.counters.committedCommands += 1;
-      if (work !== null) sent = [...sent, ...messages!.becameDurable(this.key, work)];
+      if (work !== null) sent.push(...messages!.becameDurable(this.key, work));
       if (record !== null) environment.records.add(shard.nameOfRecord(record.id), record);
       if (accepted !== null) this.#inbox.becameDurable(accepted);
       if (finished !== null) this.#inbox.finished(finished);
