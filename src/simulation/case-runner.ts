@@ -9,8 +9,11 @@ import type { RunResult } from "./simulate.ts";
 import type { WorkerTask } from "./worker.ts";
 import { startWorker } from "./worker-thread.ts";
 
-/** The heap of a worker that is not replaced yet. A system of few modules fills it in some hundred runs. */
-const heapBytesMax = 128 * 1024 * 1024;
+/**
+ * The heap of a worker that is not replaced yet, with garbage. A system of few modules fills it in some hundred runs; what
+ * replaces it begins with code that is not compiled, and takes twice as long for its first runs.
+ */
+const heapBytesMax = 512 * 1024 * 1024;
 
 interface Place {
   worker: Worker | undefined;
