@@ -10,10 +10,10 @@ import type { WorkerTask } from "./worker.ts";
 import { startWorker } from "./worker-thread.ts";
 
 /**
- * The heap of a worker that is not replaced yet, with garbage. A system of few modules fills it in some hundred runs; what
+ * The heap of a worker that is not replaced yet, with garbage. A system of few modules fills it in a hundred runs; what
  * replaces it begins with code that is not compiled, and takes twice as long for its first runs.
  */
-const heapBytesMax = 512 * 1024 * 1024;
+const heapBytesMax = 256 * 1024 * 1024;
 
 interface Place {
   worker: Worker | undefined;
