@@ -232,7 +232,10 @@ test("benches that compare variants with each other run all of them in turn, and
 });
 
 test("a side takes no part in a variant that it does not come to the end of", () => {
-  const [first, second] = [{ name: "a", title: "a" }, { name: "b", title: "b", without: ["limit"] }] as const;
+  const [first, second] = [
+    { name: "a", title: "a" },
+    { name: "b", title: "b", without: ["limit"] },
+  ] as const;
   const part = (side: string) => [first, second].map((variant) => takesPart(side, variant));
   assert.deepEqual(part("limit"), [true, false]);
   assert.deepEqual(part("synod"), [true, true]);
