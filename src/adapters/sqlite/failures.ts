@@ -49,8 +49,11 @@ export interface Failure {
   readonly error: SynodError;
 }
 
-/** What an error in a transaction means for the one who asked for it. */
-export function failureOf(thrown: unknown, path: string): Failure {
+/** What was done when an error came. */
+type Doing = "transaction" | "checkpoint";
+
+/** What an error means for the one who asked for a transaction, or for the store when its log was copied. */
+export function failureOf(thrown: unknown, path: string, doing: Doing = "transaction"): Failure {
   const cause = thrown instanceof TransactionError ? thrown.cause : thrown;
   const certain = !(thrown instanceof TransactionError) || thrown.rolledBack;
   const committing = thrown instanceof TransactionError && thrown.committing;
@@ -62,7 +65,7 @@ export function failureOf(thrown: unknown, path: string): Failure {
     return failed(`there is no room for ${path} to grow: free some space`, cause);
   if (certain && code === sqliteCodes.busy)
     return failed(`another process has kept ${path} locked for too long`, cause);
-  if (code === sqliteCodes.inputOutput || committing || !certain) return broken(path, cause);
+  if (code === sqliteCodes.inputOutput || committing || !certain) return broken(path, cause, doing);
   if (isOfTheData(code)) return refused("invalid_argument", path, cause);
   // Raised on purpose by the body of a transaction that was undone.
   if (cause instanceof SynodError) return { status: "failed", error: cause };
@@ -79,8 +82,12 @@ function failed(message: string, cause: unknown): Failure {
   return { status: "failed", error: new SynodError("unavailable", message, { cause }) };
 }
 
-function broken(path: string, cause: unknown): Failure {
-  const message = `${path} failed while writing (${messageOf(cause)}): check its disk, then start the node again`;
+function broken(path: string, cause: unknown, doing: Doing): Failure {
+  const message =
+    doing === "transaction"
+      ? `${path} failed while writing (${messageOf(cause)}): check its disk, then start the node again`
+      : `${path} failed while its write-ahead log was copied (${messageOf(cause)}), and recent commits may be missing in it: ` +
+        "stop all nodes, check its disk and the store, and restore a backup if it is damaged";
   return { status: "broken", error: new SynodError("unavailable", message, { outcome: "unknown", cause }) };
 }
 

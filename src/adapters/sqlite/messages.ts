@@ -49,7 +49,7 @@ export type AnswerMessage =
 export interface LogMessage {
   /** The bytes of the write-ahead log that are in use; undefined when it could not be looked at. */
   readonly walBytes: number | undefined;
-  /** Why the log could not be copied; the next attempt may succeed. */
+  /** Why the log could not be copied; the next attempt may succeed, unless the store broke. */
   readonly trouble: string | undefined;
 }
 

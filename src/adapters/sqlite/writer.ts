@@ -29,7 +29,10 @@ export interface Writer {
 }
 
 /** Opens the store for writing, and creates it when it is new. */
-export function openWriter(creation: Parameters<WriterOperations["open"]>[0]): Writer {
+export function openWriter(
+  creation: Parameters<WriterOperations["open"]>[0],
+  checkpointsOn: typeof checkpointsOf = checkpointsOf,
+): Writer {
   const { path, bytesMax } = creation;
   try {
     preparePlace(path);
@@ -38,7 +41,7 @@ export function openWriter(creation: Parameters<WriterOperations["open"]>[0]): W
       return orClose(database, () => {
         const identity = prepareStore(database, creation);
         if (bytesMax !== undefined) limitSize(database, bytesMax);
-        return writerOf(database, path, identity);
+        return writerOf(database, path, identity, checkpointsOn(database, path));
       });
     }, openLockWaitMaxMs);
   } catch (error) {
@@ -50,12 +53,11 @@ function limitSize(database: DatabaseSync, bytesMax: number): void {
   database.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / Number(setting(database, "page_size")))}`);
 }
 
-function writerOf(database: DatabaseSync, path: string, identity: StoreIdentity): Writer {
+function writerOf(database: DatabaseSync, path: string, identity: StoreIdentity, checkpoints: Checkpoints): Writer {
   const guarded = guardedBy(database, path);
   const leases = leasesOf(database, identity.shardsPerService);
   const { claim, release } = ownershipOf(database, leases);
   const commitBatch = commitsOf(database, leases);
-  const checkpoints = checkpointsOf(database, path);
 
   const operations = {
     join: guarded.transaction((request: JoinRequest) => {
@@ -70,7 +72,7 @@ function writerOf(database: DatabaseSync, path: string, identity: StoreIdentity)
     trim: guarded.transaction(trimsOf(database)),
     close: () => database.close(),
   };
-  return { identity, operations, afterwards: () => upkeep(checkpoints), broken: guarded.broken };
+  return { identity, operations, afterwards: () => guarded.upkeep(checkpoints.maintain), broken: guarded.broken };
 }
 
 interface Guarded {
@@ -81,6 +83,8 @@ interface Guarded {
     body: (packed: PackedBatch) => CommitResult,
     obstacle: () => SynodError | undefined,
   ): WriterOperations["commit"];
+  /** Has the log copied; a store that broke is left as it is. */
+  upkeep(maintain: Checkpoints["maintain"]): LogMessage;
   readonly broken: Writer["broken"];
 }
 
@@ -116,16 +120,21 @@ function guardedBy(database: DatabaseSync, path: string): Guarded {
         return commitAnswer(failure(thrown));
       }
     },
+    upkeep: (maintain) => {
+      if (broken !== undefined) return { walBytes: undefined, trouble: broken.message };
+      try {
+        return { walBytes: maintain(), trouble: undefined };
+      } catch (thrown) {
+        const found = failureOf(thrown, path, "checkpoint");
+        // Copying may be tried another time where nothing was lost: the lock was not free, the disk is full. But what could not be
+        // synced never will be: an earlier pass has counted it as copied, and the system says only once that it did not reach the disk.
+        // The next pass would go on behind it, and then the log, the only place where it is safe, would be used again.
+        if (found.status !== "broken") return { walBytes: undefined, trouble: messageOf(thrown) };
+        broken = found.error;
+        return { walBytes: undefined, trouble: broken.message };
+      }
+    },
   };
-}
-
-function upkeep(checkpoints: Checkpoints): LogMessage {
-  try {
-    return { walBytes: checkpoints.maintain(), trouble: undefined };
-  } catch (thrown) {
-    // What was committed rests in the log; nothing is lost by copying it another time.
-    return { walBytes: undefined, trouble: messageOf(thrown) };
-  }
 }
 
 function commitAnswer(result: CommitResult): CommitAnswer {
