@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { createLog, type LogOptions } from "./pino.ts";
 
@@ -78,3 +80,22 @@ test("what is less important than the level is not written", () => {
   log.warn("three");
   assert.equal(lines.length, 1);
 });
+
+for (const format of ["json", "text"] as const) {
+  const skip = existsSync("/dev/full") ? false : "needs /dev/full";
+  test(`a ${format} log that cannot be written does not end the process`, { skip }, () => {
+    const program = `
+      import { createLog } from ${JSON.stringify(new URL("./pino.ts", import.meta.url).href)};
+      const log = createLog({ format: "${format}", level: "info", name: "node-1" });
+      log.warn("one");
+      log.warn("two");
+      setImmediate(() => console.log("alive"));
+    `;
+    const command = 'exec "$0" --conditions=synod-source --input-type=module --eval "$1" 2>/dev/full';
+    const child = spawnSync("/bin/sh", ["-c", command, process.execPath, program], {
+      encoding: "utf8",
+      timeout: 10_000,
+    });
+    assert.deepEqual([child.status, child.stdout], [0, "alive\n"]);
+  });
+}

@@ -3,7 +3,7 @@
  * what a command answers: as JSON for machines, or as text for people.
  */
 import { writeSync } from "node:fs";
-import { type DestinationStream, destination, pino } from "pino";
+import { type DestinationStream, pino } from "pino";
 import type { Log } from "../../ports/log.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -20,7 +20,7 @@ export interface LogOptions {
 
 /** A log that writes each line at once, so that the last words of a dying process are not lost. */
 export function createLog(options: LogOptions): Log {
-  const stream = options.format === "text" ? textStream(options) : jsonStream(options.write);
+  const stream = options.format === "text" ? textStream(options) : jsonStream(options);
   const logger = pino(
     {
       level: options.level,
@@ -42,8 +42,9 @@ export function createLog(options: LogOptions): Log {
   };
 }
 
-function jsonStream(write: ((line: string) => void) | undefined): DestinationStream {
-  return write ? { write } : destination({ dest: 2, sync: true });
+/** Not pino's own destination, which throws out of whatever is logging when a disk is full. */
+function jsonStream({ write = writeToStderr }: LogOptions): DestinationStream {
+  return { write };
 }
 
 function textStream({ write = writeToStderr, level }: LogOptions): DestinationStream {
@@ -55,7 +56,7 @@ function writeToStderr(line: string): void {
   try {
     writeSync(2, line);
   } catch {
-    // Nobody reads the log any more, which must not end the process.
+    // Nobody reads the log any more, or its disk is full, which must not end the process.
   }
 }
 
