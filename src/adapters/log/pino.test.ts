@@ -73,6 +73,24 @@ test("a JSON line can be parsed and names its level", () => {
   );
 });
 
+test("fields with the names of the line's own are kept beside those", () => {
+  const fields = { name: "ann", time: "19:30", level: 3, pid: 1, message: "m", name_: "other" };
+  const json = written({ format: "json", level: "info" });
+  json.log.info("held", fields);
+  // As text: of a name twice, JSON.parse tells the last one alone.
+  const [line] = json.lines;
+  const entry = JSON.parse(line!) as Record<string, unknown>;
+  assert.deepEqual([entry.level, entry.name, entry.pid, entry.message], ["info", "node-1", process.pid, "held"]);
+  assert.match(String(entry.time), /^\d{4}-/);
+  assert.equal(line!.match(/"(name|time|level|pid|message)":/g)?.length, 5);
+  assert.deepEqual([entry.time_, entry.level_, entry.pid_, entry.message_], ["19:30", 3, 1, "m"]);
+  assert.deepEqual([entry.name_, entry.name__], ["other", "ann"]);
+
+  const text = written({ format: "text", level: "info" });
+  text.log.info("held", { name: "ann", time: "19:30" });
+  assert.match(text.lines.join(""), /^\d\d:\d\d:\d\d\.\d{3} info {2}node-1 {2}held {2}name_=ann time_=19:30\n$/);
+});
+
 test("what is less important than the level is not written", () => {
   const { lines, log } = written({ format: "json", level: "warn" });
   log.debug("one");

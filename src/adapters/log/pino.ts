@@ -35,11 +35,23 @@ export function createLog(options: LogOptions): Log {
     stream,
   );
   return {
-    debug: (message, fields) => logger.debug(fields ?? {}, message),
-    info: (message, fields) => logger.info(fields ?? {}, message),
-    warn: (message, fields) => logger.warn(fields ?? {}, message),
-    error: (message, fields) => logger.error(fields ?? {}, message),
+    debug: (message, fields) => logger.debug(besidesOwn(fields ?? {}), message),
+    info: (message, fields) => logger.info(besidesOwn(fields ?? {}), message),
+    warn: (message, fields) => logger.warn(besidesOwn(fields ?? {}), message),
+    error: (message, fields) => logger.error(besidesOwn(fields ?? {}), message),
   };
+}
+
+/** What every line says of itself. */
+const ownFields: ReadonlySet<string> = new Set(["level", "time", "pid", "name", "message"]);
+
+/** Fields that would take the place of the line's own get a `_` behind their names: users' code knows nothing of those. */
+function besidesOwn(fields: Record<string, unknown>): Record<string, unknown> {
+  if (!Object.keys(fields).some((field) => ownFields.has(field))) return fields;
+  const freeName = (field: string): string => (Object.hasOwn(fields, field) ? freeName(`${field}_`) : field);
+  return Object.fromEntries(
+    Object.entries(fields).map(([field, value]) => [ownFields.has(field) ? freeName(field) : field, value]),
+  );
 }
 
 /** Not pino's own destination, which throws out of whatever is logging when a disk is full. */
