@@ -5,6 +5,7 @@
 import { type Outcome, SynodError, toSynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import { validate } from "../service/schema.ts";
+import { ownCopy } from "../values/copies.ts";
 import { Gone, type GoneSignal } from "../values/gone.ts";
 import { decodeJson, encodeJson } from "../values/json.ts";
 import type { Environment } from "./environment.ts";
@@ -303,7 +304,8 @@ export function decodeInput({ target, input }: Pick<Invocation, "target" | "inpu
   const subject = new PartOf("the input", target);
   // An absent input is for the schema to judge: it may be optional.
   const value = input === undefined ? undefined : decodeJson(input, subject);
-  return validate(schema, value, subject);
+  // Schemas may answer with an object of their own, such as a default: it would be the same one for all entities.
+  return ownCopy(validate(schema, value, subject));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,6 +1,8 @@
 /** A handler works on a draft: it is committed when the handler returns, and only what JSON can say. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { z } from "zod";
+import { command, defineInterface, defineSystem, implement } from "../../src/index.ts";
 import { type Acting, counterSystem, Gate, type State } from "./counter-system.ts";
 import { type StoreKind, storeKinds, type TestNode, World } from "./world.ts";
 
@@ -226,6 +228,33 @@ describe("drafts", () => {
     assert.notEqual(kept[0], kept[1]);
     kept[1]!.value = 50;
     assert.equal(await node.answer("value"), "2");
+  });
+
+  test("inputs are copies: what a schema puts in place of something is no object that two entities share", async () => {
+    const Notes = defineInterface("notes", {
+      key: z.string(),
+      operations: {
+        tag: command({
+          input: z.object({ by: z.string(), tags: z.array(z.string()).catch([]) }),
+          output: z.array(z.string()),
+        }),
+      },
+    });
+    const notes = implement(Notes, {
+      state: { version: 1, initial: () => ({ tags: [] as string[] }) },
+      operations: {
+        tag: (ctx, { by, tags }) => {
+          tags.push(by);
+          ctx.state.tags = tags;
+          return tags;
+        },
+      },
+    });
+    await using world = World.create();
+    const node = await world.start({ system: defineSystem({ name: "test", services: [notes] }) });
+    const tag = (key: string) => node.answer("tag", { service: "notes", key, input: { by: key, tags: null } });
+    assert.equal(await tag("a"), '["a"]');
+    assert.equal(await tag("b"), '["b"]');
   });
 
   test("a reply that its schema forbids fails the command, and a reply that is too large too", async () => {
