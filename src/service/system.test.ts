@@ -116,6 +116,21 @@ describe("replaceServices", () => {
     assert.ok(isSystem(replaced));
   });
 
+  test("keeps all that the system says besides its services", () => {
+    const adapter: InboundAdapter = {
+      name: "none",
+      address: { host: "127.0.0.1", port: 0 },
+      start: () => Promise.reject(new Error("unused")),
+    };
+    const settings = { store: "sqlite:data/bank.db", listen: "127.0.0.1:7000" };
+    const availability = { objective: "99.9%", services: { b: "99%" } };
+    const full = define({ name: "bank", services: [serviceOf(B)], adapters: [adapter], settings, availability });
+    const { services: _, ...others } = replaceServices(full, [serviceOf(B)]);
+    const { services: __, ...before } = full;
+    assert.deepEqual(others, before);
+    assert.deepEqual(others.settings, settings);
+  });
+
   test("refuses a replacement of nothing, one that is no service, and one that closes a cycle", () => {
     assert.throws(() => replaceServices(system, [serviceOf(C)]), /has no service c to replace, only a, b$/);
     assert.throws(() => replaceServices(system, [B as unknown as AnyService]), /implement\(\) did not make/);

@@ -99,10 +99,8 @@ export function replaceServices(system: AnySystem, replacements: readonly AnySer
   for (const name of byName.keys()) {
     throw definitionError(`system ${system.name} has no service ${name} to replace, only ${namesOf(system.services)}`);
   }
-  return Object.freeze({
-    ...defineSystem({ name: system.name, services, adapters: system.adapters }),
-    availability: system.availability,
-  });
+  const { name, adapters, settings = {}, availability } = system;
+  return Object.freeze({ ...defineSystem({ name, services, adapters, settings }), availability });
 }
 
 /** Whether a value was made by {@link defineSystem}, be it by another copy of this package. */
