@@ -18,6 +18,7 @@ import { Heights } from "./heights.ts";
 import { type Attempt, type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Slot } from "./load.ts";
 import type { Membership } from "./membership.ts";
+import { receiverOf } from "./messages/rows.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { PeerCalls } from "./peer-calls.ts";
 import { runQuery } from "./query-run.ts";
@@ -180,17 +181,13 @@ export class Router {
   #idOfCall(shard: Shard): ActivationOptions["idOfCall"] {
     return (number, hash, inputHash, target) => {
       const { sessionName: session } = shard;
-      // What a stateless service calls may go anywhere: it takes along what holds for all.
-      const floor =
-        target.key === null
-          ? shard.session.floorForAll()
-          : shard.session.floor(this.#options.shards.ofKey(target.service, target.key).sessionName);
+      const receiver = receiverOf(this.#options.environment, target.service.interface.name, target.key);
       return {
         hash: derivedRecordId(session, number, hash),
         inputHash,
         keyTime: null,
         call: { session, number },
-        floor,
+        floor: shard.session.floor(receiver),
       };
     };
   }

@@ -51,8 +51,13 @@ export class PromisedWork {
     const origin = originOf(run.id);
     if (origin === null) return;
     const shard = this.#shard(origin.session);
-    const known = { message: shard.sent, timer: shard.generations, call: shard.accepted }[origin.kind];
-    if (!known.has(origin.number)) {
+    const known = {
+      message: [shard.sent],
+      timer: [shard.generations],
+      // Of a durable command, or of a service without keys that a message makes work.
+      call: [shard.accepted, shard.sent],
+    }[origin.kind];
+    if (!known.some((numbers) => numbers.has(origin.number))) {
       return this.#report(handOn, `${nameOfRun(run)} was begun by ${wordsOf(origin)}, which is not in the store`);
     }
     const item = origin.kind === "call" ? shard.items.get(origin.number) : undefined;
@@ -254,7 +259,7 @@ function nameOfRun({ service, key, operation }: HandlerRun): string {
 }
 
 function wordsOf({ kind, session, number }: Origin): string {
-  return kind === "call" ? `a call of durable command ${number} of ${session}` : `${kind} ${number} of ${session}`;
+  return kind === "call" ? `a call under number ${number} of ${session}` : `${kind} ${number} of ${session}`;
 }
 
 function pairOf(session: string, { key, service, target }: OutboxMessage): string {
