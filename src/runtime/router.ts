@@ -23,7 +23,7 @@ import { Outgoing } from "./outgoing.ts";
 import type { PeerCalls } from "./peer-calls.ts";
 import { runQuery } from "./query-run.ts";
 import { tooLate } from "./refusals.ts";
-import { failed, failure, withOutcome } from "./replies.ts";
+import { failed, failure, withCut, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
 import { Sleepers } from "./sleepers.ts";
@@ -368,7 +368,7 @@ export class Router {
     if (other === undefined || peers.loadOf(other) * spreadTimes > load.calls) return undefined;
     const answer = await peers.call(other.incarnation, invocation, undefined);
     if (answer.kind === "reply") return answer.reply;
-    if (answer.kind === "lost" && !answer.certain) return failed(answer.error);
+    if (answer.kind === "lost" && !answer.certain) return withCut(failed(answer.error));
     return undefined;
   }
 
@@ -390,7 +390,8 @@ export class Router {
       if (answer?.kind === "reply") return answer.reply;
       const lost = answer?.kind === "lost" ? answer : undefined;
       // Nobody here knows whether a repeat would be harmless.
-      const over = lost?.certain === false || this.#isOver(invocation);
+      if (lost?.certain === false) return withCut(failed(lost.error));
+      const over = this.#isOver(invocation);
       if (over) return lost ? failed(lost.error) : failure("unavailable", `nobody hosts ${name} at the moment`);
       await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
     }
@@ -430,7 +431,7 @@ export class Router {
 
   /** Once an attempt was cut, only a recorded reply or a value says more than "unknown" (guarantee G7). */
   #final(reply: GatewayReply, { unknown }: Progress): GatewayReply {
-    return unknown ? withOutcome(reply, "unknown") : reply;
+    return unknown ? withCut(withOutcome(reply, "unknown")) : reply;
   }
 }
 

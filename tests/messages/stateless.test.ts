@@ -111,3 +111,20 @@ test("a message that waits is delivered, though a later one to a service without
   assert.equal(await noted(node, "a"), '["waits"]');
   assert.deepEqual(await pending(world, node), []);
 });
+
+test("a message to a service without keys waits for as long as whom that calls is blocked, and loses no attempts by it", async () => {
+  let isAudited = false;
+  const schedule = { attemptsMax: 1_000, ageMaxMs: 600_000, backoffBaseMs: 500, backoffMaxMs: 500 };
+  await using world = World.create("memory", shards);
+  const node = await world.start({ system: orderSystem(() => isAudited), limits: { schedule } });
+  await node.answer("audit", { service: "stock", key: "a", id: "audit", waitFor: "acceptance" });
+  assert.equal(await node.answer("tell", tell({ stock: "a", text: "called", via: "notifier" })), "done");
+  await world.advance(120_000);
+  const [waiting] = await pending(world, node);
+  assert.equal(waiting?.parked, null, "it still waits");
+  assert.ok(waiting.attempts <= 1, `${waiting.attempts} attempts`);
+  isAudited = true;
+  await world.advance(60_000);
+  assert.equal(await noted(node, "a"), '["called"]');
+  assert.deepEqual(await pending(world, node), []);
+});
