@@ -5,7 +5,7 @@
  * What it does to rows: an acceptance and a finish are changes of the entity (the activation commits them); attempts,
  * journals and parking are progress of the shard.
  */
-import { type AttemptEnd, afterAttempt, mayStart, type Next } from "../core/durable/schedule.ts";
+import { type AttemptEnd, afterAttempt, mayStart, type Next, triedSince } from "../core/durable/schedule.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
@@ -51,6 +51,8 @@ export interface InboxEntry {
   readonly journal: readonly JournalEntry[];
   /** How often in a row an attempt has ended uncounted. */
   waits: number;
+  /** From then on its age counts, ms since 1970. */
+  triedSince: number;
   /** Until the next attempt. */
   timer: Timer | null;
   /** The last attempt here; its journal grows until all that it wrote is durable. */
@@ -227,6 +229,7 @@ export class EntityInbox {
     if (this.#running === entry) return;
     const { parked, holdsTurn } = entry.item;
     entry.waits = 0;
+    entry.triedSince = this.#options.environment.clock.wall();
     if (parked === null) return this.#resumeAfter(entry, 0);
     await this.#mustWrite(this.#write(entry, { attempts: 0, parked: null, holdsTurn: false }));
     if (holdsTurn) this.#driver.drive({ kind: "resumed", token: entry.token });
@@ -374,9 +377,9 @@ export class EntityInbox {
 
   #ended(entry: InboxEntry, end: AttemptEnd, isLogged = false): void {
     const { environment } = this.#options;
-    const { attempts, acceptedAt } = entry.item;
+    const { attempts } = entry.item;
     entry.waits = end.kind === "waited" ? entry.waits + 1 : 0;
-    const ageMs = environment.clock.wall() - acceptedAt;
+    const ageMs = environment.clock.wall() - entry.triedSince;
     const standing = { attempts, waits: entry.waits, ageMs, random: environment.random.number() };
     const next = afterAttempt(end, standing, environment.limits.schedule);
     if (!isLogged) {
@@ -424,7 +427,10 @@ export class EntityInbox {
   }
 
   #add(known: Pick<InboxEntry, "item" | "journal" | "pending" | "token" | "durable">): InboxEntry {
-    const entry: InboxEntry = { ...known, waits: 0, timer: null, turn: null, lastWrite: Promise.resolve() };
+    const { clock, limits } = this.#options.environment;
+    const since = triedSince(known.item.acceptedAt, clock.wall(), limits.schedule);
+    const lastWrite = Promise.resolve();
+    const entry: InboxEntry = { ...known, waits: 0, triedSince: since, timer: null, turn: null, lastWrite };
     entry.pending.entry = entry;
     this.#entries.set(entry.item.number, entry);
     return entry;

@@ -1,0 +1,84 @@
+/** What an operator does to a durable command is done, also long after its acceptance, and where the store could not write at first. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SynodError } from "../../src/index.ts";
+import type { JournaledItem } from "../../src/ports/work.ts";
+import { type TestNode, World } from "../guarantees/world.ts";
+import { Stock, sagaSystem } from "./saga-system.ts";
+
+const schedule = { attemptsMax: 3, ageMaxMs: 600_000, backoffBaseMs: 100, backoffMaxMs: 1_000 };
+const asked = { service: "saga", key: "one", input: "order", id: "k", timeoutMs: 60_000 };
+const stateOf = { service: "saga", key: "one" };
+
+/** What the store holds of saga/one; undefined when it has nothing to do. */
+async function itemOf(node: TestNode): Promise<JournaledItem | undefined> {
+  const { shard: number } = await node.running.inspect("saga", "one");
+  const shard = { service: "saga", number };
+  const [result] = await node.store.read([{ kind: "inboxOf", shard, key: "one", after: 0, limit: 10 }]);
+  assert.ok(result?.kind === "inboxOf");
+  return result.page.rows[0];
+}
+
+async function operate(world: World, node: TestNode, action: "retry" | "drop"): Promise<void> {
+  const { shard } = await node.running.inspect("saga", "one");
+  const { number } = (await itemOf(node))!;
+  await world.until(node.running.operate(`saga/${shard}/${number}`, action));
+}
+
+/** Time passes until the store says so. */
+async function eventually(world: World, node: TestNode, holds: (item: JournaledItem | undefined) => boolean) {
+  for (let passed = 0; passed < 120_000; passed += 100) {
+    const item = await itemOf(node);
+    if (holds(item)) return;
+    await world.advance(100);
+  }
+  throw new Error("it never was so");
+}
+
+const isParked = (item: JournaledItem | undefined): boolean => item !== undefined && item.parked !== null;
+const isDone = (item: JournaledItem | undefined): boolean => item === undefined;
+
+test("one that is tried again when it is older than it may become waits for its callee, also at the next owner, and finishes", async () => {
+  let trouble: "throws" | "waits" | "none" = "throws";
+  let waits = 0;
+  const system = sagaSystem({
+    run: {
+      order: async (ctx) => {
+        if (trouble === "throws") throw new Error("cannot");
+        return ctx.to(Stock, "s").take(1);
+      },
+    },
+    before: () => {
+      if (trouble !== "waits") return;
+      waits += 1;
+      throw new SynodError("unavailable", "it is away");
+    },
+  });
+  await using world = World.create();
+  const limits = { schedule: { ...schedule, ageMaxMs: 20_000 }, attemptTimeoutMs: 500 };
+  const first = await world.start({ system, limits });
+  void first.ask("run", asked);
+  await eventually(world, first, isParked);
+  await world.advance(30_000);
+  trouble = "waits";
+  await operate(world, first, "retry");
+  await world.advance(5_000);
+  assert.equal((await itemOf(first))?.parked, null, "it waits");
+  const waitsBefore = waits;
+  assert.ok(waitsBefore > 1, `${waitsBefore} calls`);
+  first.kill();
+  const second = await world.begin({ system, limits, node: "node-2" });
+  // It lives in the same time.
+  second.clock.pass(first.clock.wall() - second.clock.wall());
+  await world.until(second.started);
+  await world.advance(5_000);
+  assert.equal((await itemOf(second))?.parked, null, "it waits at the next owner");
+  assert.ok(waits > waitsBefore + 1, "which has tried it");
+  await world.advance(30_000);
+  assert.match((await itemOf(second))?.parked ?? "", /it was tried for 2\d{4} ms/, "and not for ever");
+  trouble = "none";
+  await operate(world, second, "retry");
+  await eventually(world, second, isDone);
+  assert.equal(await second.answer("taken", { service: "stock", key: "s" }), "[1]");
+  assert.equal(await second.answer("touch", stateOf), "1");
+});
