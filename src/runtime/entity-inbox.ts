@@ -227,11 +227,14 @@ export class EntityInbox {
     }
     if (action === "drop") return this.#remove(entry);
     if (this.#running === entry) return;
-    const { parked, holdsTurn } = entry.item;
+    const before = entry.item;
+    const { parked, holdsTurn } = before;
     entry.waits = 0;
     entry.triedSince = this.#options.environment.clock.wall();
     if (parked === null) return this.#resumeAfter(entry, 0);
-    await this.#mustWrite(this.#write(entry, { attempts: 0, parked: null, holdsTurn: false }));
+    await this.#mustWrite(this.#write(entry, { attempts: 0, parked: null, holdsTurn: false }), () => {
+      entry.item = before;
+    });
     if (holdsTurn) this.#driver.drive({ kind: "resumed", token: entry.token });
     else this.#find(entry, null);
   }
@@ -241,15 +244,21 @@ export class EntityInbox {
     const { number } = entry.item;
     if (this.#running === entry) throw new SynodError("aborted", `durable command ${number} runs at this moment`);
     entry.timer?.cancel();
-    await this.#mustWrite(committer.progress({ shard: shard.id, epoch: shard.epoch, itemsDropped: [number] }));
+    const write = committer.progress({ shard: shard.id, epoch: shard.epoch, itemsDropped: [number] });
+    // It stays, so it goes on, if it was to.
+    await this.#mustWrite(write, () => {
+      if (entry.item.parked === null) this.#resumeAfter(entry, 0);
+    });
     this.#entries.delete(number);
     shard.session.settle(number);
     this.#driver.drive({ kind: "removed", token: entry.token });
   }
 
-  async #mustWrite(write: Promise<ProgressReport>): Promise<void> {
+  /** What an operator wants. Throws when it is not written, after it was taken back. */
+  async #mustWrite(write: Promise<ProgressReport>, takeBack: () => void): Promise<void> {
     const { outcome, error } = await write;
     if (outcome === "durable") return;
+    takeBack();
     if (error !== null) throw error;
     throw new SynodError("unavailable", "the shard was dropped meanwhile", { outcome: "unknown" });
   }
@@ -392,17 +401,22 @@ export class EntityInbox {
   }
 
   #resumeAfter(entry: InboxEntry, ms: number): void {
+    this.#later(entry, ms, () => this.#driver.drive({ kind: "resumed", token: entry.token }));
+  }
+
+  /** What comes next for it. */
+  #later(entry: InboxEntry, ms: number, act: () => void): void {
     if (this.#leaving || this.#dropped) return;
-    const { environment } = this.#options;
     entry.timer?.cancel();
-    entry.timer = environment.clock.setTimer(ms, () => {
+    entry.timer = this.#options.environment.clock.setTimer(ms, () => {
       entry.timer = null;
-      if (this.#entries.get(entry.item.number) === entry) this.#driver.drive({ kind: "resumed", token: entry.token });
+      if (!this.#isGone(entry)) act();
     });
   }
 
-  async #park(entry: InboxEntry, { attempts, code, message, thrown }: Extract<Next, { kind: "park" }>): Promise<void> {
+  async #park(entry: InboxEntry, next: Extract<Next, { kind: "park" }>): Promise<void> {
     const { environment } = this.#options;
+    const { attempts, code, message, thrown } = next;
     await entry.lastWrite;
     if (this.#isGone(entry)) return;
     const parked = JSON.stringify({ code, message, at: Math.floor(environment.clock.wall()), thrown });
@@ -412,7 +426,7 @@ export class EntityInbox {
     if (this.#isGone(entry)) return;
     if (outcome !== "durable") {
       entry.item = { ...entry.item, parked: null, holdsTurn: false };
-      return this.#resumeAfter(entry, environment.limits.schedule.backoffMaxMs);
+      return this.#later(entry, environment.limits.schedule.backoffMaxMs, () => void this.#park(entry, next));
     }
     environment.log.error(`a durable command of ${this.#name} is parked: ${message}`, {
       item: entry.item.number,

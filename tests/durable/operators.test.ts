@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SynodError } from "../../src/index.ts";
-import type { JournaledItem } from "../../src/ports/work.ts";
+import type { JournaledItem, ShardProgress } from "../../src/ports/work.ts";
+import { storeFull } from "../guarantees/fault-store.ts";
 import { type TestNode, World } from "../guarantees/world.ts";
 import { Stock, sagaSystem } from "./saga-system.ts";
 
@@ -81,4 +82,85 @@ test("one that is tried again when it is older than it may become waits for its 
   await eventually(world, second, isDone);
   assert.equal(await second.answer("taken", { service: "stock", key: "s" }), "[1]");
   assert.equal(await second.answer("touch", stateOf), "1");
+});
+
+/** One commit with such progress of an item comes back as not written. */
+function failsOnce(node: TestNode, meets: (progress: ShardProgress) => boolean): () => boolean {
+  let failed = false;
+  node.store.intercept("commit", (batch, forward) => {
+    if (failed || !batch.shards.some(({ progress }) => progress && meets(progress))) return forward();
+    failed = true;
+    return storeFull(batch, forward);
+  });
+  return () => failed;
+}
+
+test("one whose drop could not be written goes on", async () => {
+  let broken = true;
+  const system = sagaSystem({
+    run: {
+      order: () => {
+        if (broken) throw new Error("not yet");
+        return "done";
+      },
+    },
+  });
+  await using world = World.create();
+  const waitMs = 20_000;
+  const limits = { schedule: { ...schedule, backoffBaseMs: waitMs, backoffMaxMs: waitMs } };
+  const node = await world.start({ system, limits });
+  const answer = node.ask("run", asked);
+  await eventually(world, node, (item) => item !== undefined);
+  const failed = failsOnce(node, ({ itemsDropped }) => itemsDropped.length > 0);
+  await assert.rejects(operate(world, node, "drop"), { code: "unavailable" });
+  assert.ok(failed());
+  broken = false;
+  await eventually(world, node, isDone);
+  assert.equal(answer.answer, '"done"');
+  assert.equal(await node.answer("touch", stateOf), "1");
+});
+
+test("one whose retry could not be written stays parked, and the next retry runs it", async () => {
+  let broken = true;
+  const system = sagaSystem({
+    run: {
+      order: () => {
+        if (broken) throw new Error("not yet");
+        return "done";
+      },
+    },
+  });
+  await using world = World.create();
+  const node = await world.start({ system, limits: { schedule } });
+  void node.ask("run", asked);
+  await eventually(world, node, isParked);
+  broken = false;
+  const failed = failsOnce(node, ({ items }) => items.length > 0);
+  await assert.rejects(operate(world, node, "retry"), { code: "unavailable" });
+  assert.ok(failed());
+  await world.advance(1_000);
+  assert.ok(isParked(await itemOf(node)));
+  assert.equal(await node.answer("run", asked), "failed_precondition (unknown)", "it is parked to whoever asks");
+  await operate(world, node, "retry");
+  await eventually(world, node, isDone);
+  assert.match(await node.answer("run", asked), /^"done"/);
+});
+
+test("one whose parking could not be written at first is parked with what its last attempt ended with", async () => {
+  const system = sagaSystem({
+    run: {
+      order: () => {
+        throw new Error("cannot");
+      },
+    },
+  });
+  await using world = World.create();
+  const node = await world.start({ system, limits: { schedule } });
+  void node.ask("run", asked);
+  const failed = failsOnce(node, ({ items }) => items.some(({ parked }) => parked !== null));
+  await eventually(world, node, isParked);
+  assert.ok(failed());
+  const { message } = JSON.parse((await itemOf(node))!.parked!) as { message: string };
+  assert.match(message, /^3 attempts failed, the last one: saga\/one\.run failed/);
+  assert.equal(await node.answer("touch", stateOf), "1");
 });
