@@ -75,7 +75,8 @@ export class EntityInbox {
   readonly #key: string;
   readonly #driver: MailboxDriver;
   readonly #entries = new SmallMap<number, InboxEntry>();
-  #running: InboxEntry | null = null;
+  /** The attempt under way: not only whose it is, because a turn that is taken away may be given to the same command at once. */
+  #running: GivenTurn | null = null;
   /** Of those that gave the turn up. */
   #lastParked: InboxEntry | null = null;
   #leaving = false;
@@ -89,6 +90,10 @@ export class EntityInbox {
 
   get #name(): string {
     return nameOfEntity(this.#options.service.interface.name, this.#key);
+  }
+
+  get #runningEntry(): InboxEntry | null {
+    return this.#running?.pending.entry ?? null;
   }
 
   /** Services without durable commands pay nothing for those of others. */
@@ -140,13 +145,13 @@ export class EntityInbox {
   run(given: GivenTurn): void {
     const { pending } = given;
     if (pending.entry === null) return this.#accept(given);
-    this.#running = pending.entry;
+    this.#running = given;
     void this.#count(given, pending.entry);
   }
 
   /** The mailbox took the turn away from the attempt under way. */
   abandoned(): void {
-    const entry = this.#running;
+    const entry = this.#runningEntry;
     this.#running = null;
     if (entry === null) return;
     entry.turn?.abandon();
@@ -180,7 +185,7 @@ export class EntityInbox {
   /** The entity moves: nothing starts here any more. Resolves when what was abandoned is not counted. */
   async leave(): Promise<void> {
     this.#leaving = true;
-    const running = this.#running;
+    const running = this.#runningEntry;
     for (const { timer } of this.#entries.values()) timer?.cancel();
     this.#driver.drive({ kind: "leave" });
     await running?.lastWrite;
@@ -226,7 +231,7 @@ export class EntityInbox {
       throw new SynodError("not_found", `${this.#name} has no durable command ${number}: it may have finished`);
     }
     if (action === "drop") return this.#remove(entry);
-    if (this.#running === entry) return;
+    if (this.#runningEntry === entry) return;
     const before = entry.item;
     const { parked, holdsTurn } = before;
     entry.waits = 0;
@@ -242,7 +247,7 @@ export class EntityInbox {
   async #remove(entry: InboxEntry): Promise<void> {
     const { committer, shard } = this.#options;
     const { number } = entry.item;
-    if (this.#running === entry) throw new SynodError("aborted", `durable command ${number} runs at this moment`);
+    if (this.#runningEntry === entry) throw new SynodError("aborted", `durable command ${number} runs at this moment`);
     entry.timer?.cancel();
     const write = committer.progress({ shard: shard.id, epoch: shard.epoch, itemsDropped: [number] });
     // It stays, so it goes on, if it was to.
@@ -288,7 +293,7 @@ export class EntityInbox {
     const item = acceptedItem(invocation, shard.session.take(null), Math.floor(environment.clock.wall()));
     const entry = this.#add({ item, journal: [], pending, token, durable: false });
     pending.entry = entry;
-    this.#running = entry;
+    this.#running = given;
     this.#driver.drive({ kind: "accepted", token, attempt });
     this.#start(given, entry, input);
   }
@@ -309,7 +314,7 @@ export class EntityInbox {
       return this.#pause(given, entry, { kind: "hopeless", code: "aborted", message });
     }
     const { outcome, error } = await this.#write(entry, { attempts: attempts + 1 });
-    if (this.#running !== entry || this.#dropped) return;
+    if (this.#running !== given || this.#dropped) return;
     if (outcome !== "durable") {
       const message = `the store cannot write now: ${error?.message ?? ""}`;
       return this.#pause(given, entry, { kind: "waited", code: "unavailable", message });

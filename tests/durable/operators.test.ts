@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SynodError } from "../../src/index.ts";
 import type { JournaledItem, ShardProgress } from "../../src/ports/work.ts";
+import { Gate } from "../guarantees/counter-system.ts";
 import { storeFull } from "../guarantees/fault-store.ts";
 import { type TestNode, World } from "../guarantees/world.ts";
 import { Stock, sagaSystem } from "./saga-system.ts";
@@ -163,4 +164,51 @@ test("one whose parking could not be written at first is parked with what its la
   const { message } = JSON.parse((await itemOf(node))!.parked!) as { message: string };
   assert.match(message, /^3 attempts failed, the last one: saga\/one\.run failed/);
   assert.equal(await node.answer("touch", stateOf), "1");
+});
+
+test("one that gets its turn while a commit of its entity is under way, which then fails, has one attempt at a time", async () => {
+  let broken = true;
+  let starts = 0;
+  const gate = new Gate();
+  const system = sagaSystem({
+    run: {
+      order: async () => {
+        if (broken) throw new Error("not yet");
+        starts += 1;
+        await gate.pass();
+        return "done";
+      },
+    },
+  });
+  await using world = World.create();
+  const node = await world.start({ system, limits: { schedule } });
+  void node.ask("run", asked);
+  await eventually(world, node, isParked);
+  broken = false;
+  const [retry, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let meets = 0;
+  node.store.intercept("commit", async (batch, forward) => {
+    meets += 1;
+    if (meets === 1) await retry.promise;
+    if (meets !== 2) return forward();
+    // The touch is in it; by the time that it comes back the retried command has its turn.
+    assert.ok(batch.shards.some(({ entities }) => entities.length > 0));
+    await failed.promise;
+    return storeFull(batch, forward);
+  });
+  const retried = operate(world, node, "retry");
+  await world.settle();
+  const touched = node.ask("touch", { ...stateOf, id: "touch" });
+  await world.settle();
+  retry.resolve();
+  await world.settle();
+  failed.resolve();
+  await world.until(retried);
+  await world.advance(1_000);
+  assert.ok(meets > 2, "the commit failed");
+  assert.equal(starts, 1);
+  gate.open();
+  await eventually(world, node, isDone);
+  assert.match(await node.answer("run", asked), /^"done"/);
+  assert.match(await world.until(touched), /^unavailable/);
 });
