@@ -10,7 +10,7 @@ import type { EntityChange, ShardId } from "../../ports/store.ts";
 import type { OutboxMessage, ShardProgress } from "../../ports/work.ts";
 import { sessionRecordId } from "../../values/ids.ts";
 import { type HandlerRun, isDurable, nameOfEntity } from "../operation.ts";
-import { type KnownTimers, leftWorkFault } from "./left-work.ts";
+import { type KnownTimers, leavesNothing, leftWorkFault } from "./left-work.ts";
 import { type Origin, originOf } from "./origin.ts";
 import { RecordedOutcomes } from "./recorded-outcomes.ts";
 import { type ExpectedItem, ShardWork } from "./shard-work.ts";
@@ -198,11 +198,14 @@ export class PromisedWork {
   }
 
   /** While a durable command holds its entity's turn nothing else of that entity takes effect. */
-  #checkTurn(shard: ShardWork, name: string, { work }: EntityChange, runs: readonly HandlerRun[]): void {
+  #checkTurn(shard: ShardWork, name: string, { work, records }: EntityChange, runs: readonly HandlerRun[]): void {
     const items = shard.itemsOf(runs[0]?.key ?? "");
     if (items.length === 0) return;
     const finished = new Set(work?.finished);
     for (const run of runs) {
+      // What changed nothing may have run any time before: only its order is known by this commit.
+      const isRecorded = records.some(({ id }) => id === run.id);
+      if (!isRecorded && leavesNothing(run) && (run.end === null || run.end === run.start)) continue;
       const own = items.findIndex(({ item }) => item.id === run.id && finished.has(item.number));
       if (own >= 0) items.splice(own, 1);
       // Among several only one that has made a call must go first.
