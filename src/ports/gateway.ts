@@ -58,6 +58,8 @@ export interface GatewayError {
   readonly retryAfterMs?: number | undefined;
   /** What a handler threw, for operators: stands with what is parked for it, and leaves no gateway. */
   readonly thrown?: string | undefined;
+  /** The answer was lost with its node or link, which may have died of the call. Leaves no gateway. */
+  readonly cut?: true | undefined;
 }
 
 /** The answer: the output as JSON text (`undefined` for void), or the error. */

@@ -5,7 +5,7 @@
  * What it does to rows: an acceptance and a finish are changes of the entity (the activation commits them); attempts,
  * journals and parking are progress of the shard.
  */
-import { type AttemptEnd, afterAttempt, mayStart, type Next } from "../core/durable/schedule.ts";
+import { type AttemptEnd, afterAttempt, mayStart, type Next, triedSince } from "../core/durable/schedule.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
@@ -51,6 +51,8 @@ export interface InboxEntry {
   readonly journal: readonly JournalEntry[];
   /** How often in a row an attempt has ended uncounted. */
   waits: number;
+  /** From then on its age counts, ms since 1970. */
+  triedSince: number;
   /** Until the next attempt. */
   timer: Timer | null;
   /** The last attempt here; its journal grows until all that it wrote is durable. */
@@ -73,7 +75,8 @@ export class EntityInbox {
   readonly #key: string;
   readonly #driver: MailboxDriver;
   readonly #entries = new SmallMap<number, InboxEntry>();
-  #running: InboxEntry | null = null;
+  /** The attempt under way: not only whose it is, because a turn that is taken away may be given to the same command at once. */
+  #running: GivenTurn | null = null;
   /** Of those that gave the turn up. */
   #lastParked: InboxEntry | null = null;
   #leaving = false;
@@ -87,6 +90,10 @@ export class EntityInbox {
 
   get #name(): string {
     return nameOfEntity(this.#options.service.interface.name, this.#key);
+  }
+
+  get #runningEntry(): InboxEntry | null {
+    return this.#running?.pending.entry ?? null;
   }
 
   /** Services without durable commands pay nothing for those of others. */
@@ -138,13 +145,13 @@ export class EntityInbox {
   run(given: GivenTurn): void {
     const { pending } = given;
     if (pending.entry === null) return this.#accept(given);
-    this.#running = pending.entry;
+    this.#running = given;
     void this.#count(given, pending.entry);
   }
 
   /** The mailbox took the turn away from the attempt under way. */
   abandoned(): void {
-    const entry = this.#running;
+    const entry = this.#runningEntry;
     this.#running = null;
     if (entry === null) return;
     entry.turn?.abandon();
@@ -178,7 +185,7 @@ export class EntityInbox {
   /** The entity moves: nothing starts here any more. Resolves when what was abandoned is not counted. */
   async leave(): Promise<void> {
     this.#leaving = true;
-    const running = this.#running;
+    const running = this.#runningEntry;
     for (const { timer } of this.#entries.values()) timer?.cancel();
     this.#driver.drive({ kind: "leave" });
     await running?.lastWrite;
@@ -224,11 +231,15 @@ export class EntityInbox {
       throw new SynodError("not_found", `${this.#name} has no durable command ${number}: it may have finished`);
     }
     if (action === "drop") return this.#remove(entry);
-    if (this.#running === entry) return;
-    const { parked, holdsTurn } = entry.item;
+    if (this.#runningEntry === entry) return;
+    const before = entry.item;
+    const { parked, holdsTurn } = before;
     entry.waits = 0;
+    entry.triedSince = this.#options.environment.clock.wall();
     if (parked === null) return this.#resumeAfter(entry, 0);
-    await this.#mustWrite(this.#write(entry, { attempts: 0, parked: null, holdsTurn: false }));
+    await this.#mustWrite(this.#write(entry, { attempts: 0, parked: null, holdsTurn: false }), () => {
+      entry.item = before;
+    });
     if (holdsTurn) this.#driver.drive({ kind: "resumed", token: entry.token });
     else this.#find(entry, null);
   }
@@ -236,17 +247,23 @@ export class EntityInbox {
   async #remove(entry: InboxEntry): Promise<void> {
     const { committer, shard } = this.#options;
     const { number } = entry.item;
-    if (this.#running === entry) throw new SynodError("aborted", `durable command ${number} runs at this moment`);
+    if (this.#runningEntry === entry) throw new SynodError("aborted", `durable command ${number} runs at this moment`);
     entry.timer?.cancel();
-    await this.#mustWrite(committer.progress({ shard: shard.id, epoch: shard.epoch, itemsDropped: [number] }));
+    const write = committer.progress({ shard: shard.id, epoch: shard.epoch, itemsDropped: [number] });
+    // It stays, so it goes on, if it was to.
+    await this.#mustWrite(write, () => {
+      if (entry.item.parked === null) this.#resumeAfter(entry, 0);
+    });
     this.#entries.delete(number);
     shard.session.settle(number);
     this.#driver.drive({ kind: "removed", token: entry.token });
   }
 
-  async #mustWrite(write: Promise<ProgressReport>): Promise<void> {
+  /** What an operator wants. Throws when it is not written, after it was taken back. */
+  async #mustWrite(write: Promise<ProgressReport>, takeBack: () => void): Promise<void> {
     const { outcome, error } = await write;
     if (outcome === "durable") return;
+    takeBack();
     if (error !== null) throw error;
     throw new SynodError("unavailable", "the shard was dropped meanwhile", { outcome: "unknown" });
   }
@@ -276,7 +293,7 @@ export class EntityInbox {
     const item = acceptedItem(invocation, shard.session.take(null), Math.floor(environment.clock.wall()));
     const entry = this.#add({ item, journal: [], pending, token, durable: false });
     pending.entry = entry;
-    this.#running = entry;
+    this.#running = given;
     this.#driver.drive({ kind: "accepted", token, attempt });
     this.#start(given, entry, input);
   }
@@ -297,7 +314,7 @@ export class EntityInbox {
       return this.#pause(given, entry, { kind: "hopeless", code: "aborted", message });
     }
     const { outcome, error } = await this.#write(entry, { attempts: attempts + 1 });
-    if (this.#running !== entry || this.#dropped) return;
+    if (this.#running !== given || this.#dropped) return;
     if (outcome !== "durable") {
       const message = `the store cannot write now: ${error?.message ?? ""}`;
       return this.#pause(given, entry, { kind: "waited", code: "unavailable", message });
@@ -374,9 +391,9 @@ export class EntityInbox {
 
   #ended(entry: InboxEntry, end: AttemptEnd, isLogged = false): void {
     const { environment } = this.#options;
-    const { attempts, acceptedAt } = entry.item;
+    const { attempts } = entry.item;
     entry.waits = end.kind === "waited" ? entry.waits + 1 : 0;
-    const ageMs = environment.clock.wall() - acceptedAt;
+    const ageMs = environment.clock.wall() - entry.triedSince;
     const standing = { attempts, waits: entry.waits, ageMs, random: environment.random.number() };
     const next = afterAttempt(end, standing, environment.limits.schedule);
     if (!isLogged) {
@@ -389,17 +406,22 @@ export class EntityInbox {
   }
 
   #resumeAfter(entry: InboxEntry, ms: number): void {
+    this.#later(entry, ms, () => this.#driver.drive({ kind: "resumed", token: entry.token }));
+  }
+
+  /** What comes next for it. */
+  #later(entry: InboxEntry, ms: number, act: () => void): void {
     if (this.#leaving || this.#dropped) return;
-    const { environment } = this.#options;
     entry.timer?.cancel();
-    entry.timer = environment.clock.setTimer(ms, () => {
+    entry.timer = this.#options.environment.clock.setTimer(ms, () => {
       entry.timer = null;
-      if (this.#entries.get(entry.item.number) === entry) this.#driver.drive({ kind: "resumed", token: entry.token });
+      if (!this.#isGone(entry)) act();
     });
   }
 
-  async #park(entry: InboxEntry, { attempts, code, message, thrown }: Extract<Next, { kind: "park" }>): Promise<void> {
+  async #park(entry: InboxEntry, next: Extract<Next, { kind: "park" }>): Promise<void> {
     const { environment } = this.#options;
+    const { attempts, code, message, thrown } = next;
     await entry.lastWrite;
     if (this.#isGone(entry)) return;
     const parked = JSON.stringify({ code, message, at: Math.floor(environment.clock.wall()), thrown });
@@ -409,7 +431,7 @@ export class EntityInbox {
     if (this.#isGone(entry)) return;
     if (outcome !== "durable") {
       entry.item = { ...entry.item, parked: null, holdsTurn: false };
-      return this.#resumeAfter(entry, environment.limits.schedule.backoffMaxMs);
+      return this.#later(entry, environment.limits.schedule.backoffMaxMs, () => void this.#park(entry, next));
     }
     environment.log.error(`a durable command of ${this.#name} is parked: ${message}`, {
       item: entry.item.number,
@@ -424,7 +446,10 @@ export class EntityInbox {
   }
 
   #add(known: Pick<InboxEntry, "item" | "journal" | "pending" | "token" | "durable">): InboxEntry {
-    const entry: InboxEntry = { ...known, waits: 0, timer: null, turn: null, lastWrite: Promise.resolve() };
+    const { clock, limits } = this.#options.environment;
+    const since = triedSince(known.item.acceptedAt, clock.wall(), limits.schedule);
+    const lastWrite = Promise.resolve();
+    const entry: InboxEntry = { ...known, waits: 0, triedSince: since, timer: null, turn: null, lastWrite };
     entry.pending.entry = entry;
     this.#entries.set(entry.item.number, entry);
     return entry;

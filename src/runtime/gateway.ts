@@ -22,7 +22,7 @@ import { foreignTarget } from "./foreign.ts";
 import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import { KeyUptime } from "./key-uptime.ts";
 import { checkKey } from "./outgoing.ts";
-import { failed, withoutThrown } from "./replies.ts";
+import { failed, forCallers } from "./replies.ts";
 import type { Router } from "./router.ts";
 
 /** Length of an idempotency key from outside. */
@@ -97,7 +97,7 @@ export class NodeGateway implements Gateway {
     this.#inputBytes += bytes;
     let reply: GatewayReply;
     try {
-      reply = withoutThrown(await this.#router.dispatch(invocation));
+      reply = forCallers(await this.#router.dispatch(invocation));
     } catch (error) {
       // The router answers with replies; anything else is a bug of ours, and nobody knows how far it got.
       this.#environment.log.error("a call failed inside the runtime", { error });

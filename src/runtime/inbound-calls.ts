@@ -140,8 +140,8 @@ function replyBodyOf(reply: GatewayReply): ReplyBody {
 
 function statusOf(reply: GatewayReply): ReplyBody {
   if (reply.ok) throw new SynodError("internal", "only failures have a status");
-  const { code, message, outcome, retryable, retryAfterMs, violations, thrown } = reply.error;
-  const none = violations === undefined && thrown === undefined;
-  const data = none ? undefined : JSON.stringify({ violations, thrown });
+  const { code, message, outcome, retryable, retryAfterMs, violations, thrown, cut } = reply.error;
+  const none = violations === undefined && thrown === undefined && cut === undefined;
+  const data = none ? undefined : JSON.stringify({ violations, thrown, cut });
   return { kind: "status", code, message, outcome, retryable, retryAfterMs, data };
 }

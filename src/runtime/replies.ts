@@ -13,6 +13,7 @@ export function failure(code: string, message: string, options: SynodErrorOption
 /** A reply made of an error of the runtime (for declared errors see {@link declared}). */
 export function failed(error: SynodError): GatewayReply {
   const violations = violationsOf(error.data);
+  const { cut } = (error.data ?? {}) as { readonly cut?: unknown };
   return {
     ok: false,
     replayed: false,
@@ -24,6 +25,7 @@ export function failed(error: SynodError): GatewayReply {
       retryable: error.retryable,
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
       ...(violations === undefined ? {} : { violations }),
+      ...(cut === true && { cut }),
     },
   };
 }
@@ -44,15 +46,20 @@ export function withOutcome(reply: GatewayReply, outcome: Outcome): GatewayReply
   return { ...reply, error: { ...reply.error, outcome } };
 }
 
+/** The same failure, as one whose answer was lost. A handler that passes it on passes that on, too. */
+export function withCut(reply: GatewayReply): GatewayReply {
+  return reply.ok || reply.error.declared ? reply : { ...reply, error: { ...reply.error, cut: true } };
+}
+
 /** The same failure with what a handler threw: for whoever parks what failed of it. */
 export function withThrown(reply: GatewayReply, thrown: string): GatewayReply {
   return reply.ok ? reply : { ...reply, error: { ...reply.error, thrown } };
 }
 
 /** The reply as callers outside get it: what a handler threw may say things that are not for them. */
-export function withoutThrown(reply: GatewayReply): GatewayReply {
-  if (reply.ok || reply.error.thrown === undefined) return reply;
-  const { thrown: _, ...error } = reply.error;
+export function forCallers(reply: GatewayReply): GatewayReply {
+  if (reply.ok || (reply.error.thrown === undefined && reply.error.cut === undefined)) return reply;
+  const { thrown: _, cut: __, ...error } = reply.error;
   return { ...reply, error };
 }
 
@@ -84,8 +91,9 @@ const recordedOutput = '{"ok":true,"output":';
 
 /** An error reply as the error that a calling handler sees. */
 export function toError(error: GatewayError): SynodError {
-  const { code, message, outcome, retryable, retryAfterMs, violations } = error;
-  const data = error.data === undefined ? violations && { violations } : JSON.parse(error.data);
+  const { code, message, outcome, retryable, retryAfterMs, violations, cut } = error;
+  const details = violations === undefined && cut === undefined ? undefined : { violations, cut };
+  const data: unknown = error.data === undefined ? details : JSON.parse(error.data);
   return new SynodError(code, message, {
     outcome,
     retryable,

@@ -18,11 +18,12 @@ import { Heights } from "./heights.ts";
 import { type Attempt, type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Slot } from "./load.ts";
 import type { Membership } from "./membership.ts";
+import { receiverOf } from "./messages/rows.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { PeerCalls } from "./peer-calls.ts";
 import { runQuery } from "./query-run.ts";
 import { tooLate } from "./refusals.ts";
-import { failed, failure, withOutcome } from "./replies.ts";
+import { failed, failure, withCut, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
 import type { Shards } from "./shards.ts";
 import { Sleepers } from "./sleepers.ts";
@@ -180,17 +181,13 @@ export class Router {
   #idOfCall(shard: Shard): ActivationOptions["idOfCall"] {
     return (number, hash, inputHash, target) => {
       const { sessionName: session } = shard;
-      // What a stateless service calls may go anywhere: it takes along what holds for all.
-      const floor =
-        target.key === null
-          ? shard.session.floorForAll()
-          : shard.session.floor(this.#options.shards.ofKey(target.service, target.key).sessionName);
+      const receiver = receiverOf(this.#options.environment, target.service.interface.name, target.key);
       return {
         hash: derivedRecordId(session, number, hash),
         inputHash,
         keyTime: null,
         call: { session, number },
-        floor,
+        floor: shard.session.floor(receiver),
       };
     };
   }
@@ -371,7 +368,7 @@ export class Router {
     if (other === undefined || peers.loadOf(other) * spreadTimes > load.calls) return undefined;
     const answer = await peers.call(other.incarnation, invocation, undefined);
     if (answer.kind === "reply") return answer.reply;
-    if (answer.kind === "lost" && !answer.certain) return failed(answer.error);
+    if (answer.kind === "lost" && !answer.certain) return withCut(failed(answer.error));
     return undefined;
   }
 
@@ -393,7 +390,8 @@ export class Router {
       if (answer?.kind === "reply") return answer.reply;
       const lost = answer?.kind === "lost" ? answer : undefined;
       // Nobody here knows whether a repeat would be harmless.
-      const over = lost?.certain === false || this.#isOver(invocation);
+      if (lost?.certain === false) return withCut(failed(lost.error));
+      const over = this.#isOver(invocation);
       if (over) return lost ? failed(lost.error) : failure("unavailable", `nobody hosts ${name} at the moment`);
       await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
     }
@@ -433,7 +431,7 @@ export class Router {
 
   /** Once an attempt was cut, only a recorded reply or a value says more than "unknown" (guarantee G7). */
   #final(reply: GatewayReply, { unknown }: Progress): GatewayReply {
-    return unknown ? withOutcome(reply, "unknown") : reply;
+    return unknown ? withCut(withOutcome(reply, "unknown")) : reply;
   }
 }
 

@@ -10,6 +10,7 @@ import transfers from "../../examples/bank/transfer.scenario.ts";
 import type { TransferState } from "../../examples/bank/transfer.ts";
 import { type CommittedState, defineScenario, type Scenario, simulate } from "../../src/simulation/index.ts";
 import errands from "./errands.scenario.ts";
+import notices from "./notices.scenario.ts";
 import { workshop } from "./workshop-system.ts";
 
 const seeds = 100;
@@ -80,5 +81,15 @@ test("sagas, messages and timers under faults happen once, in their order, or no
     answered += operations.ok;
   }
   assert.deepEqual([...waited].sort(), ["box", "errand", "post"], "each has had work that waited");
+  assert.ok(answered > 2_000, `${answered} operations were answered`);
+});
+
+test("what services without keys do for messages happens once for each call, and all of it in the end, under faults", async () => {
+  let answered = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const { violations, operations } = await simulate({ scenario: { ...notices, durationMs }, seed });
+    assert.deepEqual(violations, [], `seed ${seed}`);
+    answered += operations.ok;
+  }
   assert.ok(answered > 2_000, `${answered} operations were answered`);
 });

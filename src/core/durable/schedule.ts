@@ -8,7 +8,7 @@
 export interface ScheduleLimits {
   /** Attempts that count, before the item is parked. */
   readonly attemptsMax: number;
-  /** How long after its acceptance an item is tried again, whatever its attempts ended with, ms. */
+  /** How long an item is tried ({@link triedSince}), whatever its attempts end with, ms. */
   readonly ageMaxMs: number;
   /** The longest wait before the second attempt, and before any, ms. */
   readonly backoffBaseMs: number;
@@ -29,6 +29,7 @@ export interface Standing {
   readonly attempts: number;
   /** How often in a row an attempt has ended uncounted. */
   readonly waits: number;
+  /** For how long it has been tried. */
   readonly ageMs: number;
   /** In [0, 1). */
   readonly random: number;
@@ -72,6 +73,14 @@ export function afterAttempt(end: AttemptEnd, standing: Standing, limits: Schedu
   }
   const failures = counts ? attempts : standing.waits;
   return { kind: "again", attempts, afterMs: backoffMs(failures, standing.random, limits) };
+}
+
+/**
+ * Since when an item is tried that its owner takes up at `now`: since its acceptance. One that is not parked and was accepted
+ * longer ago than any is tried has been given a new start, by an operator, or could not be tried, because there was no owner.
+ */
+export function triedSince(acceptedAt: number, now: number, { ageMaxMs }: Pick<ScheduleLimits, "ageMaxMs">): number {
+  return now - acceptedAt < ageMaxMs ? acceptedAt : now;
 }
 
 /**

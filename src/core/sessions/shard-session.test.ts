@@ -121,7 +121,7 @@ class World {
 
   /** The same to all receivers. */
   promiseAll(): Floor {
-    const floor = this.owner.floorForAll();
+    const floor = this.owner.floor(null);
     for (const receiver of receivers) this.#promise(receiver, floor);
     return floor;
   }
@@ -194,7 +194,7 @@ test("through failovers, lost commits and pages in any order, nothing that may c
           world.owner.settle(number);
         }
         assert.deepEqual(world.owner.floor("a"), { floor: last + 1, open: [] });
-        assert.deepEqual(world.owner.floorForAll(), { floor: last + 1, open: [] });
+        assert.deepEqual(world.owner.floor(null), { floor: last + 1, open: [] });
         assert.equal(world.owner.openLength, 0);
       },
     ),

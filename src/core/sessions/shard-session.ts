@@ -9,7 +9,9 @@
  *
  * Numbers are settled when the removal of their row is durable, never before: the next owner would repeat what
  * a receiver has been told to forget. A floor is made for one receiving shard and speaks of what goes there, so
- * that a receiver that is away for days holds up nobody's floor but its own.
+ * that a receiver that is away for days holds up nobody's floor but its own. What is called under a number need not go
+ * where the number went: a durable command calls whom it likes, and so does a service without keys that a message made work.
+ * Such a number is open for every receiver, and such a call brings along what holds for all of them.
  */
 import { invariant } from "../../errors.ts";
 import { Heap } from "../../values/heap.ts";
@@ -54,7 +56,7 @@ export class ShardSession {
     return this.#open.size;
   }
 
-  /** The number of a new durable command (null: it may call anybody) or of a message to that receiving shard. */
+  /** The number of a message to that receiving shard; null: of what may call anybody. */
   take(receiver: string | null): number {
     const number = this.#next++;
     this.#add(number, receiver);
@@ -93,8 +95,9 @@ export class ShardSession {
     if (own.empty) this.#receivers.delete(receiver);
   }
 
-  /** What may be promised to that receiving shard now. */
-  floor(receiver: string): Floor {
+  /** What may be promised now to that receiving shard; null: to whichever it comes to. */
+  floor(receiver: string | null): Floor {
+    if (receiver === null) return this.#floorForAll();
     const end = Math.min(this.#known + 1, this.#durableNext);
     const open: number[] = [];
     const anywhere = this.#receivers.get(null)?.lowest ?? [];
@@ -106,8 +109,8 @@ export class ShardSession {
     return { floor: end, open };
   }
 
-  /** What may be promised to whichever shard it comes to: below this nothing is open, for anybody. */
-  floorForAll(): Floor {
+  /** Below this nothing is open, for anybody. */
+  #floorForAll(): Floor {
     let floor = Math.min(this.#known + 1, this.#durableNext);
     for (const { lowest } of this.#receivers.values()) floor = Math.min(floor, lowest[0]!);
     return { floor, open: [] };

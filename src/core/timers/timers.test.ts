@@ -47,7 +47,7 @@ const fired = (
   { key, name, generation }: TimerRow,
   outcome: "done" | "waits" | FailedFiring,
   now: number,
-): TimersInput => {
+): Extract<TimersInput, { kind: "fired" }> => {
   return { kind: "fired", key, name, generation, now, outcome, chance: 0.5 };
 };
 const fires = (effects: readonly TimersEffect[]) =>
@@ -132,6 +132,39 @@ test("a timer whose owners died over each of its tries is not tried once more", 
   const delayed = { ...row("a", "#1", 2, 1_000), service: "post" };
   own.step(set(delayed));
   assert.deepEqual(own.step({ kind: "time", now: 1_000 }), [{ kind: "fire", row: delayed, count: null }]);
+});
+
+test("delayed messages that could not leave do so in their order, also before those that have come due meanwhile", () => {
+  const own = timers({ firingsMax: 2 });
+  const delayed = (generation: number, dueAt: number): TimerRow => {
+    return { ...row("a", `#${generation}`, generation, dueAt), service: "box", target: "b" };
+  };
+  const [first, second, third, later] = [delayed(1, 100), delayed(2, 100), delayed(3, 100), delayed(4, 102)];
+  for (const one of [first, second, third, later, row("a", "x", 5, 103)]) own.step(set(one));
+  const waits = (one: TimerRow, now: number, chance: number) => own.step({ ...fired(one, "waits", now), chance });
+  const leaves = (one: TimerRow): void => {
+    own.step({ kind: "cleared", key: one.key, name: one.name });
+    own.step(fired(one, "done", 200));
+  };
+  assert.deepEqual(fires(own.step({ kind: "time", now: 100 })), [1, 2]);
+  waits(first, 100, 0.9);
+  waits(second, 100, 0.1);
+  assert.deepEqual(fires(own.step({ kind: "time", now: 103 })), [5], "timers do not wait for them");
+  assert.equal(own.nextAt, 109);
+  leaves(row("a", "x", 5, 103));
+  assert.deepEqual(fires(own.step({ kind: "time", now: 109 })), [1, 2]);
+  leaves(first);
+  assert.deepEqual(fires(own.step({ kind: "time", now: 110 })), [3]);
+  waits(second, 110, 0.5);
+  waits(third, 110, 0);
+  assert.equal(own.nextAt, 120);
+  assert.deepEqual(fires(own.step({ kind: "time", now: 120 })), [2, 3]);
+  leaves(second);
+  own.step({ kind: "cleared", key: "a", name: "#3" });
+  own.step(fired(third, "done", 120));
+  assert.deepEqual(fires(own.step({ kind: "time", now: 121 })), [4]);
+  leaves(later);
+  assert.equal(own.nextAt, null);
 });
 
 test("no more than the bound fire at once", () => {

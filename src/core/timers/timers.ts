@@ -100,6 +100,9 @@ export class Timers {
   #overdue = 0;
   #firing = 0;
   readonly #retries = new Heap<{ readonly at: number; readonly entry: Entry }>((a, b) => a.at < b.at);
+  /** Delayed messages that are due and could not leave yet: they do so together, in their order. */
+  readonly #held = new Heap<Entry>(isEarlier);
+  #heldUntil = Number.NEGATIVE_INFINITY;
   /** What lies behind this place may be in the store only. */
   #after: TimerPlace | null = null;
   #complete = false;
@@ -126,11 +129,9 @@ export class Timers {
   /** When to say `time`; null: not before something else happens. */
   get nextAt(): number | null {
     const due = this.#mayFire ? (this.#waiting[0]?.row.dueAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
-    const retry =
-      this.#firing < this.#options.firingsMax
-        ? (this.#retries.first?.at ?? Number.POSITIVE_INFINITY)
-        : Number.POSITIVE_INFINITY;
-    const next = Math.min(due, retry);
+    const held = this.#held.length > 0 ? this.#heldUntil : Number.POSITIVE_INFINITY;
+    const again = Math.min(held, this.#retries.first?.at ?? Number.POSITIVE_INFINITY);
+    const next = Math.min(due, this.#firing < this.#options.firingsMax ? again : Number.POSITIVE_INFINITY);
     return next === Number.POSITIVE_INFINITY ? null : next;
   }
 
@@ -231,10 +232,23 @@ export class Timers {
       if (entry.stage !== "backoff") continue;
       this.#start(entry, now);
     }
+    while (this.#held.length > 0 && this.#heldUntil <= now && this.#firing < this.#options.firingsMax) {
+      const entry = this.#held.take()!;
+      if (entry.stage === "backoff") this.#start(entry, now);
+    }
     while (this.#mayFire && this.#waiting[0] !== undefined && this.#waiting[0].row.dueAt <= now) {
       this.#overdue += 1;
-      this.#start(this.#takeOut(0), now);
+      const entry = this.#takeOut(0);
+      if (entry.row.service !== null && now < this.#heldUntil) this.#hold(entry, now);
+      else this.#start(entry, now);
     }
+  }
+
+  /** An outbox is full, or the store cannot write, for all messages of the shard: none of them leaves before that instant. */
+  #hold(entry: Entry, until: number): void {
+    entry.stage = "backoff";
+    this.#held.add(entry);
+    this.#heldUntil = Math.max(this.#heldUntil, until);
   }
 
   #start(entry: Entry, now: number): void {
@@ -270,6 +284,7 @@ export class Timers {
     if (entry.failures >= this.#options.attemptsMax) return this.#exhausted(entry, now);
     const { backoffBaseMs, backoffMaxMs } = this.#options;
     const waitMs = Math.min(backoffMaxMs, backoffBaseMs * 2 ** (entry.tries - 1)) * chance;
+    if (entry.row.service !== null) return this.#hold(entry, now + waitMs);
     this.#retries.add({ at: now + waitMs, entry });
   }
 
@@ -301,6 +316,10 @@ export class Timers {
     this.#reading = true;
     this.#effects.push({ kind: "read", after: this.#after, limit: pageLengthMax });
   }
+}
+
+function isEarlier({ row: a }: Entry, { row: b }: Entry): boolean {
+  return a.dueAt === b.dueAt ? a.generation < b.generation : a.dueAt < b.dueAt;
 }
 
 function nameOf(key: string, name: string): string {

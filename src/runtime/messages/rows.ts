@@ -42,9 +42,9 @@ function lengthOf(rows: readonly { readonly input: string | null }[] | undefined
   return rows === undefined ? 0 : rows.reduce((length, { input }) => length + (input?.length ?? 0), 0);
 }
 
-/** The shard that a message goes to, as floors know it; a service without keys has no shards, nor any floors. */
-export function receiverOf({ store }: Environment, service: string, target: string | null): string {
-  if (target === null) return service;
+/** The shard that a call goes to, as floors know it; null for a service without keys, whose own calls may go to any shard. */
+export function receiverOf({ store }: Environment, service: string, target: string | null): string | null {
+  if (target === null) return null;
   return `${service}/${shardOf(service, target, store.identity.shardsPerService)}`;
 }
 

@@ -28,7 +28,7 @@ export function leftWorkFault(
   );
 }
 
-function leavesNothing({ left, id }: HandlerRun): boolean {
+export function leavesNothing({ left, id }: HandlerRun): boolean {
   return left.messages.length === 0 && left.timers.size === 0 && !id.includes("~");
 }
 

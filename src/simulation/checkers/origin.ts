@@ -1,14 +1,14 @@
 /**
  * Who caused a run of a handler, as the id says that the runtime gave it: a message, a timer or a durable command of
- * some shard. Everything else comes from outside, or from a handler that nobody repeats.
+ * some shard, or a service without keys that a message makes work. Everything else comes from outside, or from a handler that nobody repeats.
  */
 export interface Origin {
   readonly kind: "message" | "timer" | "call";
   /** Of a shard, such as `account/3`. */
   readonly session: string;
-  /** The message's number, the timer's generation, or the number of the durable command that calls. */
+  /** The message's number, the timer's generation, or the number of the durable command, or of the message, that calls. */
   readonly number: number;
-  /** Tells the calls of one durable command apart; empty for the others. */
+  /** Tells the calls of one number apart; empty for the others. */
   readonly call: string;
 }
 

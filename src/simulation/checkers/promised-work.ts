@@ -10,7 +10,7 @@ import type { EntityChange, ShardId } from "../../ports/store.ts";
 import type { OutboxMessage, ShardProgress } from "../../ports/work.ts";
 import { sessionRecordId } from "../../values/ids.ts";
 import { type HandlerRun, isDurable, nameOfEntity } from "../operation.ts";
-import { type KnownTimers, leftWorkFault } from "./left-work.ts";
+import { type KnownTimers, leavesNothing, leftWorkFault } from "./left-work.ts";
 import { type Origin, originOf } from "./origin.ts";
 import { RecordedOutcomes } from "./recorded-outcomes.ts";
 import { type ExpectedItem, ShardWork } from "./shard-work.ts";
@@ -51,8 +51,13 @@ export class PromisedWork {
     const origin = originOf(run.id);
     if (origin === null) return;
     const shard = this.#shard(origin.session);
-    const known = { message: shard.sent, timer: shard.generations, call: shard.accepted }[origin.kind];
-    if (!known.has(origin.number)) {
+    const known = {
+      message: [shard.sent],
+      timer: [shard.generations],
+      // Of a durable command, or of a service without keys that a message makes work.
+      call: [shard.accepted, shard.sent],
+    }[origin.kind];
+    if (!known.some((numbers) => numbers.has(origin.number))) {
       return this.#report(handOn, `${nameOfRun(run)} was begun by ${wordsOf(origin)}, which is not in the store`);
     }
     const item = origin.kind === "call" ? shard.items.get(origin.number) : undefined;
@@ -193,11 +198,14 @@ export class PromisedWork {
   }
 
   /** While a durable command holds its entity's turn nothing else of that entity takes effect. */
-  #checkTurn(shard: ShardWork, name: string, { work }: EntityChange, runs: readonly HandlerRun[]): void {
+  #checkTurn(shard: ShardWork, name: string, { work, records }: EntityChange, runs: readonly HandlerRun[]): void {
     const items = shard.itemsOf(runs[0]?.key ?? "");
     if (items.length === 0) return;
     const finished = new Set(work?.finished);
     for (const run of runs) {
+      // What changed nothing may have run any time before: only its order is known by this commit.
+      const isRecorded = records.some(({ id }) => id === run.id);
+      if (!isRecorded && leavesNothing(run) && (run.end === null || run.end === run.start)) continue;
       const own = items.findIndex(({ item }) => item.id === run.id && finished.has(item.number));
       if (own >= 0) items.splice(own, 1);
       // Among several only one that has made a call must go first.
@@ -254,7 +262,7 @@ function nameOfRun({ service, key, operation }: HandlerRun): string {
 }
 
 function wordsOf({ kind, session, number }: Origin): string {
-  return kind === "call" ? `a call of durable command ${number} of ${session}` : `${kind} ${number} of ${session}`;
+  return kind === "call" ? `a call under number ${number} of ${session}` : `${kind} ${number} of ${session}`;
 }
 
 function pairOf(session: string, { key, service, target }: OutboxMessage): string {
