@@ -113,6 +113,31 @@ test("a primary that was replaced and lives on is neither read from nor written 
   ]);
 });
 
+test("a former primary that was fenced by making it read-only keeps nobody from the new one", async () => {
+  await using replicas = await startReplicas(1, "");
+  const { primary, standbys } = replicas;
+  await using store = closing(await openPostgresStore({ url: replicas.url, system }));
+  const owner = await own(store, "account");
+  await caughtUp(primary, standbys[0]!);
+  await ask(primary, "ALTER SYSTEM SET default_transaction_read_only = on");
+  await ask(primary, "SELECT pg_reload_conf()");
+  await until("it is read-only", async () => {
+    const [row] = await ask(primary, "SHOW default_transaction_read_only");
+    return row?.default_transaction_read_only === "on";
+  });
+  // Before there is another one, there is something to be mended by hand.
+  await assert.rejects(openPostgresStore({ url: replicas.url, system }), refused("failed_precondition", /read-only/));
+  await replicas.promote();
+
+  await until("the open store finds the new primary", async () => {
+    const answer = await renewal(store, owner.incarnation).catch(() => undefined);
+    return answer?.status === "ended";
+  });
+  await using started = closing(await openPostgresStore({ url: replicas.url, system }));
+  const heir = await own(started, "ledger");
+  assert.ok(heir.incarnation > epochsOfTheNextTimeline, "it is at the new primary");
+});
+
 test("who sees only a primary that its synchronous standbys have left renews no lease there, and is acknowledged nothing", async () => {
   await using replicas = await startReplicas(1, "ANY 1 (*)");
   const { primary } = replicas;

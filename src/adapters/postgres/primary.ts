@@ -33,8 +33,16 @@ export interface Found {
   readonly at: number;
 }
 
+/** Why a host was not taken. */
+interface Failure {
+  readonly reason: string;
+  readonly error?: unknown;
+  /** Whether it is about the host's settings, which another attempt will hardly find otherwise. */
+  readonly isFinal?: boolean;
+}
+
 /** What became of one host. */
-type Attempt = Found | { readonly reason: string; readonly error?: unknown };
+type Attempt = Found | Failure;
 
 export class Primary {
   readonly #location: PostgresLocation;
@@ -53,7 +61,7 @@ export class Primary {
     return this.#at;
   }
 
-  /** Connects for this kind of work. Rejects with the reasons of all hosts, or when the primary must not be used. */
+  /** Connects for this kind of work. Rejects with the reasons of all hosts when none of them may be used. */
   async connect(role: string): Promise<Found> {
     const { servers, name } = this.#location;
     const over = new AbortController();
@@ -69,7 +77,7 @@ export class Primary {
       return taken;
     } finally {
       over.abort();
-      for (const attempt of attempts) void attempt.then((late) => hangUpUnless(taken, late), nothing);
+      for (const attempt of attempts) void attempt.then((late) => hangUpUnless(taken, late));
     }
   }
 
@@ -82,13 +90,13 @@ export class Primary {
   ): Promise<Attempt> {
     if (before !== undefined) {
       const silence = pause(silenceMaxMs, undefined, { signal }).catch(nothing);
-      await Promise.race([silence, before.catch(nothing)]);
+      await Promise.race([silence, before]);
       if (signal.aborted) return { reason: "not asked" };
     }
     return await this.#tryServer(at, role);
   }
 
-  /** Rejects when the server must not be used, and another one will not be better. */
+  /** Never rejects: a host that must not be used may be the former primary, and another one the primary. */
   async #tryServer(at: number, role: string): Promise<Attempt> {
     const client: Client = new PgClient({
       connectionString: this.#location.servers[at]!,
@@ -100,36 +108,39 @@ export class Primary {
     try {
       await client.connect();
       const { fault, timeline } = await examine(client, this.#location);
-      if (fault === undefined && this.timeline.admits(timeline)) return { client, timeline, at };
+      // Whatever else is wrong with a former primary is nobody's business: the settings may be what it was fenced with.
+      const isFormer = !fault?.isStandby && !this.timeline.admits(timeline);
+      if (fault === undefined && !isFormer) return { client, timeline, at };
       void client.end().catch(nothing);
-      if (fault?.isFinal) throw new SynodError("failed_precondition", fault.reason);
-      return {
-        reason: fault?.reason ?? `a former primary (timeline ${timeline}, and ${this.timeline.newest} was seen)`,
-      };
+      if (!isFormer) return { reason: fault!.reason, isFinal: !fault!.isStandby };
+      return { reason: `a former primary (timeline ${timeline}, and ${this.timeline.newest} was seen)` };
     } catch (error) {
       void client.end().catch(nothing);
-      if (error instanceof SynodError) throw error;
       return { reason: messageOf(error), error };
     }
   }
 }
 
-/** The first that was found; rejects as soon as one rejects, or when there is none. */
+/** The first that was found; rejects when there is none. */
 async function firstOf(attempts: readonly Promise<Attempt>[], name: string): Promise<Found> {
   const first = Promise.withResolvers<Found>();
-  const all = attempts.map(async (attempt) => {
+  const all = attempts.map(async (attempt): Promise<Failure> => {
     const result = await attempt;
     if (!("client" in result)) return result;
     first.resolve(result);
     return { reason: "" };
   });
-  Promise.all(all).then((failures) => {
-    const reasons = new Set(failures.map(({ reason }) => reason));
-    const cause = failures.find(({ error }) => isRefusal(error))?.error;
-    const message = `${name} cannot be reached: ${[...reasons].join("; ")}`;
-    first.reject(new SynodError("unavailable", message, cause === undefined ? {} : { cause }));
-  }, first.reject);
+  void Promise.all(all).then((failures) => first.reject(noneOf(failures, name)));
   return await first.promise;
+}
+
+function noneOf(failures: readonly Failure[], name: string): SynodError {
+  const reasonsOf = (some: readonly Failure[]): string => [...new Set(some.map(({ reason }) => reason))].join("; ");
+  const final = failures.filter(({ isFinal }) => isFinal);
+  if (final.length > 0) return new SynodError("failed_precondition", `${name} ${reasonsOf(final)}`);
+  const cause = failures.find(({ error }) => isRefusal(error))?.error;
+  const message = `${name} cannot be reached: ${reasonsOf(failures)}`;
+  return new SynodError("unavailable", message, cause === undefined ? {} : { cause });
 }
 
 function hangUpUnless(taken: Found | undefined, late: Attempt): void {

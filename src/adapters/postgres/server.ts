@@ -17,8 +17,8 @@ export interface Examined {
 
 export interface ServerFault {
   readonly reason: string;
-  /** Whether it is about settings, which another host or another attempt will hardly have otherwise. */
-  readonly isFinal: boolean;
+  /** Whether it is that; else it is about settings, which another attempt will hardly find otherwise. */
+  readonly isStandby: boolean;
 }
 
 interface Settings {
@@ -42,15 +42,15 @@ const question = `SELECT current_setting('server_version_num')::integer AS versi
   current_setting('synchronous_standby_names') AS standbys,
   CASE WHEN NOT pg_is_in_recovery() THEN ${timelineNow} END AS timeline`;
 
-export async function examine(client: Client, { unsafe, name }: PostgresLocation): Promise<Examined> {
+export async function examine(client: Client, { unsafe }: PostgresLocation): Promise<Examined> {
   const timer = setTimeout(() => void client.end(), answerMaxMs);
   try {
     const { rows } = await client.query<Settings>(question);
     const settings = rows[0]!;
     const timeline = timelineOf(settings.timeline);
-    if (settings.recovering) return { fault: { reason: "a standby, not the primary", isFinal: false }, timeline };
+    if (settings.recovering) return { fault: { reason: "a standby, not the primary", isStandby: true }, timeline };
     const reason = misfit(settings) ?? (unsafe ? undefined : danger(settings));
-    return { fault: reason === undefined ? undefined : { reason: `${name} ${reason}`, isFinal: true }, timeline };
+    return { fault: reason === undefined ? undefined : { reason, isStandby: false }, timeline };
   } finally {
     clearTimeout(timer);
   }
@@ -64,8 +64,10 @@ function misfit({ version, encoding, isolation, readonly }: Settings): string | 
   if (isolation !== "read committed") {
     return `begins transactions as ${isolation}: set default_transaction_isolation to 'read committed' for this user`;
   }
-  if (readonly !== "off")
-    return "begins transactions read-only: set default_transaction_read_only to off for this user";
+  if (readonly !== "off") {
+    const unless = "unless it was replaced by another server, and that one has to be in the store URL";
+    return `begins transactions read-only: set default_transaction_read_only to off for this user, ${unless}`;
+  }
   return undefined;
 }
 
