@@ -1,9 +1,13 @@
 /** A standby takes over from a primary that is killed: nothing acknowledged is lost, or everybody is told that something is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readPostgresUrl } from "../../src/adapters/postgres/location.ts";
+import { restorePostgres } from "../../src/adapters/postgres/restore.ts";
+import { openPostgresSnapshot } from "../../src/adapters/postgres/snapshot.ts";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { batch, commit, join, type Owner, own, put, readRow, rowAt } from "../../src/conformance/store/fixture.ts";
 import { SynodError } from "../../src/errors.ts";
+import type { SnapshotRow } from "../../src/ports/snapshot.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { until } from "../host/running-system.ts";
 import { ask, caughtUp, type Replicas, startReplicas } from "./replicas.ts";
@@ -112,6 +116,42 @@ test("a primary that was replaced and lives on is neither read from nor written 
     { version: 2 },
   ]);
 });
+
+test("who comes anew, for a backup, a restore or as a node, goes to the newest primary, wherever it stands in the URL", async () => {
+  await using replicas = await startReplicas(1, "");
+  const { primary, standbys } = replicas;
+  const last = replicas.url.replace(/@(.*),(.*)\//, "@$2,$1/");
+  const store = await openPostgresStore({ url: last, system });
+  const owner = await own(store, "account");
+  await commit(store, owner, put("alice", 0, 1));
+  await caughtUp(primary, standbys[0]!);
+  const next = await replicas.promote();
+  await using started = closing(await openPostgresStore({ url: replicas.url, system }));
+  const other = await own(started, "ledger");
+  assert.ok(other.incarnation > epochsOfTheNextTimeline, "a node that starts is at the new primary");
+  await commit(started, other, put("bob", 0, 1));
+  await store.close();
+
+  const location = readPostgresUrl(replicas.url, system);
+  const snapshot = await openPostgresSnapshot(location, system);
+  const { facts } = snapshot;
+  const rows: SnapshotRow[] = [];
+  for await (const page of snapshot.rows()) rows.push(...page);
+  // Or the restore would wait for its locks.
+  await snapshot[Symbol.asyncDispose]();
+  const keys = rows.flatMap(({ kind, row }) => (kind === "entity" ? [row.key] : []));
+  assert.deepEqual(keys, ["alice", "bob"]);
+
+  const options = { overwrite: true, jump: 1_000 };
+  const { cluster } = await restorePostgres(location, facts, pagesOf([rows]), options);
+  const text = `SELECT cluster::integer FROM synod_${system}.meta`;
+  assert.deepEqual(await ask(next, text), [{ cluster }]);
+  assert.deepEqual(await ask(primary, text), [{ cluster: facts.cluster }]);
+});
+
+async function* pagesOf(pages: readonly (readonly SnapshotRow[])[]): AsyncGenerator<readonly SnapshotRow[]> {
+  yield* pages;
+}
 
 test("a former primary that was fenced by making it read-only keeps nobody from the new one", async () => {
   await using replicas = await startReplicas(1, "");

@@ -3,7 +3,8 @@
  *
  * Think of somebody at a door with several bells: the one that answered last is rung first, and when it keeps silent the
  * next is rung without hanging up on the first, so that a host that has vanished costs a moment and not a timeout. Whoever
- * opens first and is the primary is taken.
+ * opens first and is the primary is taken. Only who has never been there rings all bells at once: a primary that was
+ * replaced and lives on would open, too.
  *
  * A server that was promoted counts its log on a higher timeline than all before it; one on a lower timeline than was seen
  * (`timeline.ts`) is a primary of yesterday that does not know that it was replaced, and is never believed again (rule S5).
@@ -48,8 +49,8 @@ export class Primary {
   readonly #location: PostgresLocation;
   /** What all connections of the store have seen. */
   readonly timeline: Timeline;
-  /** The host that was the primary when it was last looked for. */
-  #at = 0;
+  /** The host that was the primary when it was last looked for; none at first. */
+  #at: number | undefined;
 
   constructor(location: PostgresLocation, log: Log | undefined) {
     this.#location = location;
@@ -57,26 +58,44 @@ export class Primary {
   }
 
   /** The place of that host. */
-  get at(): number {
+  get at(): number | undefined {
     return this.#at;
   }
 
   /** Connects for this kind of work. Rejects with the reasons of all hosts when none of them may be used. */
   async connect(role: string): Promise<Found> {
     const { servers, name } = this.#location;
+    const last = this.#at;
+    if (last === undefined) return await this.connectNewest(role, silenceMaxMs);
     const over = new AbortController();
     const attempts: Promise<Attempt>[] = [];
     for (let count = 0; count < servers.length; count++) {
-      const at = (this.#at + count) % servers.length;
-      attempts.push(this.#attempt(at, role, attempts.at(-1), over.signal));
+      attempts.push(this.#attempt((last + count) % servers.length, role, attempts.at(-1), over.signal));
     }
+    try {
+      return await this.#take(attempts, firstOf(attempts, name));
+    } finally {
+      over.abort();
+    }
+  }
+
+  /**
+   * Connects to the one on the newest timeline of all hosts, of which each has its time; of those that keep silent for
+   * longer than `othersMaxMs` after another was found, nothing is known.
+   */
+  async connectNewest(role: string, othersMaxMs = 2 * connectMaxMs): Promise<Found> {
+    const { servers, name } = this.#location;
+    const attempts = servers.map((_, at) => this.#tryServer(at, role));
+    return await this.#take(attempts, newestOf(attempts, name, othersMaxMs));
+  }
+
+  async #take(attempts: readonly Promise<Attempt>[], choice: Promise<Found>): Promise<Found> {
     let taken: Found | undefined;
     try {
-      taken = await firstOf(attempts, name);
+      taken = await choice;
       this.#at = taken.at;
       return taken;
     } finally {
-      over.abort();
       for (const attempt of attempts) void attempt.then((late) => hangUpUnless(taken, late));
     }
   }
@@ -132,6 +151,18 @@ async function firstOf(attempts: readonly Promise<Attempt>[], name: string): Pro
   });
   void Promise.all(all).then((failures) => first.reject(noneOf(failures, name)));
   return await first.promise;
+}
+
+async function newestOf(attempts: readonly Promise<Attempt>[], name: string, othersMaxMs: number): Promise<Found> {
+  let newest = await firstOf(attempts, name);
+  const all = attempts.map(async (attempt) => {
+    const result = await attempt;
+    if ("client" in result && result.timeline > newest.timeline) newest = result;
+  });
+  const over = new AbortController();
+  await Promise.race([Promise.all(all), pause(othersMaxMs, undefined, { signal: over.signal }).catch(nothing)]);
+  over.abort();
+  return newest;
 }
 
 function noneOf(failures: readonly Failure[], name: string): SynodError {

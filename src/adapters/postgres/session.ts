@@ -13,9 +13,16 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Begins a transaction in the store's schema. */
-export async function beginSession(location: PostgresLocation, begin: string): Promise<Session> {
-  const { client } = await new Primary(location, undefined).connect("snapshot");
+/**
+ * Begins a transaction in the store's schema, at the newest primary of all hosts: a session has no lookouts and is not
+ * fenced, so a former primary that lives on would not be found out.
+ */
+export async function beginSession(
+  location: PostgresLocation,
+  begin: string,
+  primary: Primary = new Primary(location, undefined),
+): Promise<Session> {
+  const { client } = await primary.connectNewest("snapshot");
   let lost: Error | undefined;
   client.on("error", (error) => (lost = error));
   const ask: Session["ask"] = async (text, values) => {
