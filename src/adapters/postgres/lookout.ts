@@ -8,6 +8,7 @@
  * It writes nothing and decides nothing: what it has seen goes to {@link Timeline}, and the connections do the rest.
  */
 import { Client as PgClient } from "pg";
+import { hangUp } from "./goodbye.ts";
 import { type Client, connectMaxMs } from "./primary.ts";
 import { type Timeline, timelineNow, timelineOf } from "./timeline.ts";
 
@@ -100,6 +101,6 @@ export class Lookout {
   #hangUp(): void {
     const client = this.#client;
     this.#client = undefined;
-    void client?.end().catch(() => undefined);
+    if (client !== undefined) void hangUp(client);
   }
 }

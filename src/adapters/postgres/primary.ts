@@ -14,6 +14,7 @@ import { Client as PgClient } from "pg";
 import { SynodError } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
 import { isRefusal, messageOf } from "./failures.ts";
+import { hangUp } from "./goodbye.ts";
 import type { PostgresLocation } from "./location.ts";
 import { examine } from "./server.ts";
 import { Timeline } from "./timeline.ts";
@@ -130,11 +131,11 @@ export class Primary {
       // Whatever else is wrong with a former primary is nobody's business: the settings may be what it was fenced with.
       const isFormer = !fault?.isStandby && !this.timeline.admits(timeline);
       if (fault === undefined && !isFormer) return { client, timeline, at };
-      void client.end().catch(nothing);
+      void hangUp(client);
       if (!isFormer) return { reason: fault!.reason, isFinal: !fault!.isStandby };
       return { reason: `a former primary (timeline ${timeline}, and ${this.timeline.newest} was seen)` };
     } catch (error) {
-      void client.end().catch(nothing);
+      void hangUp(client);
       return { reason: messageOf(error), error };
     }
   }
@@ -175,7 +176,7 @@ function noneOf(failures: readonly Failure[], name: string): SynodError {
 }
 
 function hangUpUnless(taken: Found | undefined, late: Attempt): void {
-  if ("client" in late && late !== taken) void late.client.end().catch(nothing);
+  if ("client" in late && late !== taken) void hangUp(late.client);
 }
 
 function nothing(): void {}

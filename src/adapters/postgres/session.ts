@@ -3,6 +3,7 @@
  * all or nothing. Unlike a `Connection` it is never made again, because what was lost with it cannot be.
  */
 import { storeError } from "./failures.ts";
+import { hangUp } from "./goodbye.ts";
 import type { PostgresLocation } from "./location.ts";
 import { Primary } from "./primary.ts";
 import { quoted } from "./schema.ts";
@@ -34,7 +35,7 @@ export async function beginSession(
       throw storeError(error, location.name);
     }
   };
-  const session: Session = { ask, close: async () => void (await client.end().catch(() => undefined)) };
+  const session: Session = { ask, close: () => hangUp(client) };
   try {
     await ask(`${begin}; SET LOCAL search_path = ${quoted(location.schema)}, pg_temp`);
     return session;
