@@ -127,6 +127,24 @@ for (const kind of kinds) {
   });
 }
 
+test("a store that has lost commits is replaced by a backup, and is in order then", async () => {
+  using folder = temporaryFolder();
+  await using place = await createPlace("postgres");
+  await filled(place);
+  const path = join(folder.path, file);
+  await backUp(place, path);
+  const before = await contentOf(place);
+  await place.sql("UPDATE meta SET lost = 'some are gone'");
+  await assert.rejects(place.open(), { code: "data_loss" });
+  await assert.rejects(restore(place, path, false), /say --overwrite/);
+  await restore(place, path, true);
+  assert.deepEqual(comparable((await contentOf(place)).rows), comparable(before.rows));
+  await within(place, async (store) => {
+    const owner = await own(store, "account", { number: home });
+    assert.equal((await store.commit(aliceAgain(owner))).status, "committed");
+  });
+});
+
 for (const kind of kinds) {
   test(`a node that has opened a store is not admitted again when that has become another one by a restore (${kind})`, async () => {
     using folder = temporaryFolder();

@@ -11,7 +11,7 @@ import type {
 import { Connection } from "./connection.ts";
 import type { PostgresLocation } from "./location.ts";
 import { Primary } from "./primary.ts";
-import { prepareSchema } from "./schema.ts";
+import { prepareToReplace } from "./schema.ts";
 import { beginSession, type Session } from "./session.ts";
 
 /** Rejects with one sentence, and leaves the store as it was, when it is not empty or the rows end with an error. */
@@ -41,7 +41,7 @@ export async function restorePostgres(
 async function prepare(primary: Primary, location: PostgresLocation, facts: SnapshotFacts): Promise<void> {
   const connection = new Connection(primary, { role: "restore", name: location.name, log: undefined });
   try {
-    await prepareSchema(connection, location, facts);
+    await prepareToReplace(connection, location, facts);
   } finally {
     await connection.close();
   }
