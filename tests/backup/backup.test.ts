@@ -202,6 +202,8 @@ test("a file that is damaged, cut off, too new or none is refused in one sentenc
     [whole.slice(0, -2), /is damaged \(it breaks off after line \d+\)/],
     [whole.slice(0, whole.length / 2), /is damaged \(it breaks off after line \d+\)/],
     [without(entity), /is damaged \(it has 1 rows of kind entity, and was written with 2\)/],
+    [lines.with(-1, '{"end":{}}\n').join("\n"), /is damaged \(its last line does not say what was written\)/],
+    [lines.with(-1, '{"end":null}\n').join("\n"), /is damaged \(its last line does not say what was written\)/],
     [`${whole}{}\n`, /is damaged \(it goes on behind its end, in line \d+\)/],
     [whole.replace('"format":1', '"format":2'), /has format 2, and this Synod knows 1: use a newer Synod/],
     ["hello\n", /bad\.backup is no backup of Synod/],
