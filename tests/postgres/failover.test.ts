@@ -11,7 +11,7 @@ import type { SnapshotRow } from "../../src/ports/snapshot.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { until } from "../host/running-system.ts";
 import { ask, caughtUp, type Replicas, startReplicas } from "./replicas.ts";
-import { type PostgresServer, system } from "./server.ts";
+import { type PostgresServer, startServer, system } from "./server.ts";
 
 /** Epochs after a promotion are above all that the old primary can have given out. */
 const epochsOfTheNextTimeline = 2 ** 32;
@@ -176,6 +176,29 @@ test("a former primary that was fenced by making it read-only keeps nobody from 
   await using started = closing(await openPostgresStore({ url: replicas.url, system }));
   const heir = await own(started, "ledger");
   assert.ok(heir.incarnation > epochsOfTheNextTimeline, "it is at the new primary");
+});
+
+test("a host of another cluster is passed by, however often it was promoted, and refused by who comes anew", async () => {
+  await using server = await startServer();
+  await using foreign = await startReplicas(1, "");
+  const { host } = new URL(foreign.standbys[0]!.url);
+  await foreign.promote();
+  await foreign.standbys[0]!.kill();
+  const url = `${server.url.replace("@", `@${host},`)}/postgres`;
+  const warnings: string[] = [];
+  const warn = (message: string): void => void warnings.push(message);
+  const log = { debug() {}, info() {}, warn, error() {} };
+  await using store = closing(await openPostgresStore({ url, system, log }));
+  const owner = await own(store, "account");
+  await foreign.standbys[0]!.start();
+  const words = new RegExp(`^${host} belongs to another cluster than .* is passed by`);
+  await until("it is seen", () => warnings.some((warning) => words.test(warning)));
+  assert.equal((await renewal(store, owner.incarnation)).status, "renewed");
+  await commit(store, owner, put("alice", 0, 1));
+  await assert.rejects(
+    openPostgresStore({ url, system }),
+    refused("failed_precondition", /hosts .* different clusters/),
+  );
 });
 
 test("who sees only a primary that its synchronous standbys have left renews no lease there, and is acknowledged nothing", async () => {

@@ -41,6 +41,7 @@ interface Failure {
   readonly error?: unknown;
   /** Whether it is about the host's settings, which another attempt will hardly find otherwise. */
   readonly isFinal?: boolean;
+  readonly isForeign?: boolean;
 }
 
 /** What became of one host. */
@@ -52,15 +53,33 @@ export class Primary {
   readonly timeline: Timeline;
   /** The host that was the primary when it was last looked for; none at first. */
   #at: number | undefined;
+  readonly #log: Log | undefined;
+  /** That of the primary that was met first. */
+  #cluster: string | undefined;
+  readonly #foreign = new Set<number>();
 
   constructor(location: PostgresLocation, log: Log | undefined) {
     this.#location = location;
+    this.#log = log;
     this.timeline = new Timeline(location.name, log);
   }
 
   /** The place of that host. */
   get at(): number | undefined {
     return this.#at;
+  }
+
+  /** Whether a primary at this place is one of another cluster, whose timelines mean nothing to this store. */
+  isForeign(at: number, cluster: string): boolean {
+    const { servers, name } = this.#location;
+    this.#cluster ??= cluster;
+    if (cluster === this.#cluster) return false;
+    if (!this.#foreign.has(at)) {
+      const { host } = new URL(servers[at]!);
+      this.#log?.warn(`${host} belongs to another cluster than the primary of ${name}, and is passed by`);
+    }
+    this.#foreign.add(at);
+    return true;
   }
 
   /** Connects for this kind of work. Rejects with the reasons of all hosts when none of them may be used. */
@@ -127,7 +146,11 @@ export class Primary {
     client.on("error", nothing);
     try {
       await client.connect();
-      const { fault, timeline } = await examine(client, this.#location);
+      const { fault, timeline, cluster } = await examine(client, this.#location);
+      if (!fault?.isStandby && this.isForeign(at, cluster)) {
+        void hangUp(client);
+        return { reason: "a server of another cluster", isForeign: true };
+      }
       // Whatever else is wrong with a former primary is nobody's business: the settings may be what it was fenced with.
       const isFormer = !fault?.isStandby && !this.timeline.admits(timeline);
       if (fault === undefined && !isFormer) return { client, timeline, at };
@@ -156,14 +179,18 @@ async function firstOf(attempts: readonly Promise<Attempt>[], name: string): Pro
 
 async function newestOf(attempts: readonly Promise<Attempt>[], name: string, othersMaxMs: number): Promise<Found> {
   let newest = await firstOf(attempts, name);
+  let isMixed = false;
   const all = attempts.map(async (attempt) => {
     const result = await attempt;
-    if ("client" in result && result.timeline > newest.timeline) newest = result;
+    if (!("client" in result)) isMixed ||= result.isForeign === true;
+    else if (result.timeline > newest.timeline) newest = result;
   });
   const over = new AbortController();
   await Promise.race([Promise.all(all), pause(othersMaxMs, undefined, { signal: over.signal }).catch(nothing)]);
   over.abort();
-  return newest;
+  if (!isMixed) return newest;
+  const message = `the hosts of ${name} are of different clusters: name only those of one in the store URL`;
+  throw new SynodError("failed_precondition", message);
 }
 
 function noneOf(failures: readonly Failure[], name: string): SynodError {
