@@ -145,7 +145,7 @@ async function* rowsOf(
     const entry = Object.entries((parsed(line) as Record<string, unknown> | null) ?? {})[0];
     if (entry?.[0] === "end") {
       if (batch.length > 0) yield batch;
-      checkEnd(path, entry[1] as BackupEnd, counts, hash.digest("hex"));
+      checkEnd(path, entry[1] as Partial<BackupEnd> | null, counts, hash.digest("hex"));
       const after = await lines.next();
       if (!after.done) throw damaged(path, `it goes on behind its end, in line ${number + 1}`);
       return;
@@ -167,12 +167,14 @@ interface BackupEnd {
   readonly sha256: string;
 }
 
-function checkEnd(path: string, end: BackupEnd, counts: RowCounts, sha256: string): void {
+function checkEnd(path: string, end: Partial<BackupEnd> | null, counts: RowCounts, sha256: string): void {
+  const written = end?.rows ?? undefined;
+  if (written === undefined) throw damaged(path, "its last line does not say what was written");
   for (const kind of snapshotKinds) {
-    if (counts[kind] === end.rows[kind]) continue;
-    throw damaged(path, `it has ${counts[kind]} rows of kind ${kind}, and was written with ${end.rows[kind]}`);
+    if (counts[kind] === written[kind]) continue;
+    throw damaged(path, `it has ${counts[kind]} rows of kind ${kind}, and was written with ${written[kind]}`);
   }
-  if (sha256 !== end.sha256) throw damaged(path, "its content does not match its checksum");
+  if (sha256 !== end?.sha256) throw damaged(path, "its content does not match its checksum");
 }
 
 /** Lines without their ends. A last line that is not ended is none: it was cut off. */

@@ -17,18 +17,35 @@ test("what is no store URL is refused in one sentence", () => {
   for (const url of ["bank.db", "", "memory:x", "mysql://x"]) {
     assert.throws(() => parseStoreUrl(url, "bank"), /is no store URL: write sqlite:PATH/);
   }
+  assert.throws(() => parseStoreUrl("bank.db", "bank"), /"bank.db" is no store URL/);
 });
 
 test("a URL that is none is told without the password that may be in it", () => {
-  for (const url of ["postgre://bank:s3cret@db/bank", "mysql://bank:s3@cret@db/bank"]) {
+  for (const [url, words] of [
+    ["postgre://bank:s3cret@db/bank", /"postgre:…" is no store URL/],
+    ["mysql://bank:s3@cret@db/bank", /"mysql:…" is no store URL/],
+    ["jdbc:postgresql://db/bank?user=bank&password=s3cret", /"jdbc:…" is no store URL/],
+    ["bank:s3cret@db:5432/bank", /"bank:…" is no store URL/],
+    ["postgres//bank:s3cret@db/bank", /What was given is no store URL/],
+    ["postgres://bank:8/s3@db/bank", /has an @ after a \/: in a user or a password \/ is %2F/],
+    ["postgres://bank:s3/cret@db/bank", /has an @ after a \//],
+    ["postgres://bank:s3#cret@db/bank", /is no URL of PostgreSQL/],
+  ] as const) {
     assert.throws(
       () => parseStoreUrl(url, "bank"),
       (error) => {
-        assert.match(String(error), /:\/\/…@db\/bank" is no store URL/);
+        assert.match(String(error), words);
         return !String(error).includes("s3");
       },
     );
   }
+});
+
+test("the user of a store ends at the last @, and an @ before it belongs to the password", () => {
+  const location = parseStoreUrl("postgres://bank:p@s3@db1,db2/bank", "bank");
+  assert.equal(storeName(location), "postgres://db1,db2/bank");
+  assert.ok(location.kind === "postgres");
+  for (const server of location.servers) assert.equal(decodeURIComponent(new URL(server).password), "p@s3");
 });
 
 test("the password of a store is for those who open it, and for nobody who reads its name", () => {

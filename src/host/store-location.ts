@@ -31,7 +31,7 @@ export function parseStoreUrl(url: string | undefined, system: string): StoreLoc
     return { kind: "postgres", url, ...readPostgresUrl(url, system) };
   }
   const choice = "write sqlite:PATH, postgres://…, or memory: for a store that ends with the process";
-  throw invalid(`"${withoutPassword(url)}" is no store URL: ${choice}.`);
+  throw invalid(`${harmless(url, scheme)} is no store URL: ${choice}.`);
 }
 
 /** By which another process finds the store; may hold a password. */
@@ -83,9 +83,10 @@ export function besideStore(location: StoreLocation, system: string): string {
   return join(dirname(location.path), basename(location.path).replace(/\.(db|sqlite3?)$/, ""));
 }
 
-/** Whatever it is, there may be a password before an @. */
-function withoutPassword(url: string): string {
-  return url.replace(/:\/\/.*@/, "://…@");
+/** Whatever it was meant to be, there may be a password in it, unless it is the name of something. */
+function harmless(url: string, scheme: string): string {
+  if (/^[\w./-]*$/.test(url)) return `"${url}"`;
+  return /^[a-z+]+$/.test(scheme) ? `"${scheme}:…"` : "What was given";
 }
 
 function split(url: string): [scheme: string, rest?: string] {

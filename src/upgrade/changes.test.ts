@@ -137,6 +137,14 @@ describe("a release against the lock of the one before", () => {
     assert.deepEqual(between(was, lock(account(first), rates)), ["fine | rates | the service is new"]);
   });
 
+  test("a system with another name breaks, because the place of its states goes by it", () => {
+    const is = { ...lock(account(first)), system: "shop" };
+    assert.deepEqual(between(lock(account(first)), is), ["breaking | bank | the system is called shop, it was bank"]);
+    const text = formatLock(lock(account(first)));
+    const [change] = changesBetween(parseLock(text, "lock"), is);
+    assert.equal(lineOf(text, change!.steps), 3);
+  });
+
   test("a new operation of an interface that another service calls takes two steps, naming the caller", () => {
     const Account = defineInterface("account", { key, operations: { ...first, close: command() } });
     const called = service(Account, { version: 1, initial: () => ({ balance: 0 }) });

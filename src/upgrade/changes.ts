@@ -28,7 +28,7 @@ export interface Change {
 
 /** Everything that differs, in the order of the old lock, what is new last. */
 export function changesBetween(was: Lock, is: Lock): readonly Change[] {
-  const changes: Change[] = [];
+  const changes: Change[] = was.system === is.system ? [] : [renamed(was.system, is.system)];
   for (const [name, service] of Object.entries(was.services)) {
     const now = own(is.services, name);
     changes.push(...(now === undefined ? [serviceGone(name, service)] : serviceChanges(name, service, now, is)));
@@ -37,6 +37,13 @@ export function changesBetween(was: Lock, is: Lock): readonly Change[] {
     if (own(was.services, name) === undefined) changes.push(added(is, name, undefined));
   }
   return changes;
+}
+
+/** A store belongs to a system by its name, and where none is named, its place goes by it, too. */
+function renamed(was: string, is: string): Change {
+  const what = `the system is called ${is}, it was ${was}`;
+  const advice = `Keep the name: its states stay under the old one, and ${is} begins with none, or is refused where they are.`;
+  return { weight: "breaking", name: was, steps: ["system"], what, advice };
 }
 
 function serviceGone(name: string, { state }: LockedService): Change {

@@ -42,6 +42,9 @@ const judged: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
+/** One and the same each time, so that a pair with it is known again. */
+const anything: JsonSchema = {};
+
 class Comparison {
   readonly #earlierRoot: JsonSchema;
   readonly #laterRoot: JsonSchema;
@@ -60,7 +63,7 @@ class Comparison {
     const later = resolved(laterAsWritten, this.#laterRoot);
     if (earlier === false || later === true) return [];
     if (later === false) return [{ path, what: "is refused" }];
-    const from = earlier === true ? {} : earlier;
+    const from = earlier === true ? anything : earlier;
     if (this.#open.some(([a, b]) => a === from && b === later)) return [];
     this.#open.push([from, later]);
     try {

@@ -127,6 +127,24 @@ for (const kind of kinds) {
   });
 }
 
+test("a store that has lost commits is replaced by a backup, and is in order then", async () => {
+  using folder = temporaryFolder();
+  await using place = await createPlace("postgres");
+  await filled(place);
+  const path = join(folder.path, file);
+  await backUp(place, path);
+  const before = await contentOf(place);
+  await place.sql("UPDATE meta SET lost = 'some are gone'");
+  await assert.rejects(place.open(), { code: "data_loss" });
+  await assert.rejects(restore(place, path, false), /say --overwrite/);
+  await restore(place, path, true);
+  assert.deepEqual(comparable((await contentOf(place)).rows), comparable(before.rows));
+  await within(place, async (store) => {
+    const owner = await own(store, "account", { number: home });
+    assert.equal((await store.commit(aliceAgain(owner))).status, "committed");
+  });
+});
+
 for (const kind of kinds) {
   test(`a node that has opened a store is not admitted again when that has become another one by a restore (${kind})`, async () => {
     using folder = temporaryFolder();
@@ -184,6 +202,8 @@ test("a file that is damaged, cut off, too new or none is refused in one sentenc
     [whole.slice(0, -2), /is damaged \(it breaks off after line \d+\)/],
     [whole.slice(0, whole.length / 2), /is damaged \(it breaks off after line \d+\)/],
     [without(entity), /is damaged \(it has 1 rows of kind entity, and was written with 2\)/],
+    [lines.with(-1, '{"end":{}}\n').join("\n"), /is damaged \(its last line does not say what was written\)/],
+    [lines.with(-1, '{"end":null}\n').join("\n"), /is damaged \(its last line does not say what was written\)/],
     [`${whole}{}\n`, /is damaged \(it goes on behind its end, in line \d+\)/],
     [whole.replace('"format":1', '"format":2'), /has format 2, and this Synod knows 1: use a newer Synod/],
     ["hello\n", /bad\.backup is no backup of Synod/],

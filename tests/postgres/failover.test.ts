@@ -1,13 +1,17 @@
 /** A standby takes over from a primary that is killed: nothing acknowledged is lost, or everybody is told that something is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readPostgresUrl } from "../../src/adapters/postgres/location.ts";
+import { restorePostgres } from "../../src/adapters/postgres/restore.ts";
+import { openPostgresSnapshot } from "../../src/adapters/postgres/snapshot.ts";
 import { openPostgresStore } from "../../src/adapters/postgres/store.ts";
 import { batch, commit, join, type Owner, own, put, readRow, rowAt } from "../../src/conformance/store/fixture.ts";
 import { SynodError } from "../../src/errors.ts";
+import type { SnapshotRow } from "../../src/ports/snapshot.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { until } from "../host/running-system.ts";
 import { ask, caughtUp, type Replicas, startReplicas } from "./replicas.ts";
-import { type PostgresServer, system } from "./server.ts";
+import { type PostgresServer, startServer, system } from "./server.ts";
 
 /** Epochs after a promotion are above all that the old primary can have given out. */
 const epochsOfTheNextTimeline = 2 ** 32;
@@ -111,6 +115,90 @@ test("a primary that was replaced and lives on is neither read from nor written 
   assert.deepEqual(await ask(next, `SELECT version::integer FROM synod_${system}.entities WHERE key = 'alice'`), [
     { version: 2 },
   ]);
+});
+
+test("who comes anew, for a backup, a restore or as a node, goes to the newest primary, wherever it stands in the URL", async () => {
+  await using replicas = await startReplicas(1, "");
+  const { primary, standbys } = replicas;
+  const last = replicas.url.replace(/@(.*),(.*)\//, "@$2,$1/");
+  const store = await openPostgresStore({ url: last, system });
+  const owner = await own(store, "account");
+  await commit(store, owner, put("alice", 0, 1));
+  await caughtUp(primary, standbys[0]!);
+  const next = await replicas.promote();
+  await using started = closing(await openPostgresStore({ url: replicas.url, system }));
+  const other = await own(started, "ledger");
+  assert.ok(other.incarnation > epochsOfTheNextTimeline, "a node that starts is at the new primary");
+  await commit(started, other, put("bob", 0, 1));
+  await store.close();
+
+  const location = readPostgresUrl(replicas.url, system);
+  const snapshot = await openPostgresSnapshot(location, system);
+  const { facts } = snapshot;
+  const rows: SnapshotRow[] = [];
+  for await (const page of snapshot.rows()) rows.push(...page);
+  // Or the restore would wait for its locks.
+  await snapshot[Symbol.asyncDispose]();
+  const keys = rows.flatMap(({ kind, row }) => (kind === "entity" ? [row.key] : []));
+  assert.deepEqual(keys, ["alice", "bob"]);
+
+  const options = { overwrite: true, jump: 1_000 };
+  const { cluster } = await restorePostgres(location, facts, pagesOf([rows]), options);
+  const text = `SELECT cluster::integer FROM synod_${system}.meta`;
+  assert.deepEqual(await ask(next, text), [{ cluster }]);
+  assert.deepEqual(await ask(primary, text), [{ cluster: facts.cluster }]);
+});
+
+async function* pagesOf(pages: readonly (readonly SnapshotRow[])[]): AsyncGenerator<readonly SnapshotRow[]> {
+  yield* pages;
+}
+
+test("a former primary that was fenced by making it read-only keeps nobody from the new one", async () => {
+  await using replicas = await startReplicas(1, "");
+  const { primary, standbys } = replicas;
+  await using store = closing(await openPostgresStore({ url: replicas.url, system }));
+  const owner = await own(store, "account");
+  await caughtUp(primary, standbys[0]!);
+  await ask(primary, "ALTER SYSTEM SET default_transaction_read_only = on");
+  await ask(primary, "SELECT pg_reload_conf()");
+  await until("it is read-only", async () => {
+    const [row] = await ask(primary, "SHOW default_transaction_read_only");
+    return row?.default_transaction_read_only === "on";
+  });
+  // Before there is another one, there is something to be mended by hand.
+  await assert.rejects(openPostgresStore({ url: replicas.url, system }), refused("failed_precondition", /read-only/));
+  await replicas.promote();
+
+  await until("the open store finds the new primary", async () => {
+    const answer = await renewal(store, owner.incarnation).catch(() => undefined);
+    return answer?.status === "ended";
+  });
+  await using started = closing(await openPostgresStore({ url: replicas.url, system }));
+  const heir = await own(started, "ledger");
+  assert.ok(heir.incarnation > epochsOfTheNextTimeline, "it is at the new primary");
+});
+
+test("a host of another cluster is passed by, however often it was promoted, and refused by who comes anew", async () => {
+  await using server = await startServer();
+  await using foreign = await startReplicas(1, "");
+  const { host } = new URL(foreign.standbys[0]!.url);
+  await foreign.promote();
+  await foreign.standbys[0]!.kill();
+  const url = `${server.url.replace("@", `@${host},`)}/postgres`;
+  const warnings: string[] = [];
+  const warn = (message: string): void => void warnings.push(message);
+  const log = { debug() {}, info() {}, warn, error() {} };
+  await using store = closing(await openPostgresStore({ url, system, log }));
+  const owner = await own(store, "account");
+  await foreign.standbys[0]!.start();
+  const words = new RegExp(`^${host} belongs to another cluster than .* is passed by`);
+  await until("it is seen", () => warnings.some((warning) => words.test(warning)));
+  assert.equal((await renewal(store, owner.incarnation)).status, "renewed");
+  await commit(store, owner, put("alice", 0, 1));
+  await assert.rejects(
+    openPostgresStore({ url, system }),
+    refused("failed_precondition", /hosts .* different clusters/),
+  );
 });
 
 test("who sees only a primary that its synchronous standbys have left renews no lease there, and is acknowledged nothing", async () => {

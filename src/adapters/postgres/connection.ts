@@ -13,6 +13,7 @@
 import { SynodError } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
 import { isCertain, isNoPrimary } from "./failures.ts";
+import { hangUp } from "./goodbye.ts";
 import type { Found, Primary } from "./primary.ts";
 import { timelineOf } from "./timeline.ts";
 
@@ -164,9 +165,10 @@ export class Connection {
   async #hangUp(): Promise<void> {
     const client = this.#found?.client;
     this.#found = undefined;
-    // The process waits for the goodbye. With a statement under way this cuts the connection.
-    client?.ref?.();
-    await client?.end().catch(() => undefined);
+    if (client === undefined) return;
+    // The process waits for the goodbye.
+    client.ref?.();
+    await hangUp(client);
   }
 
   #former(): SynodError {

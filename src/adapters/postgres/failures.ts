@@ -2,7 +2,8 @@
  * What a failure of PostgreSQL means: whether anything was written, and one sentence with what to do.
  *
  * An error that the server reports for a statement undid it. Whatever ends the connection leaves it open what became of
- * the statement under way (rule S3); that also goes for errors of severity FATAL, which say that the server hangs up.
+ * the statement under way (rule S3); that also goes for errors of severity FATAL, which say that the server hangs up. The
+ * word for the severity is translated into the server's language, so the codes of such errors count as well.
  */
 import { DatabaseError } from "pg";
 import { SynodError } from "../../errors.ts";
@@ -25,9 +26,16 @@ const codes = {
 /** Classes of codes that are about the data of the statement: no repetition helps. */
 const classesOfTheData = ["22", "23", "54"];
 
+/**
+ * How codes begin that come with the end of the connection: its failure, the server's shutdown or crash, its limits for
+ * idle or long transactions, errors of its system, and its own bugs. Some of them may also be about a statement only.
+ */
+const endings = ["08", "57P", "58", "25P03", "25P04", "XX"];
+
 /** Raised by a connection: the statement under way was undone, or was never sent. */
 export function isCertain(error: unknown): error is DatabaseError {
-  return error instanceof DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
+  if (!(error instanceof DatabaseError) || error.severity === "FATAL" || error.severity === "PANIC") return false;
+  return !endings.some((ending) => error.code?.startsWith(ending));
 }
 
 /** Whether a server answered that this user, or this database, is not known to it: it will say so again. */

@@ -22,9 +22,13 @@ const schemaLengthMax = 63;
 
 /** Reads a store URL; raises `invalid_argument` with a sentence when it is none. */
 export function readPostgresUrl(url: string, system: string): PostgresLocation {
-  const parts = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?([^/?#]*)(\/[^?#]*)?(\?[^#]*)?$/i.exec(url);
+  // The user ends at the last @, as for everybody who reads URLs: before it there may be one in the password.
+  const parts = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^@/?#]*)(\/[^?#]*)?(\?[^#]*)?$/i.exec(url);
   if (parts === null) throw invalid("is no URL of PostgreSQL");
   const [, user, hosts = "", path = "", query = ""] = parts;
+  if (path.includes("@")) {
+    throw invalid("has an @ after a /: in a user or a password / is %2F, and in the name of a database @ is %40");
+  }
   const parameters = new URLSearchParams(query);
   const schema = take(parameters, "schema") ?? `synod_${system.replaceAll("-", "_").toLowerCase()}`;
   const unsafe = take(parameters, "unsafe") ?? "false";
@@ -39,7 +43,7 @@ export function readPostgresUrl(url: string, system: string): PostgresLocation {
   const rest = parameters.size > 0 ? `?${parameters}` : "";
   const servers = hosts
     .split(",")
-    .map((host) => `postgres://${user === undefined ? "" : `${user}@`}${host}${path}${rest}`);
+    .map((host) => `postgres://${user === undefined ? "" : `${user.replaceAll("@", "%40")}@`}${host}${path}${rest}`);
   for (const server of servers)
     if (!URL.canParse(server)) throw invalid("has a host, user or port that cannot be read");
   return { servers, schema, unsafe: unsafe === "true", name: `postgres://${hosts}${path}` };

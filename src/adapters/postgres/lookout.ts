@@ -8,7 +8,9 @@
  * It writes nothing and decides nothing: what it has seen goes to {@link Timeline}, and the connections do the rest.
  */
 import { Client as PgClient } from "pg";
+import { hangUp } from "./goodbye.ts";
 import { type Client, connectMaxMs } from "./primary.ts";
+import { clusterNow } from "./server.ts";
 import { type Timeline, timelineNow, timelineOf } from "./timeline.ts";
 
 /** A lease is taken over 400 ms after its owner has stopped believing in it, at the earliest: the look has to be quicker. */
@@ -16,7 +18,7 @@ const lookEveryMs = 250;
 /** How long an answer may take before the connection is given up. */
 const answerMaxMs = 1_000;
 
-const question = `SELECT CASE WHEN NOT pg_is_in_recovery() THEN ${timelineNow} END AS timeline`;
+const question = `SELECT ${clusterNow} AS cluster, CASE WHEN NOT pg_is_in_recovery() THEN ${timelineNow} END AS timeline`;
 
 export interface LookoutOptions {
   /** The URL of one host. */
@@ -24,6 +26,8 @@ export interface LookoutOptions {
   readonly timeline: Timeline;
   /** Whether that host is the primary, which the other connections see. */
   isPrimary(): boolean;
+  /** Whether it is of another cluster. */
+  isForeign(cluster: string): boolean;
 }
 
 export class Lookout {
@@ -58,13 +62,14 @@ export class Lookout {
     if (!this.#isClosed) this.#timer = this.#later();
   }
 
-  /** The timeline of the host; 0 while it is a standby. */
+  /** The timeline of the host; 0 while it is a standby, or of another cluster. */
   async #ask(): Promise<number> {
     const client = this.#client ?? (await this.#connect());
     const timer = setTimeout(() => this.#hangUp(), answerMaxMs).unref();
     try {
-      const { rows } = await client.query<{ readonly timeline: string | null }>(question);
-      return timelineOf(rows[0]?.timeline);
+      const { rows } = await client.query<{ readonly cluster: string; readonly timeline: string | null }>(question);
+      const { cluster, timeline } = rows[0]!;
+      return timeline === null || this.#options.isForeign(cluster) ? 0 : timelineOf(timeline);
     } catch (error) {
       this.#hangUp();
       throw error;
@@ -100,6 +105,6 @@ export class Lookout {
   #hangUp(): void {
     const client = this.#client;
     this.#client = undefined;
-    void client?.end().catch(() => undefined);
+    if (client !== undefined) void hangUp(client);
   }
 }

@@ -11,7 +11,7 @@ import type {
 import { Connection } from "./connection.ts";
 import type { PostgresLocation } from "./location.ts";
 import { Primary } from "./primary.ts";
-import { prepareSchema } from "./schema.ts";
+import { prepareToReplace } from "./schema.ts";
 import { beginSession, type Session } from "./session.ts";
 
 /** Rejects with one sentence, and leaves the store as it was, when it is not empty or the rows end with an error. */
@@ -21,18 +21,11 @@ export async function restorePostgres(
   rows: AsyncIterable<readonly SnapshotRow[]>,
   options: RestoreOptions,
 ): Promise<RestoredFacts> {
-  const connection = new Connection(new Primary(location, undefined), {
-    role: "restore",
-    name: location.name,
-    log: undefined,
-  });
+  const primary = new Primary(location, undefined);
+  // Begun first, because it finds the newest primary for both of them; it sees what is committed meanwhile.
+  const session = await beginSession(location, "BEGIN", primary);
   try {
-    await prepareSchema(connection, location, facts);
-  } finally {
-    await connection.close();
-  }
-  const session = await beginSession(location, "BEGIN");
-  try {
+    await prepare(primary, location, facts);
     await session.ask("SET LOCAL lock_timeout = '10s'");
     const begun = await begin(session, location, facts, options);
     const writer = new RowWriter(session, begun.epoch, options.jump);
@@ -42,6 +35,15 @@ export async function restorePostgres(
   } finally {
     // Without a COMMIT the server undoes all of it.
     await session.close();
+  }
+}
+
+async function prepare(primary: Primary, location: PostgresLocation, facts: SnapshotFacts): Promise<void> {
+  const connection = new Connection(primary, { role: "restore", name: location.name, log: undefined });
+  try {
+    await prepareToReplace(connection, location, facts);
+  } finally {
+    await connection.close();
   }
 }
 

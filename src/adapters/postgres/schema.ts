@@ -52,17 +52,41 @@ interface Meta {
   readonly lost: string | null;
 }
 
-/** Creates the schema when it is new, and says whose store it is; refuses one that is not ours. */
+/** Creates the schema when it is new, and says whose store it is; refuses one that is not ours, or has lost commits. */
 export async function prepareSchema(
   connection: Connection,
   location: PostgresLocation,
   creation: StoreCreation,
 ): Promise<StoreIdentity> {
+  const meta = await preparedMeta(connection, location, creation);
+  if (meta.lost !== null) throw lossError(location.name, meta.lost);
+  const { cluster, shardsPerService } = meta;
+  const secret = new Uint8Array(Buffer.from(meta.secret, "hex"));
+  return { system: meta.system, cluster, shardsPerService, secret };
+}
+
+/** The same for who replaces all that is in the store: then it does not matter what is missing there. */
+export async function prepareToReplace(
+  connection: Connection,
+  location: PostgresLocation,
+  creation: StoreCreation,
+): Promise<void> {
+  await preparedMeta(connection, location, creation);
+}
+
+async function preparedMeta(
+  connection: Connection,
+  location: PostgresLocation,
+  creation: StoreCreation,
+): Promise<Meta> {
   const { schema } = location;
   for (let attempt = 1; ; attempt++) {
     const meta = await lookUp(connection, schema);
     const isOld = meta !== undefined && meta.schema < schemaVersion && meta.system === creation.system;
-    if (meta !== undefined && !isOld) return identityOf(meta, creation, location);
+    if (meta !== undefined && !isOld) {
+      refuseForeign(meta, creation.system, `schema ${schema} of ${location.name}`);
+      return meta;
+    }
     const text = meta === undefined ? creationText(schema, creation) : upgradeText(schema, meta.schema);
     try {
       await connection.ask({ text, answerMaxMs: prepareMaxMs });
@@ -87,13 +111,6 @@ async function lookUp(connection: Connection, schema: string): Promise<Meta | un
     answerMaxMs: prepareMaxMs,
   });
   return rows[0]?.meta as Meta | undefined;
-}
-
-function identityOf(meta: Meta, { system }: StoreCreation, { schema, name }: PostgresLocation): StoreIdentity {
-  refuseForeign(meta, system, `schema ${schema} of ${name}`);
-  if (meta.lost !== null) throw lossError(name, meta.lost);
-  const { cluster, shardsPerService } = meta;
-  return { system, cluster, shardsPerService, secret: new Uint8Array(Buffer.from(meta.secret, "hex")) };
 }
 
 /** Raises when the store is not one of the system, or of a form that this code does not know. */

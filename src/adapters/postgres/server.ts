@@ -13,12 +13,17 @@ export interface Examined {
   readonly fault: ServerFault | undefined;
   /** On which it writes its log: a server that is promoted begins the next one. 0 for a standby. */
   readonly timeline: number;
+  /**
+   * The number that a cluster has from its initdb: that of its standbys, too, and of no other. Empty where there is one
+   * host only: not every service of PostgreSQL tells it.
+   */
+  readonly cluster: string;
 }
 
 export interface ServerFault {
   readonly reason: string;
-  /** Whether it is about settings, which another host or another attempt will hardly have otherwise. */
-  readonly isFinal: boolean;
+  /** Whether it is that; else it is about settings, which another attempt will hardly find otherwise. */
+  readonly isStandby: boolean;
 }
 
 interface Settings {
@@ -33,24 +38,29 @@ interface Settings {
   readonly standbys: string;
   /** Eight hexadecimal digits. */
   readonly timeline: string | null;
+  readonly cluster: string;
 }
 
-const question = `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
+/** Of the cluster of the server that runs it. */
+export const clusterNow = "(SELECT system_identifier::text FROM pg_control_system())";
+
+const question = (cluster: string): string => `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
   current_setting('server_encoding') AS encoding, current_setting('default_transaction_isolation') AS isolation,
   current_setting('default_transaction_read_only') AS readonly, current_setting('fsync') AS fsync,
   current_setting('full_page_writes') AS pages, current_setting('synchronous_commit') AS commit,
   current_setting('synchronous_standby_names') AS standbys,
-  CASE WHEN NOT pg_is_in_recovery() THEN ${timelineNow} END AS timeline`;
+  ${cluster} AS cluster, CASE WHEN NOT pg_is_in_recovery() THEN ${timelineNow} END AS timeline`;
 
-export async function examine(client: Client, { unsafe, name }: PostgresLocation): Promise<Examined> {
+export async function examine(client: Client, { unsafe, servers }: PostgresLocation): Promise<Examined> {
   const timer = setTimeout(() => void client.end(), answerMaxMs);
   try {
-    const { rows } = await client.query<Settings>(question);
+    const { rows } = await client.query<Settings>(question(servers.length > 1 ? clusterNow : "''"));
     const settings = rows[0]!;
+    const { cluster, recovering } = settings;
     const timeline = timelineOf(settings.timeline);
-    if (settings.recovering) return { fault: { reason: "a standby, not the primary", isFinal: false }, timeline };
+    if (recovering) return { fault: { reason: "a standby, not the primary", isStandby: true }, timeline, cluster };
     const reason = misfit(settings) ?? (unsafe ? undefined : danger(settings));
-    return { fault: reason === undefined ? undefined : { reason: `${name} ${reason}`, isFinal: true }, timeline };
+    return { fault: reason === undefined ? undefined : { reason, isStandby: false }, timeline, cluster };
   } finally {
     clearTimeout(timer);
   }
@@ -64,8 +74,10 @@ function misfit({ version, encoding, isolation, readonly }: Settings): string | 
   if (isolation !== "read committed") {
     return `begins transactions as ${isolation}: set default_transaction_isolation to 'read committed' for this user`;
   }
-  if (readonly !== "off")
-    return "begins transactions read-only: set default_transaction_read_only to off for this user";
+  if (readonly !== "off") {
+    const unless = "unless it was replaced by another server, and that one has to be in the store URL";
+    return `begins transactions read-only: set default_transaction_read_only to off for this user, ${unless}`;
+  }
   return undefined;
 }
 

@@ -3,6 +3,7 @@
  * all or nothing. Unlike a `Connection` it is never made again, because what was lost with it cannot be.
  */
 import { storeError } from "./failures.ts";
+import { hangUp } from "./goodbye.ts";
 import type { PostgresLocation } from "./location.ts";
 import { Primary } from "./primary.ts";
 import { quoted } from "./schema.ts";
@@ -13,9 +14,16 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Begins a transaction in the store's schema. */
-export async function beginSession(location: PostgresLocation, begin: string): Promise<Session> {
-  const { client } = await new Primary(location, undefined).connect("snapshot");
+/**
+ * Begins a transaction in the store's schema, at the newest primary of all hosts: a session has no lookouts and is not
+ * fenced, so a former primary that lives on would not be found out.
+ */
+export async function beginSession(
+  location: PostgresLocation,
+  begin: string,
+  primary: Primary = new Primary(location, undefined),
+): Promise<Session> {
+  const { client } = await primary.connectNewest("snapshot");
   let lost: Error | undefined;
   client.on("error", (error) => (lost = error));
   const ask: Session["ask"] = async (text, values) => {
@@ -27,7 +35,7 @@ export async function beginSession(location: PostgresLocation, begin: string): P
       throw storeError(error, location.name);
     }
   };
-  const session: Session = { ask, close: async () => void (await client.end().catch(() => undefined)) };
+  const session: Session = { ask, close: () => hangUp(client) };
   try {
     await ask(`${begin}; SET LOCAL search_path = ${quoted(location.schema)}, pg_temp`);
     return session;

@@ -105,7 +105,10 @@ export async function openPostgresStore({
 function lookoutsOf({ servers }: PostgresLocation, primary: Primary): readonly Lookout[] {
   if (servers.length < 2) return [];
   const { timeline } = primary;
-  return servers.map((server, place) => new Lookout({ server, timeline, isPrimary: () => primary.at === place }));
+  return servers.map((server, place) => {
+    const isForeign = (cluster: string): boolean => primary.isForeign(place, cluster);
+    return new Lookout({ server, timeline, isPrimary: () => primary.at === place, isForeign });
+  });
 }
 
 interface Connections {
