@@ -16,7 +16,7 @@ import type { FaultKind, FaultOrder } from "./fault.ts";
 import { Ledger, ledgerService } from "./ledger.interface.ts";
 import { LedgerBook } from "./ledger.ts";
 import { DrillLoad } from "./load.ts";
-import { comparisonsOf, type DrillReport, faultsOf, isBroken, requestsOf, type Struck, secondsOf } from "./report.ts";
+import { comparisonsOf, type DrillReport, faultsOf, isProven, requestsOf, type Struck, secondsOf } from "./report.ts";
 import { forgetLedger, readLedger, repeatAll } from "./verification.ts";
 
 /** A running system that takes part in drills. */
@@ -104,8 +104,8 @@ export async function drill(options: DrillOptions): Promise<DrillReport> {
     comparisons: comparisonsOf({ calls, answers }, before, after),
     seconds: secondsOf(calls),
   };
-  // What shows a broken promise stays where it is.
-  if (!isBroken(report)) await forgetLedger(book, callers);
+  // What shows a broken promise stays where it is, and so does what may show one when it can be read again.
+  if (isProven(report)) await forgetLedger(book, callers);
   return report;
 }
 

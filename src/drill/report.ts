@@ -209,6 +209,12 @@ function sum<T>(all: readonly T[], of: (one: T) => number): number {
   return all.reduce((total, one) => total + of(one), 0);
 }
 
+/** Whether everything that was acknowledged could be looked at, and was as it should be: only then nothing was lost. */
+export function isProven(report: DrillReport): boolean {
+  const { ledger, repeats } = report;
+  return !isBroken(report) && ledger.unread === 0 && repeats.unanswered.count === 0;
+}
+
 /** Whether a promise was broken: something took effect twice, was lost, or happened that was said not to have. */
 export function isBroken({ ledger, repeats, order }: DrillReport): boolean {
   const { duplicates, lost, unasked } = ledger;
