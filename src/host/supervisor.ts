@@ -22,6 +22,7 @@ import { doorsMs } from "./drain-time.ts";
 import { Strikes } from "./drills/strikes.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
+import { isLocked } from "./locked-store.ts";
 import type { Question, Questions, ServiceFacts, SystemFacts } from "./messages.ts";
 import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
@@ -342,13 +343,10 @@ export class Supervisor {
     }
   }
 
-  /** A write that changes nothing: it waits for its turn like every other, and gives up when none comes. */
+  /** Only of a file: nobody keeps all others from writing to a server. */
   async #isStoreLocked(): Promise<boolean> {
-    if (this.#store === undefined) return false;
-    return await this.#store.endLease({ node: "", incarnation: 0 }).then(
-      () => false,
-      () => true,
-    );
+    if (this.#store === undefined || this.#place?.location.kind !== "sqlite") return false;
+    return await isLocked(this.#store);
   }
 
   async #endLease(node: string, incarnation: number): Promise<void> {
