@@ -214,12 +214,18 @@ function serving(): HostedNode {
 /** Says why, and ends the process: what is left is the supervisor's to clean up. */
 function fail(thrown: unknown): void {
   const message: FromNode = { type: "failed", error: toErrorFacts(thrown) };
-  if (process.connected) process.send!(message, () => process.exit(1));
-  else process.exit(1);
+  const end = (unheard: Error | null): void => {
+    // Whoever finds a node that has ended without a supervisor has nothing but the log.
+    if (unheard) log.error(`${settings.node} has failed, and its supervisor is gone`, { error: thrown });
+    process.exit(1);
+  };
+  if (process.connected) process.send!(message, end);
+  else end(new Error("the supervisor is gone"));
 }
 
+/** What a supervisor does not hear that has just died is nobody's loss: `disconnect` follows. */
 function tell(message: FromNode): void {
-  if (process.connected) process.send!(message);
+  if (process.connected) process.send!(message, () => {});
 }
 
 function factsOf(system: AnySystem): SystemFacts {
