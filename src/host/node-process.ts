@@ -65,7 +65,8 @@ const givesUp = new AbortController();
 // Ctrl-C reaches the whole process group: the supervisor decides what follows from it.
 process.on("SIGINT", () => {});
 process.on("SIGHUP", () => {});
-process.on("SIGTERM", () => void stop(settings.drainMs));
+// So may this; or it was sent to this node alone. Without a supervisor the node drains already.
+process.on("SIGTERM", () => tell({ type: "terminated" }));
 process.on("disconnect", () => void leaveAlone());
 process.on("uncaughtException", (error) => fail(error));
 tellLeftPromises(settings.systemFile, log);
