@@ -34,6 +34,8 @@ export interface MeterOptions {
   readonly surroundings: () => Surroundings;
 }
 
+/** Before the name of the service. */
+const requestsOf = "requests/";
 const lookMs = 2_000;
 /** How often figures are written to the store, in looks. */
 const looksPerKeep = 15;
@@ -73,7 +75,7 @@ export class AvailabilityMeter {
       rollUps: this.#rollUps,
       outages: this.#slices.outages,
       firing: this.#alerts.firing,
-      objectiveOf: (series) => this.#objectiveOf(series),
+      objectiveOf: (series) => objectiveOf(this.#options.targets, series),
     });
   }
 
@@ -119,7 +121,7 @@ export class AvailabilityMeter {
     this.#settle();
     const now = Date.now();
     const { services, keyTimes } = this.#requests.since(await this.#options.counts(), this.#options.services);
-    for (const [service, counts] of services) this.#rollUps.add(`requests/${service}`, now, counts);
+    for (const [service, counts] of services) this.#rollUps.add(`${requestsOf}${service}`, now, counts);
     if (keyTimes.good + keyTimes.bad > 0) this.#rollUps.add(keys, now, keyTimes);
     for (const name of this.#rollUps.names) this.#alarm(name, now);
     if (++this.#looks % looksPerKeep === 0) await this.#kept.keep();
@@ -131,13 +133,8 @@ export class AvailabilityMeter {
     }
   }
 
-  #objectiveOf(series: string): number | undefined {
-    const { objective, services } = this.#options.targets;
-    return series === probes ? objective : services[series.replace("requests/", "")];
-  }
-
   #alarm(series: string, now: number): void {
-    const objective = this.#objectiveOf(series);
+    const objective = objectiveOf(this.#options.targets, series);
     if (objective === undefined) return;
     for (const change of this.#alerts.look(
       series,
@@ -165,4 +162,13 @@ export class AvailabilityMeter {
       log.warn("the webhook did not take an alert", { error: String(error) });
     }
   }
+}
+
+/** What is promised of a series, if anything is. */
+export function objectiveOf(
+  { objective, services }: Pick<AvailabilityTargets, "objective" | "services">,
+  series: string,
+): number | undefined {
+  if (series === probes) return objective;
+  return series.startsWith(requestsOf) ? services[series.slice(requestsOf.length)] : undefined;
 }
