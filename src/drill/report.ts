@@ -63,7 +63,7 @@ export interface DrillReport {
   /** What the checker of append-only lists says of the history of the ledger; empty when it holds. */
   readonly order: readonly string[];
   readonly faults: readonly FaultReport[];
-  /** Faults that were not injected, because not all nodes served. */
+  /** Faults that were not injected, because not all nodes served, or because the system did not take them. */
   readonly skipped: number;
   readonly comparisons: readonly Comparison[];
   /** Of each second: its calls, those that failed, and the longest wait. */

@@ -44,8 +44,11 @@ export function sentencesOf(report: DrillReport): string[] {
     repeatWords(report),
     ...(repeats.tooOld > 0 ? [`Of these commands ${count(repeats.tooOld)} were too old to be asked for again.`] : []),
     ...(repeats.unanswered.count > 0 ? [`Not repeated: ${named("commands", repeats.unanswered)}.`] : []),
-    ...(skipped > 0 ? [`${skipped} faults were left out, because not all nodes served.`] : []),
+    ...(skipped > 0
+      ? [`${skipped} faults were left out: not all nodes served then, or the system did not take them.`]
+      : []),
     ...report.comparisons.map(comparisonWords),
+    ...(report.comparisons.length === 0 ? ["The availability meter could not be asked what it has counted."] : []),
     ...unasked.map((reason) => `Not asked for: ${reason}`),
   ];
 }
