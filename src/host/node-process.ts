@@ -79,7 +79,7 @@ if (settings.measured) setPriority(settings.measured.niceness);
 await load().catch(fail);
 
 async function load(): Promise<void> {
-  const declared = await loadSystem(settings.systemFile);
+  const declared = await loadSystem(settings.systemFile, (words) => log.warn(words));
   tell({ type: "loaded", system: factsOf(declared) });
   system = withOwnServices(declared, drill !== undefined);
 }
