@@ -42,13 +42,17 @@ export function adminClient({ url, token }: AdminFile): AdminTarget {
       throw gone(cause);
     });
     const answer: unknown = await response.json().catch(() => undefined);
-    // Another program may have taken the port: it does not know the token.
-    if (response.status === 401 || answer === undefined) throw new NobodyAnswers(`${url} is another program`);
-    if (!response.ok) throw errorOf(answer as ErrorAnswer);
-    return answer;
+    // Another program may have taken the port: it does not know the token, or else not how to answer.
+    if (response.status === 401 || answer === undefined) throw anotherProgram(url);
+    if (response.ok) return answer;
+    throw isError(answer) ? errorOf(answer) : anotherProgram(url);
   };
   return {
-    report: async () => (await ask("/v1/status", questionMaxMs)) as SystemReport,
+    report: async () => {
+      const report = await ask("/v1/status", questionMaxMs);
+      if (!isReport(report)) throw anotherProgram(url);
+      return report;
+    },
     meters: async () => (await ask("/v1/meters", questionMaxMs)) as readonly NodeMeters[],
     availability: async () => (await ask("/v1/availability", questionMaxMs)) as AvailabilityReport,
     inspect: async (service, key) => {
@@ -80,6 +84,20 @@ interface ErrorAnswer {
   readonly message: string;
   readonly outcome: Outcome;
   readonly retryable: boolean;
+}
+
+function isError(answer: unknown): answer is ErrorAnswer {
+  const { code, message } = (answer ?? {}) as Partial<ErrorAnswer>;
+  return typeof code === "string" && typeof message === "string";
+}
+
+function isReport(answer: unknown): answer is SystemReport {
+  const { system, nodes } = (answer ?? {}) as Partial<SystemReport>;
+  return typeof system === "string" && Array.isArray(nodes);
+}
+
+function anotherProgram(url: string): NobodyAnswers {
+  return new NobodyAnswers(`${url} is another program`);
 }
 
 function errorOf({ code, message, outcome, retryable }: ErrorAnswer): SynodError {

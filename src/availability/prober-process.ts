@@ -17,6 +17,7 @@ new Prober({
   connection: new ProbeConnection(new URL(url), headers),
   number,
   tell: (seen) => {
-    if (process.connected) process.send!(seen);
+    // Without the callback a message to a supervisor that has just died would end this process with an error.
+    if (process.connected) process.send!(seen, () => {});
   },
 });

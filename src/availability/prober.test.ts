@@ -97,3 +97,25 @@ test("probers take turns: every slice is looked at, by one of them", async (cont
     Array.from({ length: 10 }, (_, at) => [1_000_001 + at, (1_000_001 + at) % 2, undefined]),
   );
 });
+
+test("a prober whose clock is set back by an hour goes on after a turn", async (context) => {
+  let now = 1_000_000_900;
+  context.mock.method(Date, "now", () => now);
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const seen: number[] = [];
+  const connection = { ask: async () => ({ status: 200, body: "1" }), probed: () => {}, close: () => {} };
+  const prober = new Prober({ connection, number: 0, tell: ({ slice }) => seen.push(slice) });
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      now += 50;
+      context.mock.timers.tick(50);
+      // A probe is a chain of promises.
+      await new Promise(setImmediate);
+    }
+  };
+  await pass(4_000);
+  now -= 3_600_000;
+  await pass(6_000);
+  prober.stop();
+  assert.deepEqual(seen, [1_000_002, 1_000_004, 996_408, 996_410]);
+});

@@ -55,8 +55,9 @@ export class Prober {
     const offset = (this.#options.number + beginPart) * sliceMs;
     const next = Math.floor((after - offset) / turnMs + 1) * turnMs + offset;
     this.#timer = setTimeout(() => {
-      // A timer may come a moment early, and the slice must not be probed twice for that.
-      this.#schedule(Math.max(next, Date.now()));
+      // A timer may come a moment early, and the slice must not be probed twice for that. More than a turn is a clock set back.
+      const now = Date.now();
+      this.#schedule(now < next && next - now < turnMs ? next : now);
       void this.#probe(Math.floor(next / sliceMs));
     }, next - Date.now());
   }

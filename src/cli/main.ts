@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitCodes, reportFailure } from "./exit.ts";
+import { bearReadersThatLeave, endWith } from "./output.ts";
 import { ended } from "./program/command.ts";
 import { addBackup, addRestore, addVerify } from "./program/keeping.ts";
 import {
@@ -62,12 +63,13 @@ function program(): Command {
   return synod;
 }
 
+bearReadersThatLeave();
 try {
   await program().parseAsync();
 } catch (error) {
   // Commander has said already what was wrong, or printed the help that was asked for.
-  if (!(error instanceof CommanderError)) process.exit(reportFailure(error, ended().verbose));
-  process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage);
+  if (!(error instanceof CommanderError)) await endWith(reportFailure(error, ended().verbose));
+  else await endWith(error.exitCode === 0 ? exitCodes.done : exitCodes.usage);
 }
 // What the user's own code keeps open must not keep a finished command running.
-process.exit(ended().exitCode);
+await endWith(ended().exitCode);

@@ -69,7 +69,7 @@ export async function node(systemFile: string, options: NodeCommandOptions): Pro
     name: options.id,
   });
   tellLeftPromises(systemFile, log);
-  const system = await loadSystem(systemFile);
+  const system = await loadSystem(systemFile, (words) => log.warn(words));
   const place = placeOf(system, options);
   const drainMs = options.drainSeconds * 1_000;
   const files = tlsFiles(place.settings);

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo, createServer as createSilence, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { writeAdminFile } from "../admin/admin-file.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import type { AdminTarget, NodeReport } from "../admin/target.ts";
@@ -73,4 +76,75 @@ test("nodes of one system are asked together, each once and as it tells of itsel
       ["node-a ready", "node-b draining", "node-c member"],
     );
   }
+});
+
+/** Listens on loopback until the test ends; gives its URL. */
+async function listening(t: TestContext, server: Server): Promise<string> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A store of its own, with admin files beside it. */
+function place(t: TestContext): {
+  folder: string;
+  store: string;
+  write: (node: string, url: string, system?: string) => Promise<void>;
+} {
+  const folder = mkdtempSync(join(tmpdir(), "synod-running-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return {
+    folder,
+    store: `sqlite:${folder}/.synod/bank.db`,
+    write: (node, url, system = "bank") =>
+      writeAdminFile(join(folder, `.synod/bank.${node}.admin.json`), { system, url, token: "a-token-for-all", pid: 7 }),
+  };
+}
+
+test("another program at the address of a system that is gone is nobody", async (t) => {
+  const { store, write } = place(t);
+  for (const [status, body] of [
+    [404, '{"error":"x"}'],
+    [500, '"no"'],
+    [500, "null"],
+    [200, '{"status":"fine"}'],
+  ] as const) {
+    const other = createServer((_, response) => response.writeHead(status).end(body));
+    await write("node-a", await listening(t, other));
+    await assert.rejects(findRunning({ store }), NothingRunsError, body);
+  }
+});
+
+test("a system that does not answer is left out where another part of it does, and else it is told of", async (t) => {
+  const said = t.mock.method(process.stderr, "write", () => true);
+  const silent = await listening(t, createSilence());
+  const [own, alone, others] = [place(t), place(t), place(t)];
+  for (const { store, write } of [own, others]) {
+    const server = await serve(store, "a-token-for-all", [nodeReport("node-b", "ready")]);
+    t.after(() => server.close());
+    await write("node-b", server.url);
+  }
+  await own.write("node-c", silent);
+  await alone.write("node-c", silent);
+  await others.write("node-c", silent, "shop");
+  const before = process.cwd();
+  process.chdir(others.folder);
+  t.after(() => process.chdir(before));
+  await Promise.all([
+    findRunning({ store: own.store }).then(({ report }) => assert.equal(report.nodes[0]!.id, "node-b")),
+    assert.rejects(findRunning({ store: alone.store }), /did not answer in time/),
+    // It is not for us to say which of two systems was meant.
+    assert.rejects(
+      findRunning({}),
+      (error) => error instanceof UsageError && /bank \(.*\), shop \(does not answer\)/.test(error.message),
+    ),
+  ]);
+  assert.equal(said.mock.callCount(), 1);
+  assert.match(String(said.mock.calls[0]!.arguments[0]), new RegExp(`${silent}.*did not answer in time`));
 });

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type AdminFile, adminFileEnding, givenToken, readAdminFile } from "../admin/admin-file.ts";
 import { adminClient, NobodyAnswers } from "../admin/client.ts";
+import { toSynodError } from "../errors.ts";
 import { besideStore, defaultFolder, parseStoreUrl, type StoreLocation, storeName } from "../host/store-location.ts";
 import { NothingRunsError, UsageError } from "./exit.ts";
 import { type FoundSystem, together } from "./nodes-here.ts";
@@ -22,13 +23,22 @@ export async function findRunning(which: WhichSystem): Promise<FoundSystem> {
   const files = (await Promise.all(paths.map(readAdminFile))).filter((file) => file !== undefined);
   if (which.admin !== undefined) return await findAt(which.admin, which.system, files);
   const named = files.filter(({ system }) => which.system === undefined || system === which.system);
-  const found = (await Promise.all(named.map(tryToTalk)))
-    .filter((system) => system !== undefined)
-    .filter(({ report }) => location === undefined || report.store === storeName(location));
-  const systems = Map.groupBy(found, ({ report }) => `${report.system} (${report.store})`);
+  const { answering, silent } = await talkToAll(named);
+  const found = answering.filter(({ report }) => location === undefined || report.store === storeName(location));
+  // What does not answer may be what was meant, if it is another system and nobody has said which store.
+  const mayBeMeant = ({ file }: SilentSystem): boolean =>
+    location === undefined && !found.some(({ report }) => report.system === file.system);
+  const systems = new Set([
+    ...found.map(({ report }) => `${report.system} (${report.store})`),
+    ...silent.filter(mayBeMeant).map(({ file }) => `${file.system} (does not answer)`),
+  ]);
   if (systems.size > 1) {
-    const names = [...systems.keys()].join(", ");
+    const names = [...systems].join(", ");
     throw new UsageError(`Several systems run here, ${names}: choose one with --system or --store.`);
+  }
+  if (found.length === 0 && silent[0] !== undefined) throw silent[0].error;
+  for (const { file, error } of silent) {
+    process.stderr.write(`synod: ${file.url} (process ${file.pid}) is left out: ${toSynodError(error).message}\n`);
   }
   if (found.length > 0) return together(found);
   const where = location === undefined ? `${defaultFolder} of this folder` : storeName(location);
@@ -80,6 +90,22 @@ async function filesBeside(location: StoreLocation, system: string | undefined):
   // Of a supervisor, and of nodes on their own, whose names stand in between.
   const wanted = names.filter((name) => name.startsWith(`${basename(beside)}.`) && name.endsWith(adminFileEnding));
   return wanted.map((name) => join(dirname(beside), name));
+}
+
+/** Who is there and does not answer as it should, with what it did instead. */
+interface SilentSystem {
+  readonly file: AdminFile;
+  readonly error: unknown;
+}
+
+/** A node that hangs is no reason to ask none of the others. */
+async function talkToAll(
+  files: readonly AdminFile[],
+): Promise<{ readonly answering: readonly FoundSystem[]; readonly silent: readonly SilentSystem[] }> {
+  const silent: SilentSystem[] = [];
+  const talks = files.map((file) => tryToTalk(file).catch((error: unknown) => void silent.push({ file, error })));
+  const answering = (await Promise.all(talks)).filter((system) => system !== undefined);
+  return { answering, silent };
 }
 
 /** Who was killed leaves its file behind. */

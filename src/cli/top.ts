@@ -27,7 +27,8 @@ export async function top(options: TopOptions): Promise<void> {
     const meters = await client.meters();
     const now = performance.now();
     print(loadView(before, meters, (now - at) / 1_000), options.json);
-    if (looks === options.count) return;
+    // Whoever reads no further does not want to see more.
+    if (looks === options.count || !process.stdout.writable) return;
     [before, at] = [meters, now];
   }
 }

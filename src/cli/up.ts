@@ -38,7 +38,10 @@ export async function up(systemFile: string, options: UpOptions): Promise<void> 
   });
   const measured: Measured = { meter: undefined };
   const interrupted = onInterrupt({
-    first: () => void stopMeasured(measured).finally(() => supervisor.stop(drainMs)),
+    first: () => {
+      supervisor.announceStop();
+      void stopMeasured(measured).finally(() => supervisor.stop(drainMs));
+    },
     again: () => supervisor.kill(),
   });
   try {

@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reportOf } from "../availability/report.ts";
 import { RollUps } from "../availability/rollups.ts";
+import type { Asked } from "../capacity/asks.ts";
+import { makeTimedKey } from "../values/ids.ts";
+import type { DrillCaller, Heard } from "./callers.ts";
 import { readFaultOrder } from "./fault.ts";
 import { LedgerBook, type LedgerVerdict } from "./ledger.ts";
-import type { OverCall } from "./load.ts";
+import type { Acknowledged, OverCall } from "./load.ts";
 import { pageOf, picturesOf } from "./page.ts";
 import {
   comparison,
@@ -13,10 +16,12 @@ import {
   type DrillReport,
   faultsOf,
   isBroken,
+  isProven,
   ratioOf,
   requestsOf,
   secondsOf,
 } from "./report.ts";
+import { readLedger, repeatAll } from "./verification.ts";
 import { headlineOf, sentencesOf } from "./words.ts";
 
 /** Three acknowledged entries, one unknown and one that certainly was not appended; read back as `change` leaves them. */
@@ -59,6 +64,47 @@ test("a page that cannot be read is said to be unread, and what stands in it is 
   book.told(book.next().entry, "ok");
   const { unread, lost } = book.compare(new Map());
   assert.deepEqual([unread, lost.count], [1, 0]);
+});
+
+/** Callers of whom each request hears what `answers` says of its key. */
+function hearing(answers: Readonly<Record<string, Partial<Heard>>>): () => DrillCaller {
+  const nothing: Heard = { outcome: "ok", value: [], error: undefined, attempts: 1, replayed: true };
+  const ask: DrillCaller["ask"] = async ({ key }) => ({ ...nothing, ...answers[key!] });
+  return () => ({ ask }) as unknown as DrillCaller;
+}
+
+const failed = (error: string): Partial<Heard> => ({ outcome: "info", value: undefined, error, replayed: false });
+
+test("a page that is damaged has lost what was acknowledged there, and one that nobody can read proves nothing", async () => {
+  const book = new LedgerBook("run");
+  for (const outcome of ["ok", "ok", "info"] as const) book.told(book.next().entry, outcome);
+  const heard = { "run/0": failed("data_loss"), "run/1": failed("unavailable"), "run/2": failed("data_loss") };
+  const ledger = await readLedger(book, hearing(heard));
+  assert.deepEqual(ledger.lost, { count: 1, first: ["run/0: 0"] });
+  assert.equal(ledger.unread, 3);
+});
+
+test("a repeat that is answered with data_loss has lost its effect; one older than keys are remembered is no failure", async () => {
+  const hourMs = 3_600_000;
+  const asked = (key: string, ageMs: number): Acknowledged => ({
+    asked: { request: { service: "account", key, operation: "deposit" } } as Asked,
+    id: makeTimedKey(Date.now() - ageMs, new Uint8Array(10)),
+    heard: { value: [], error: undefined },
+  });
+  const all = [asked("a", 0), asked("b", 0), asked("c", hourMs + 1), asked("d", 0), asked("e", hourMs + 1)];
+  const heard = {
+    b: failed("data_loss"),
+    c: failed("failed_precondition"),
+    d: failed("failed_precondition"),
+    e: failed("unavailable"),
+  };
+  const { repeated, replayed, lost, unanswered, tooOld } = await repeatAll(all, hearing(heard));
+  assert.deepEqual([repeated, replayed, tooOld], [5, 1, 1]);
+  assert.deepEqual(lost.first, ["account.deposit of b: data_loss"]);
+  assert.deepEqual(unanswered.first, [
+    "account.deposit of d: failed_precondition",
+    "account.deposit of e: unavailable",
+  ]);
 });
 
 function call(due: number, ended: number, outcome: OverCall["outcome"] = "ok"): OverCall {
@@ -137,7 +183,7 @@ const report: DrillReport = {
   ...{ timeoutMs: 10_000, loadAverage: 0.1, operations: ["append"], unasked: [], order: [], skipped: 0 },
   requests: requestsOf(calls),
   ledger: compared(() => {}),
-  repeats: { repeated: 2, replayed: 2, lost: { count: 0, first: [] }, unanswered: { count: 0, first: [] } },
+  repeats: { repeated: 2, replayed: 2, lost: { count: 0, first: [] }, unanswered: { count: 0, first: [] }, tooOld: 0 },
   faults: faultsOf([{ at: 1_000, kind: "kill", node: "node-1", lastsMs: 0 }], calls, 3_000),
   comparisons: [{ what: "requests", drill: ratioOf({ good: 2, bad: 1 }), meter: undefined, cut: 0, agree: undefined }],
   seconds: secondsOf(calls),
@@ -155,4 +201,21 @@ test("the words and the page say what was found, and shout when a promise was br
   assert.match(sentencesOf(broken).join("\n"), /TWICE 1 \(run\/1: 1\)/);
   assert.ok(isBroken({ ...report, repeats: { ...report.repeats, lost: { count: 1, first: ["x"] } } }));
   assert.ok(isBroken({ ...report, order: ["a read went back"] }));
+});
+
+test("what could not be read back or asked for again is no proof that nothing was lost", () => {
+  assert.ok(isProven(report));
+  const unread: DrillReport = { ...report, ledger: { ...report.ledger, unread: 1 } };
+  const unanswered: DrillReport = { ...report, repeats: { ...report.repeats, unanswered: { count: 1, first: ["x"] } } };
+  for (const unproven of [unread, unanswered]) {
+    assert.ok(!isProven(unproven) && !isBroken(unproven));
+    assert.match(headlineOf(unproven), /COULD NOT BE VERIFIED/);
+    assert.doesNotMatch(headlineOf(unproven), /nothing was lost/);
+  }
+  const tooOld: DrillReport = { ...report, repeats: { ...report.repeats, repeated: 2, replayed: 0, tooOld: 2 } };
+  assert.ok(isProven(tooOld));
+  assert.match(sentencesOf(tooOld).join("\n"), /2 were too old to be asked for again/);
+  const broken: DrillReport = { ...unread, order: ["a read went back"] };
+  assert.ok(!isProven(broken));
+  assert.match(headlineOf(broken), /PROMISES WERE BROKEN/);
 });

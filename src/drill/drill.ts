@@ -10,13 +10,14 @@ import { checkAppendList } from "../simulation/checkers/append-list.ts";
 import { HistoryRecorder } from "../simulation/history.ts";
 import { HistoryFile, readHistoryFile } from "../simulation/history-file.ts";
 import { pairOperations } from "../simulation/operations.ts";
-import { createPrng, type Prng, pick } from "../values/prng.ts";
+import { createPrng } from "../values/prng.ts";
 import { AnswerCounts, DrillCaller, interfacesFrom } from "./callers.ts";
 import type { FaultKind, FaultOrder } from "./fault.ts";
+import { injectFaults, sleep, untilWhole } from "./injection.ts";
 import { Ledger, ledgerService } from "./ledger.interface.ts";
 import { LedgerBook } from "./ledger.ts";
 import { DrillLoad } from "./load.ts";
-import { comparisonsOf, type DrillReport, faultsOf, isBroken, requestsOf, type Struck, secondsOf } from "./report.ts";
+import { comparisonsOf, type DrillReport, faultsOf, isProven, requestsOf, secondsOf } from "./report.ts";
 import { forgetLedger, readLedger, repeatAll } from "./verification.ts";
 
 /** A running system that takes part in drills. */
@@ -54,7 +55,6 @@ export interface DrillOptions {
 
 /** How long all nodes may take to serve again before what is left is read back all the same. */
 const wholeMaxMs = 30_000;
-const lookMs = 50;
 /** When the meter has counted all requests there were: it asks the nodes every 2 s. */
 const meterLooksMs = 2_500;
 /** When its probes have been judged, too: slices settle after 4 s. */
@@ -83,9 +83,10 @@ export async function drill(options: DrillOptions): Promise<DrillReport> {
   const endedAt = load.now;
   await load.stop();
   options.onProgress("waiting until all nodes serve again");
-  const nodes = await untilWhole(system, wholeMaxMs);
+  const { nodes } = await untilWhole(system, wholeMaxMs);
   await sleep(meterSettlesMs);
-  const after = await system.availability();
+  // What was acknowledged is read back all the same.
+  const after = await system.availability().catch(() => undefined);
   const callers = (): DrillCaller =>
     new DrillCaller({ url, headers, timeoutMs, interfaces, history: recorder.client() });
   options.onProgress(`reading back ${book.pages.length} pages and repeating ${load.acknowledged.length} commands`);
@@ -101,11 +102,11 @@ export async function drill(options: DrillOptions): Promise<DrillReport> {
     unasked: asks?.unasked ?? [],
     requests: requestsOf(calls),
     faults: faultsOf(struck, calls, endedAt),
-    comparisons: comparisonsOf({ calls, answers }, before, after),
+    comparisons: after === undefined ? [] : comparisonsOf({ calls, answers }, before, after),
     seconds: secondsOf(calls),
   };
-  // What shows a broken promise stays where it is.
-  if (!isBroken(report)) await forgetLedger(book, callers);
+  // What shows a broken promise stays where it is, and so does what may show one when it can be read again.
+  if (isProven(report)) await forgetLedger(book, callers);
   return report;
 }
 
@@ -115,73 +116,8 @@ function interfacesOf(asks: Asks | undefined): ReadonlyMap<string, AnyInterface>
   return interfacesFrom(operations).set(ledgerService, Ledger);
 }
 
-/** One fault after the other, at equal distances, each when all nodes serve; resolves when the time is over. */
-async function injectFaults(
-  options: DrillOptions,
-  load: DrillLoad,
-  recorder: HistoryRecorder,
-  prng: Prng,
-): Promise<{ readonly struck: readonly Struck[]; readonly skipped: number }> {
-  const { system, faults, everyMs, lastsMs, signal, onProgress } = options;
-  const struck: Struck[] = [];
-  let skipped = 0;
-  for (let number = 0; ; number++) {
-    // The first in the middle of its time, so that something is seen before it.
-    const due = everyMs * (number + 0.5);
-    await sleep(Math.min(due, lastsMs) - load.now, signal);
-    if (due >= lastsMs || signal.aborted) return { struck, skipped };
-    const ready = await untilWhole(system, Math.max(0, everyMs / 2), signal);
-    if (signal.aborted) return { struck, skipped };
-    if (ready.some(({ serves }) => !serves)) {
-      skipped += 1;
-      onProgress("not all nodes serve: one fault is left out");
-      continue;
-    }
-    const kind = faults[number % faults.length]!;
-    const node = kind === "slow-store" ? undefined : pick(prng, ready).id;
-    const faultLastsMs = kind === "pause" || kind === "slow-store" ? options.faultLastsMs : 0;
-    recorder.fault(kind, { lastsMs: faultLastsMs }, node);
-    const at = load.now;
-    await system.strike({ kind, node, lastsMs: faultLastsMs });
-    struck.push({ at, kind, node, lastsMs: faultLastsMs });
-    onProgress(`${(at / 1_000).toFixed(0)} s: ${kind}${node === undefined ? "" : ` ${node}`}; ${progressOf(load)}`);
-  }
-}
-
-function progressOf({ calls }: DrillLoad): string {
-  const failed = calls.filter(({ outcome }) => outcome !== "ok").length;
-  return `${calls.length.toLocaleString("en")} requests so far, ${failed} failed`;
-}
-
-/** The nodes, when all of them serve; or as they are when they take too long. */
-async function untilWhole(
-  system: DrilledSystem,
-  waitMs: number,
-  signal?: AbortSignal,
-): ReturnType<DrilledSystem["nodes"]> {
-  const end = performance.now() + waitMs;
-  for (;;) {
-    const nodes = await system.nodes();
-    if (nodes.every(({ serves }) => serves) || performance.now() > end || signal?.aborted) return nodes;
-    await sleep(lookMs, signal);
-  }
-}
-
 /** What the checker of append-only lists finds in the ledger's part of the history. */
 function orderOf(history: string): readonly string[] {
   const own = pairOperations(readHistoryFile(history)).filter(({ f }) => f === "append" || f === "read");
   return checkAppendList(own).findings.map(({ text }) => text);
-}
-
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal?.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done);
-  });
 }

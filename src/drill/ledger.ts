@@ -23,11 +23,11 @@ export interface LedgerVerdict {
   readonly found: number;
   /** Each of the following names the first entries, as `PAGE: ENTRY`. */
   readonly duplicates: Counted;
-  /** Acknowledged, and not there. */
+  /** Acknowledged, and not there; of a damaged page all. */
   readonly lost: Counted;
   /** There, though whoever asked for them was told that they were certainly not appended, or nobody asked. */
   readonly unasked: Counted;
-  /** Pages that could not be read. */
+  /** Pages that could not be read, damaged ones too. */
   readonly unread: number;
 }
 
@@ -77,8 +77,8 @@ export class LedgerBook {
     return this.#latest;
   }
 
-  /** `read` has the entries of each page that could be read. */
-  compare(read: ReadonlyMap<string, readonly number[]>): LedgerVerdict {
+  /** `read` has the entries of each page that could be read; `damaged` are pages that can never be read again. */
+  compare(read: ReadonlyMap<string, readonly number[]>, damaged: ReadonlySet<string> = new Set()): LedgerVerdict {
     const found = [...read].flatMap(([page, entries]) => entries.map((entry) => ({ page, entry })));
     const times = new Map<number, number>();
     const [duplicates, lost, unasked]: [string[], string[], string[]] = [[], [], []];
@@ -90,7 +90,8 @@ export class LedgerBook {
       if (own?.page !== page || own.outcome === "fail") unasked.push(`${page}: ${entry}`);
     }
     for (const [entry, { page, outcome }] of this.#entries.entries()) {
-      if (outcome === "ok" && read.has(page) && !times.has(entry)) lost.push(`${page}: ${entry}`);
+      const isGone = damaged.has(page) || (read.has(page) && !times.has(entry));
+      if (outcome === "ok" && isGone) lost.push(`${page}: ${entry}`);
     }
     const count = (outcome: Outcome): number => this.#entries.filter((entry) => entry.outcome === outcome).length;
     return {

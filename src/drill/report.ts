@@ -63,7 +63,7 @@ export interface DrillReport {
   /** What the checker of append-only lists says of the history of the ledger; empty when it holds. */
   readonly order: readonly string[];
   readonly faults: readonly FaultReport[];
-  /** Faults that were not injected, because not all nodes served. */
+  /** Faults that were not injected, because not all nodes served, or because the system did not take them. */
   readonly skipped: number;
   readonly comparisons: readonly Comparison[];
   /** Of each second: its calls, those that failed, and the longest wait. */
@@ -207,6 +207,12 @@ function since(name: string, before: AvailabilityReport, after: AvailabilityRepo
 
 function sum<T>(all: readonly T[], of: (one: T) => number): number {
   return all.reduce((total, one) => total + of(one), 0);
+}
+
+/** Whether everything that was acknowledged could be looked at, and was as it should be: only then nothing was lost. */
+export function isProven(report: DrillReport): boolean {
+  const { ledger, repeats } = report;
+  return !isBroken(report) && ledger.unread === 0 && repeats.unanswered.count === 0;
 }
 
 /** Whether a promise was broken: something took effect twice, was lost, or happened that was said not to have. */

@@ -1,7 +1,7 @@
 /** The report in words and rows, the same on the terminal and on the page. */
 import type { FaultKind } from "./fault.ts";
 import type { Counted } from "./ledger.ts";
-import { type Comparison, type DrillReport, type FaultReport, isBroken, type Ratio } from "./report.ts";
+import { type Comparison, type DrillReport, type FaultReport, isBroken, isProven, type Ratio } from "./report.ts";
 
 export const faultColumns: readonly string[] = ["fault", "times", "longest wait", "longest silence", "failed requests"];
 
@@ -23,9 +23,14 @@ function rowOf(kind: FaultKind, all: readonly FaultReport[]): string[] {
 
 export function headlineOf(report: DrillReport): string {
   const { system, nodes, requests, faults } = report;
-  const verdict = isBroken(report) ? "PROMISES WERE BROKEN" : "nothing was lost, and nothing took effect twice";
   const many = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
-  return `${system} on ${nodes} ${nodes === 1 ? "node" : "nodes"}, ${many} in ${report.minutes.toFixed(1)} min: ${percent(requests.availability)} of ${count(requests.good + requests.bad)} requests were answered well; ${verdict}.`;
+  return `${system} on ${nodes} ${nodes === 1 ? "node" : "nodes"}, ${many} in ${report.minutes.toFixed(1)} min: ${percent(requests.availability)} of ${count(requests.good + requests.bad)} requests were answered well; ${verdictOf(report)}.`;
+}
+
+function verdictOf(report: DrillReport): string {
+  if (isBroken(report)) return "PROMISES WERE BROKEN";
+  if (isProven(report)) return "nothing was lost, and nothing took effect twice";
+  return "WHETHER SOMETHING WAS LOST COULD NOT BE VERIFIED";
 }
 
 export function sentencesOf(report: DrillReport): string[] {
@@ -37,9 +42,13 @@ export function sentencesOf(report: DrillReport): string[] {
     `Ledger: of ${count(ledger.appended)} entries ${count(ledger.acknowledged)} were acknowledged and ${count(ledger.unknown)} unknown; read back were ${count(ledger.found)}: ${named("twice", ledger.duplicates)}, ${named("lost", ledger.lost)}, ${named("never asked for", ledger.unasked)}${ledger.unread > 0 ? `; ${ledger.unread} PAGES COULD NOT BE READ` : ""}.`,
     ...order.map((words) => `The order of the ledger is wrong: ${words}`),
     repeatWords(report),
+    ...(repeats.tooOld > 0 ? [`Of these commands ${count(repeats.tooOld)} were too old to be asked for again.`] : []),
     ...(repeats.unanswered.count > 0 ? [`Not repeated: ${named("commands", repeats.unanswered)}.`] : []),
-    ...(skipped > 0 ? [`${skipped} faults were left out, because not all nodes served.`] : []),
+    ...(skipped > 0
+      ? [`${skipped} faults were left out: not all nodes served then, or the system did not take them.`]
+      : []),
     ...report.comparisons.map(comparisonWords),
+    ...(report.comparisons.length === 0 ? ["The availability meter could not be asked what it has counted."] : []),
     ...unasked.map((reason) => `Not asked for: ${reason}`),
   ];
 }

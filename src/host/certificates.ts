@@ -68,7 +68,11 @@ interface Authority {
 
 async function authorityIn(x509: X509, { folder, system, days }: CertificatesOptions): Promise<Authority> {
   const [file, keyFile] = [join(folder, "ca.pem"), join(folder, "ca-key.pem")];
-  if (await isThere(keyFile)) {
+  const [hasCertificate, hasKey] = [await isThere(file), await isThere(keyFile)];
+  // Nodes take a new ca.pem over as they run: one in the place of the other would part them.
+  if (hasCertificate && !hasKey) throw halfMissing(`${file} is there, its key ca-key.pem is not`);
+  if (hasKey && !hasCertificate) throw halfMissing(`${keyFile} is there, its certificate ca.pem is not`);
+  if (hasKey) {
     const certificate = new x509.X509Certificate(await readFile(file, "utf8"));
     return { file, made: false, certificate, key: await readKey(x509, keyFile) };
   }
@@ -85,9 +89,14 @@ async function authorityIn(x509: X509, { folder, system, days }: CertificatesOpt
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  await writeFile(file, certificate.toString("pem"));
-  await writeKey(x509, keyFile, keys);
+  // The key first: a certificate without it would be an authority that can make nothing.
+  await writeKey(x509, keyFile, keys, "wx");
+  await writeFile(file, certificate.toString("pem"), { flag: "wx" });
   return { file, made: true, certificate, key: keys.privateKey };
+}
+
+function halfMissing(what: string): SynodError {
+  return new SynodError("failed_precondition", `${what}: put it there, or choose another folder`);
 }
 
 async function makeNode(
@@ -136,9 +145,9 @@ async function newKeys(): Promise<KeyPair> {
   return (await globalThis.crypto.subtle.generateKey(keyAlgorithm, true, ["sign", "verify"])) as KeyPair;
 }
 
-async function writeKey(x509: X509, file: string, { privateKey }: KeyPair): Promise<void> {
+async function writeKey(x509: X509, file: string, { privateKey }: KeyPair, flag: "w" | "wx" = "w"): Promise<void> {
   const der = await globalThis.crypto.subtle.exportKey("pkcs8", privateKey);
-  await writeFile(file, x509.PemConverter.encode(der, "PRIVATE KEY"), { mode: keyMode });
+  await writeFile(file, x509.PemConverter.encode(der, "PRIVATE KEY"), { mode: keyMode, flag });
 }
 
 async function readKey(x509: X509, file: string): Promise<webcrypto.CryptoKey> {

@@ -90,5 +90,7 @@ export type FromNode =
   | { readonly type: "refusal"; readonly id: number; readonly error: ErrorFacts }
   /** Comes with an open connection on which nothing is going on: another node should go on with it. */
   | { readonly type: "connection"; readonly adapter: number }
+  /** It was told to end (SIGTERM), and goes on until its supervisor has decided what that means. */
+  | { readonly type: "terminated" }
   /** Why the process is about to end. */
   | { readonly type: "failed"; readonly error: ErrorFacts };

@@ -65,7 +65,8 @@ const givesUp = new AbortController();
 // Ctrl-C reaches the whole process group: the supervisor decides what follows from it.
 process.on("SIGINT", () => {});
 process.on("SIGHUP", () => {});
-process.on("SIGTERM", () => void stop(settings.drainMs));
+// So may this; or it was sent to this node alone. Without a supervisor the node drains already.
+process.on("SIGTERM", () => tell({ type: "terminated" }));
 process.on("disconnect", () => void leaveAlone());
 process.on("uncaughtException", (error) => fail(error));
 tellLeftPromises(settings.systemFile, log);
@@ -78,7 +79,7 @@ if (settings.measured) setPriority(settings.measured.niceness);
 await load().catch(fail);
 
 async function load(): Promise<void> {
-  const declared = await loadSystem(settings.systemFile);
+  const declared = await loadSystem(settings.systemFile, (words) => log.warn(words));
   tell({ type: "loaded", system: factsOf(declared) });
   system = withOwnServices(declared, drill !== undefined);
 }
@@ -214,12 +215,18 @@ function serving(): HostedNode {
 /** Says why, and ends the process: what is left is the supervisor's to clean up. */
 function fail(thrown: unknown): void {
   const message: FromNode = { type: "failed", error: toErrorFacts(thrown) };
-  if (process.connected) process.send!(message, () => process.exit(1));
-  else process.exit(1);
+  const end = (unheard: Error | null): void => {
+    // Whoever finds a node that has ended without a supervisor has nothing but the log.
+    if (unheard) log.error(`${settings.node} has failed, and its supervisor is gone`, { error: thrown });
+    process.exit(1);
+  };
+  if (process.connected) process.send!(message, end);
+  else end(new Error("the supervisor is gone"));
 }
 
+/** What a supervisor does not hear that has just died is nobody's loss: `disconnect` follows. */
 function tell(message: FromNode): void {
-  if (process.connected) process.send!(message);
+  if (process.connected) process.send!(message, () => {});
 }
 
 function factsOf(system: AnySystem): SystemFacts {

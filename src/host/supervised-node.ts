@@ -45,6 +45,10 @@ export interface SupervisedNodeOptions {
   /** Whether nobody can write to the store, because somebody keeps it locked. */
   readonly isStoreLocked: () => Promise<boolean>;
   readonly onLoaded: (node: SupervisedNode, system: SystemFacts) => void;
+  /** Somebody told it to end. */
+  readonly onTerminated: (node: SupervisedNode) => void;
+  /** Whether everything is being stopped, so that nobody needs to come back. */
+  readonly isStopping: () => boolean;
   readonly onReady: (node: SupervisedNode, urls: readonly string[]) => void;
   /** A node that leaves passes an idle connection of that adapter on. */
   readonly onConnection: (adapter: number, connection: ConnectionHandle) => void;
@@ -201,6 +205,7 @@ export class SupervisedNode {
     if (message.type === "joined") this.#incarnation = message.incarnation;
     if (message.type === "failed") this.#lastError = fromErrorFacts(message.error);
     if (this.#state === "draining") return;
+    if (message.type === "terminated") this.#options.onTerminated(this);
     if (message.type === "loaded") {
       this.#state = "loaded";
       this.#options.onLoaded(this, message.system);
@@ -221,6 +226,7 @@ export class SupervisedNode {
     if (this.#state !== "draining") this.#leaveReady("restarting");
     if (this.#incarnation !== undefined) await this.#options.endLease(this.id, this.#incarnation);
     if (this.#drainWanted()) return this.#rest(this.#afterDrain);
+    if (this.#options.isStopping()) return this.#rest("stopped");
     if (error && !this.#hasServed && lastingCodes.has(error.code)) return this.#giveUp(error);
     const next = afterDeath(this.#failures, served);
     this.#failures = next.failures;
@@ -230,6 +236,7 @@ export class SupervisedNode {
     if (error?.stack) this.#options.log.debug(error.stack);
     await pause(next.delayMs);
     if (this.#drainWanted()) return this.#rest(this.#afterDrain);
+    if (this.#options.isStopping()) return this.#rest("stopped");
     this.#restarts++;
     this.#child = this.#fork();
   }

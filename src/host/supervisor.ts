@@ -22,6 +22,7 @@ import { doorsMs } from "./drain-time.ts";
 import { Strikes } from "./drills/strikes.ts";
 import { endLeaseOf } from "./failover.ts";
 import { bindSocket, type ListeningSocket } from "./listening-socket.ts";
+import { isLocked } from "./locked-store.ts";
 import type { Question, Questions, ServiceFacts, SystemFacts } from "./messages.ts";
 import type { MeasuredConduct } from "./node-process.ts";
 import { PassedConnections } from "./passed-connections.ts";
@@ -89,6 +90,8 @@ const silenceDefaultMs = 20_000;
 /** How long the address may still be held by a node of a run whose supervisor was killed. */
 const formerRunMaxMs = 12_000;
 const bindRetryMs = 50;
+/** How much later than its nodes a supervisor may get a signal that was sent to all of them, ms. */
+const ownSignalMaxMs = 500;
 /** Of the time for a drain, what is kept to kill what did not end by itself. */
 const killReserveMs = 500;
 
@@ -114,6 +117,10 @@ export class Supervisor {
   /** Whether all nodes have served at the same time. */
   #isReady = false;
   #stopping: Promise<void> | undefined;
+  /** Whether it stops, or is about to. */
+  #isEnding = false;
+  /** Resolves when all nodes that were told to end have been seen to. */
+  #terminations: Promise<void> = Promise.resolve();
   /** Ends the waiting for a store that cannot be reached. */
   readonly #givesUp = new AbortController();
 
@@ -246,11 +253,17 @@ export class Supervisor {
   }
 
   #refuseWhileStopping(): void {
-    if (this.#stopping) throw new SynodError("cancelled", "the system is being stopped");
+    if (this.#isEnding) throw new SynodError("cancelled", "the system is being stopped");
+  }
+
+  /** `stop` follows, when something is done that takes the nodes: none of them is started again, and no planned work begun. */
+  announceStop(): void {
+    this.#isEnding = true;
   }
 
   /** Drains the nodes, kills what has not ended within `drainMs`, and frees everything. */
   stop(drainMs: number, reason?: SynodError): Promise<void> {
+    this.#isEnding = true;
     this.#givesUp.abort();
     this.#stopping ??= this.#stop(drainMs, reason);
     return this.#stopping;
@@ -271,6 +284,10 @@ export class Supervisor {
       silenceMaxMs,
       isStoreLocked: () => this.#isStoreLocked(),
       onLoaded: (node, system) => (this.#started ? this.#startAgain(node, system) : this.#loaded.resolve(system)),
+      onTerminated: (node) => {
+        this.#terminations = this.#terminations.then(() => this.#terminated(node));
+      },
+      isStopping: () => this.#isEnding,
       onReady: (node, urls) => this.#served(node, urls),
       onConnection: (adapter, connection) => this.#connections.pass(adapter, connection),
       endLease: (node, incarnation) => this.#endLease(node, incarnation),
@@ -295,6 +312,20 @@ export class Supervisor {
       node.child.tell({ type: "listen", adapter, host, port }, handle);
     }
     node.start(storeUrl(this.#place!.location), this.#nodes.filter(({ runs }) => runs).length);
+  }
+
+  /**
+   * Who ends everything tells all processes so, nodes and supervisor (systemd does): then it is a stop, and doors come first.
+   * A node that is told to end alone is handed over, and comes back: it is `synod drain` that keeps one down.
+   */
+  async #terminated(node: SupervisedNode): Promise<void> {
+    await pause(ownSignalMaxMs);
+    if (this.#isEnding) return;
+    const { log } = this.#options;
+    log.warn(`${node.id} was told to end (SIGTERM): restarting it`);
+    await this.#plannedWork.restart(node.id).catch((error: unknown) => {
+      if (!this.#isEnding) log.warn(`${node.id} was not restarted`, { error: String(error) });
+    });
   }
 
   #served(node: SupervisedNode, urls: readonly string[]): void {
@@ -336,19 +367,16 @@ export class Supervisor {
       try {
         return await bindSocket(host, port);
       } catch (error) {
-        if (performance.now() - started > patienceMs || this.#stopping) throw error;
+        if (performance.now() - started > patienceMs || this.#isEnding) throw error;
         await pause(bindRetryMs);
       }
     }
   }
 
-  /** A write that changes nothing: it waits for its turn like every other, and gives up when none comes. */
+  /** Only of a file: nobody keeps all others from writing to a server. */
   async #isStoreLocked(): Promise<boolean> {
-    if (this.#store === undefined) return false;
-    return await this.#store.endLease({ node: "", incarnation: 0 }).then(
-      () => false,
-      () => true,
-    );
+    if (this.#store === undefined || this.#place?.location.kind !== "sqlite") return false;
+    return await isLocked(this.#store);
   }
 
   async #endLease(node: string, incarnation: number): Promise<void> {
@@ -361,7 +389,7 @@ export class Supervisor {
         refreshOthers: () => {
           for (const other of this.#nodes) if (other.id !== node) other.refresh();
         },
-        isStopping: () => this.#stopping !== undefined,
+        isStopping: () => this.#isEnding,
       },
     );
   }

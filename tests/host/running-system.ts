@@ -63,12 +63,15 @@ export class RunningUp implements AsyncDisposable {
     words: readonly string[],
     lifeMaxMs: number = lifeDefaultMaxMs,
     env: Readonly<Record<string, string>> = {},
+    /** In a process group of its own, whose number is its pid. */
+    detached = false,
   ) {
     const fixed = ["--port", "0", "--admin-port", "0", "--json"];
     this.#child = spawn(process.execPath, [bin, "up", ...fixed, ...words], {
       cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
+      detached,
     });
     this.#child.stderr!.on("data", (chunk) => (this.stderr += chunk));
     this.ended = finished(this.#child, lifeMaxMs);

@@ -25,6 +25,9 @@ export function sqliteCode(error: unknown): number | undefined {
   return error.errcode & 0xff;
 }
 
+/** Raised when another process keeps the lock. A class of its own, because that is what nodes are killed for. */
+export class LockedError extends SynodError {}
+
 /** Raised by a transaction that did not come to its end. */
 export class TransactionError extends Error {
   override readonly name = "TransactionError";
@@ -63,8 +66,10 @@ export function failureOf(thrown: unknown, path: string, doing: Doing = "transac
   }
   if (certain && code === sqliteCodes.full)
     return failed(`there is no room for ${path} to grow: free some space`, cause);
-  if (certain && code === sqliteCodes.busy)
-    return failed(`another process has kept ${path} locked for too long`, cause);
+  if (certain && code === sqliteCodes.busy) {
+    const message = `another process has kept ${path} locked for too long`;
+    return { status: "failed", error: new LockedError("unavailable", message, { cause }) };
+  }
   if (code === sqliteCodes.inputOutput || committing || !certain) return broken(path, cause, doing);
   if (isOfTheData(code)) return refused("invalid_argument", path, cause);
   // Raised on purpose by the body of a transaction that was undone.

@@ -4,6 +4,7 @@
  */
 import { type Outcome, SynodError } from "../../errors.ts";
 import type { CommitResult, RenewResult, Store, StoreIdentity } from "../../ports/store.ts";
+import { LockedError } from "./failures.ts";
 import type { PackedBatch } from "./packed-batches.ts";
 import type { PackedReadResults, PackedReads } from "./packed-reads.ts";
 import type { StoreCreation } from "./schema.ts";
@@ -58,14 +59,17 @@ export interface PackedError {
   readonly message: string;
   readonly outcome: Outcome;
   readonly retryable: boolean;
+  /** Whether it is a {@link LockedError}: classes do not travel. */
+  readonly locked: boolean;
 }
 
-export function packError({ code, message, outcome, retryable }: SynodError): PackedError {
-  return { code, message, outcome, retryable };
+export function packError(error: SynodError): PackedError {
+  const { code, message, outcome, retryable } = error;
+  return { code, message, outcome, retryable, locked: error instanceof LockedError };
 }
 
-export function unpackError({ code, message, outcome, retryable }: PackedError): SynodError {
-  return new SynodError(code, message, { outcome, retryable });
+export function unpackError({ code, message, outcome, retryable, locked }: PackedError): SynodError {
+  return new (locked ? LockedError : SynodError)(code, message, { outcome, retryable });
 }
 
 /** A value with its {@link SynodError} packed, whichever of its variants it is. */

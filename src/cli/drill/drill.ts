@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { drill as runDrill } from "../../drill/drill.ts";
 import { type FaultKind, faultKinds, faultLastsMaxMs, isFaultKind } from "../../drill/fault.ts";
 import { pageOf, picturesOf } from "../../drill/page.ts";
-import { type DrillReport, isBroken } from "../../drill/report.ts";
+import { type DrillReport, isProven } from "../../drill/report.ts";
 import { faultColumns, faultRows, headlineOf, sentencesOf } from "../../drill/words.ts";
 import { defaultFolder } from "../../host/store-location.ts";
 import { loadScenario } from "../../simulation/scenario-file.ts";
@@ -38,7 +38,7 @@ export interface DrillCommandOptions {
 const nodesDefault = 3;
 const everyMinMs = 1_000;
 
-/** Exit code 1 when a promise was broken. */
+/** Exit code 1 when a promise was broken, or when nobody can tell whether one was. */
 export async function drill(target: string, options: DrillCommandOptions): Promise<number> {
   const url = /^https?:\/\//.test(target) ? new URL(target) : undefined;
   if (url && (options.nodes !== undefined || options.store !== undefined)) {
@@ -83,7 +83,7 @@ export async function drill(target: string, options: DrillCommandOptions): Promi
   if (options.html !== undefined) await writeFile(options.html, pageOf(report));
   if (options.pictures !== undefined) await writePictures(options.pictures, report);
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : summaryOf(report));
-  return isBroken(report) ? exitCodes.failed : exitCodes.done;
+  return isProven(report) ? exitCodes.done : exitCodes.failed;
 }
 
 function readFaults(text: string): readonly FaultKind[] {

@@ -99,7 +99,8 @@ export function readTimes(text: string): number {
 }
 
 export function readSeconds(text: string): number {
-  const seconds = Number(text);
+  // An empty text would be the number 0.
+  const seconds = text.trim() === "" ? Number.NaN : Number(text);
   if (!(seconds >= 0 && seconds <= 3_600)) throw new InvalidArgumentError("Give seconds, from 0 to 3600.");
   return seconds;
 }

@@ -34,7 +34,10 @@ export function withEnvironment(synod: Command, name: string, description: strin
   const made = command(synod, name, description);
   made.createOption = (flags, about) => {
     const option = new Option(flags, about);
-    return option.required ? option.env(`SYNOD_${option.name().replaceAll("-", "_").toUpperCase()}`) : option;
+    const variable = `SYNOD_${option.name().replaceAll("-", "_").toUpperCase()}`;
+    // Set to nothing, as files of variables do, it says nothing.
+    if (process.env[variable] === "") delete process.env[variable];
+    return option.required ? option.env(variable) : option;
   };
   return made;
 }

@@ -87,12 +87,12 @@ async function one(file: string, scenario: Scenario, options: SimOptions, what: 
   const asked = options.shrink ?? (options.save === undefined ? 0 : shrinkDefaultS);
   const small = await smallest(file, result, what, scenario, { ...options, shrink: asked });
   await show(result, options, replay);
-  if (options.json) await print(JSON.stringify({ ...withoutTrace(result), shrunk: small?.case }));
+  if (options.json) print(JSON.stringify({ ...withoutTrace(result), shrunk: small?.case }));
   else {
     const found = result.violations.length > 0;
-    await print(found ? wordsOfFailure(result, replay) : `${nameOf(what)}: nothing found`);
-    if (small !== undefined && asked > 0) await print(wordsOfShrunk(small, result, replay));
-    await print(`  trace ${result.digest}`);
+    print(found ? wordsOfFailure(result, replay) : `${nameOf(what)}: nothing found`);
+    if (small !== undefined && asked > 0) print(wordsOfShrunk(small, result, replay));
+    print(`  trace ${result.digest}`);
   }
   await keep(file, small, options);
   return result.violations.length === 0 ? exitCodes.done : exitCodes.failed;
@@ -115,11 +115,11 @@ async function many(file: string, scenario: Scenario, options: SimOptions): Prom
   const { failure } = report;
   const replay: Replay = { file, mutation: options.mutation, only: undefined };
   if (!options.json) {
-    await print(failure === undefined ? `nothing found in ${report.runs} runs` : wordsOfFailure(failure, replay));
+    print(failure === undefined ? `nothing found in ${report.runs} runs` : wordsOfFailure(failure, replay));
   }
   const small = failure && (await smallest(file, failure, { seed: failure.seed }, scenario, options));
   if (options.json) {
-    await print(
+    print(
       JSON.stringify({
         ...report,
         unasked: scenario.unasked,
@@ -129,8 +129,8 @@ async function many(file: string, scenario: Scenario, options: SimOptions): Prom
       }),
     );
   } else {
-    if (failure && small) await print(wordsOfShrunk(small, failure, replay));
-    await print(wordsOfReport(report, tookMs, scenario.unasked));
+    if (failure && small) print(wordsOfShrunk(small, failure, replay));
+    print(wordsOfReport(report, tookMs, scenario.unasked));
   }
   if (small !== undefined) await showAgain(small, scenario, { ...options, file });
   await keep(file, small, options);
@@ -177,8 +177,8 @@ async function show(result: RunResult, { trace, html, json }: SimOptions, replay
     await writeFile(html, pageOf(result, { name: replay.file, replay: replayLine(replay, result.seed) }));
   }
   if (trace === undefined || json) return;
-  if (trace === "lines") await print(result.trace.map(formatTraceLine).join("\n"));
-  else await print(timelineOf(storyOf(result), { full: trace === "full" }));
+  if (trace === "lines") print(result.trace.map(formatTraceLine).join("\n"));
+  else print(timelineOf(storyOf(result), { full: trace === "full" }));
 }
 
 async function keep(file: string, failure: Failure | undefined, { save, json }: SimOptions): Promise<void> {
@@ -191,7 +191,7 @@ async function keep(file: string, failure: Failure | undefined, { save, json }: 
       isTest ? regressionTestOf(failure, paths) : `${JSON.stringify(failure.case, undefined, 2)}\n`,
     );
   }
-  if (!json) await print(failure === undefined ? "nothing to save" : `saved ${relative(".", save) || save}`);
+  if (!json) print(failure === undefined ? "nothing to save" : `saved ${relative(".", save) || save}`);
 }
 
 function wantsTrace({ trace, html }: SimOptions): boolean {
@@ -210,7 +210,6 @@ function withoutTrace(result: RunResult | undefined): object | undefined {
   return result && { ...result, trace: undefined, passages: undefined, asked: undefined };
 }
 
-/** Resolves when the text is out: a trace is more than a pipe takes at once. */
-function print(text: string): Promise<void> {
-  return new Promise((written) => process.stdout.write(`${text}\n`, () => written()));
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }

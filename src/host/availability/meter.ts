@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type AlertChange, Alerts } from "../../availability/alerts.ts";
 import { ProbeConnection } from "../../availability/probe-connection.ts";
-import { availabilityService, Prober } from "../../availability/prober.ts";
+import { Prober } from "../../availability/prober.ts";
 import type { ProberSettings } from "../../availability/prober-process.ts";
 import { type AvailabilityReport, keys, probes, reportOf } from "../../availability/report.ts";
 import { RollUps } from "../../availability/rollups.ts";
@@ -17,8 +17,8 @@ import { type SliceSeen, Slices, type Surroundings } from "../../availability/sl
 import type { GatewayCall, GatewayReply } from "../../ports/gateway.ts";
 import type { Log } from "../../ports/log.ts";
 import type { AvailabilityTargets } from "../../service/availability.ts";
+import { KeptFigures } from "./kept-figures.ts";
 import { type NodeCounts, RequestCounts } from "./requests.ts";
-import { type KeptSeries, meterPrincipal } from "./service.ts";
 
 export interface MeterOptions {
   readonly system: string;
@@ -34,12 +34,13 @@ export interface MeterOptions {
   readonly surroundings: () => Surroundings;
 }
 
+/** Before the name of the service. */
+const requestsOf = "requests/";
 const lookMs = 2_000;
 /** How often figures are written to the store, in looks. */
 const looksPerKeep = 15;
 const webhookMaxMs = 5_000;
 const restartProberMs = 1_000;
-const callMaxMs = 5_000;
 
 const fromSource = import.meta.url.endsWith(".ts");
 
@@ -49,16 +50,17 @@ export class AvailabilityMeter {
   readonly #slices = new Slices();
   readonly #alerts = new Alerts();
   readonly #requests = new RequestCounts();
+  readonly #kept: KeptFigures;
   readonly #prober: Prober;
   #second: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #restored = false;
   #looks = 0;
   #stopped = false;
 
   constructor(options: MeterOptions) {
     this.#options = options;
-    const { url, targets } = options;
+    const { url, targets, call, log, services } = options;
+    this.#kept = new KeptFigures({ call, log, services, rollUps: this.#rollUps, slices: this.#slices });
     const tell = (seen: SliceSeen): void => this.#slices.seen(seen, options.surroundings());
     this.#prober = new Prober({ connection: new ProbeConnection(url, targets.headers), number: 0, tell });
     this.#startSecond();
@@ -73,7 +75,7 @@ export class AvailabilityMeter {
       rollUps: this.#rollUps,
       outages: this.#slices.outages,
       firing: this.#alerts.firing,
-      objectiveOf: (series) => this.#objectiveOf(series),
+      objectiveOf: (series) => objectiveOf(this.#options.targets, series),
     });
   }
 
@@ -85,7 +87,7 @@ export class AvailabilityMeter {
     this.#prober.stop();
     this.#second?.kill();
     this.#settle();
-    await this.#keep();
+    await this.#kept.keep();
   }
 
   #schedule(): void {
@@ -115,14 +117,14 @@ export class AvailabilityMeter {
   }
 
   async #look(): Promise<void> {
-    if (!this.#restored) await this.#restore();
+    await this.#kept.restore();
     this.#settle();
     const now = Date.now();
     const { services, keyTimes } = this.#requests.since(await this.#options.counts(), this.#options.services);
-    for (const [service, counts] of services) this.#rollUps.add(`requests/${service}`, now, counts);
+    for (const [service, counts] of services) this.#rollUps.add(`${requestsOf}${service}`, now, counts);
     if (keyTimes.good + keyTimes.bad > 0) this.#rollUps.add(keys, now, keyTimes);
     for (const name of this.#rollUps.names) this.#alarm(name, now);
-    if (++this.#looks % looksPerKeep === 0) await this.#keep();
+    if (++this.#looks % looksPerKeep === 0) await this.#kept.keep();
   }
 
   #settle(): void {
@@ -131,13 +133,8 @@ export class AvailabilityMeter {
     }
   }
 
-  #objectiveOf(series: string): number | undefined {
-    const { objective, services } = this.#options.targets;
-    return series === probes ? objective : services[series.replace("requests/", "")];
-  }
-
   #alarm(series: string, now: number): void {
-    const objective = this.#objectiveOf(series);
+    const objective = objectiveOf(this.#options.targets, series);
     if (objective === undefined) return;
     for (const change of this.#alerts.look(
       series,
@@ -165,39 +162,13 @@ export class AvailabilityMeter {
       log.warn("the webhook did not take an alert", { error: String(error) });
     }
   }
+}
 
-  async #restore(): Promise<void> {
-    const names = [probes, keys, ...this.#options.services.map((service) => `requests/${service}`)];
-    for (const name of names) {
-      const reply = await this.#call(name, "kept", undefined);
-      if (!reply.ok) return;
-      const series = JSON.parse(reply.output ?? "null") as KeptSeries;
-      if (series.tiers.length > 0) this.#rollUps.restore(name, series.tiers);
-      if (name === probes) this.#slices.restore(series.outages);
-    }
-    this.#restored = true;
-  }
-
-  /** What was not restored yet would be lost by keeping what there is. */
-  async #keep(): Promise<void> {
-    if (!this.#restored) return;
-    for (const name of this.#rollUps.names) {
-      const outages = name === probes ? this.#slices.outages : [];
-      const series: KeptSeries = { tiers: this.#rollUps.tiersOf(name), outages };
-      const reply = await this.#call(name, "keep", JSON.stringify(series)).catch(() => undefined);
-      if (reply?.ok !== true) return;
-    }
-  }
-
-  #call(series: string, operation: string, input: string | undefined): Promise<GatewayReply> {
-    const key = `series/${series}`;
-    return this.#options.call({
-      service: availabilityService,
-      key,
-      operation,
-      input,
-      principal: meterPrincipal,
-      timeoutMs: callMaxMs,
-    });
-  }
+/** What is promised of a series, if anything is. */
+export function objectiveOf(
+  { objective, services }: Pick<AvailabilityTargets, "objective" | "services">,
+  series: string,
+): number | undefined {
+  if (series === probes) return objective;
+  return series.startsWith(requestsOf) ? services[series.slice(requestsOf.length)] : undefined;
 }
