@@ -44,7 +44,9 @@ interface Settings {
 /** Of the cluster of the server that runs it. */
 export const clusterNow = "(SELECT system_identifier::text FROM pg_control_system())";
 
-const question = (cluster: string): string => `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
+const question = (
+  cluster: string,
+): string => `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS recovering,
   current_setting('server_encoding') AS encoding, current_setting('default_transaction_isolation') AS isolation,
   current_setting('default_transaction_read_only') AS readonly, current_setting('fsync') AS fsync,
   current_setting('full_page_writes') AS pages, current_setting('synchronous_commit') AS commit,
