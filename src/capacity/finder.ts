@@ -2,7 +2,6 @@
  * Drives the search for one running system: offers what the search asks for, has each trial judged, and afterwards offers
  * multiples of the capacity that was found, to see what the system does beyond it.
  */
-import { availableParallelism } from "node:os";
 import type { Load, Offered } from "./load/load.ts";
 import type { Objective } from "./objective.ts";
 import {
@@ -135,15 +134,19 @@ async function offer(
   const consumption = consumptionBetween(readings[0]!, readings[1]!);
   const others = othersCores(consumption, figures.loadCores, options.sameMachine);
   const judged = judge(figures, objective);
-  const verdict = calmOnly && judged.kind === "failed" ? (disturbance(others) ?? judged) : judged;
+  const verdict = calmOnly && judged.kind === "failed" ? (disturbance(consumption, others) ?? judged) : judged;
   const record: TrialRecord = { phase, figures, verdict, consumption, othersCores: others };
   options.onTrial(record);
   return record;
 }
 
 /** A load that fails while other programs run says nothing about the system alone; one that is carried all the same is carried. */
-function disturbance(others = 0): Verdict | undefined {
-  if (others <= othersPartMax * availableParallelism()) return undefined;
+export function disturbance(
+  { machineCoresMax }: Pick<Consumption, "machineCoresMax">,
+  others = 0,
+): Verdict | undefined {
+  // Of the whole machine's, which is what `others` is counted of: this process keeps to those that are not the load's.
+  if (others <= othersPartMax * machineCoresMax) return undefined;
   return { kind: "discarded", by: "others", reason: `other programs had ${others.toFixed(1)} processors meanwhile` };
 }
 

@@ -1,6 +1,7 @@
 /** The report in words and pictures: what stands there follows from the figures. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { disturbance } from "./finder.ts";
 import { pageOf, picturesOf } from "./page.ts";
 import { bottleneckOf, othersCores } from "./readings.ts";
 import type { CapacityReport, LoadPoint } from "./report.ts";
@@ -151,4 +152,12 @@ test("the page holds every picture, loads nothing and runs nothing", () => {
   assert.equal(page.match(/<title>/g)?.length, 4);
   assert.match(page, /Content-Security-Policy" content="default-src 'none'/);
   assert.doesNotMatch(page, /<script|<link|<img|src=|NaN|undefined|bank <&>/);
+});
+
+test("other programs disturb a trial when they have a tenth of the machine, whatever part of it this process keeps to", () => {
+  const machine = { machineCoresMax: 2 };
+  assert.equal(disturbance(machine, 0.15), undefined);
+  assert.equal(disturbance(machine, undefined), undefined);
+  assert.equal(disturbance(machine, 0.25)?.kind, "discarded");
+  assert.equal(disturbance({ machineCoresMax: 4 }, 0.25), undefined);
 });

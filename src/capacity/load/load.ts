@@ -28,7 +28,7 @@ export interface Offer {
 }
 
 export interface Offered extends TrialFigures {
-  /** Processors that the load itself used. */
+  /** Processors that the load itself used while calls counted. */
   readonly loadCores: number;
 }
 

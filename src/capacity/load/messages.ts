@@ -31,6 +31,6 @@ export type ToLoad =
   | { readonly kind: "offer"; readonly order: LoadOrder };
 
 export type FromLoad =
-  /** `cores`: processors that this process used in the trial. */
+  /** `cores`: processors that this process used while calls counted. */
   | { readonly kind: "offered"; readonly tally: Tally; readonly cores: number }
   | { readonly kind: "failed"; readonly message: string };

@@ -64,24 +64,53 @@ function goBefore(): void {
 async function offer(order: LoadOrder): Promise<void> {
   if (connections === undefined || requests.length === 0) throw new Error("the load has no target");
   const prng = createPrng(order.seed);
-  const [before, began] = [process.cpuUsage(), performance.now()];
+  const began = performance.now();
   const loop = new OpenLoop({ ...order, prng, began, send: (call) => send(loop, call, order.timeoutMs, prng) });
-  await new Promise<void>((resolve) => turn(loop, performance.now(), resolve));
+  const countsFrom = began + order.settleMs;
+  const taken = new CoresTaken(countsFrom, countsFrom + order.ms);
+  await new Promise<void>((resolve) => turn(loop, taken, began, resolve));
   connections.cutOver();
-  const used = process.cpuUsage(before);
-  const tookUs = (performance.now() - began) * 1_000;
-  tell({ kind: "offered", tally: loop.tally(), cores: (used.user + used.system) / tookUs });
+  tell({ kind: "offered", tally: loop.tally(), cores: taken.cores });
 }
 
-function turn(loop: OpenLoop, cutAt: number, resolve: () => void): void {
+/**
+ * Processors that this process takes while calls count. Before and after it takes fewer, and what nodes and machine take is read
+ * while calls count: the difference would look like other programs.
+ */
+class CoresTaken {
+  readonly #from: number;
+  readonly #until: number;
+  #began: { readonly at: number; readonly usage: NodeJS.CpuUsage } | undefined;
+  #cores: number | undefined;
+
+  constructor(from: number, until: number) {
+    this.#from = from;
+    this.#until = until;
+  }
+
+  get cores(): number {
+    return this.#cores ?? 0;
+  }
+
+  look(now: number): void {
+    if (now < this.#from || this.#cores !== undefined) return;
+    this.#began ??= { at: now, usage: process.cpuUsage() };
+    if (now < this.#until || now === this.#began.at) return;
+    const { user, system } = process.cpuUsage(this.#began.usage);
+    this.#cores = (user + system) / 1_000 / (now - this.#began.at);
+  }
+}
+
+function turn(loop: OpenLoop, taken: CoresTaken, cutAt: number, resolve: () => void): void {
   const now = performance.now();
+  taken.look(now);
   const nextDue = loop.turn(now);
   if (loop.isOver(now)) return resolve();
   const cuts = now >= cutAt;
   if (cuts) connections!.cutOver();
   const napMs = Math.min(napMaxMs, nextDue > now ? nextDue - performance.now() : napMaxMs);
   if (napMs > napMinMs) Atomics.wait(bed, 0, 0, napMs);
-  setImmediate(turn, loop, cuts ? now + cutIntervalMs : cutAt, resolve);
+  setImmediate(turn, loop, taken, cuts ? now + cutIntervalMs : cutAt, resolve);
 }
 
 function send(loop: OpenLoop, call: OpenCall, timeoutMs: number, prng: Prng): void {
