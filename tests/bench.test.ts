@@ -182,10 +182,10 @@ test("the gates of overload are those of what was measured, each said with its f
   };
   assert.deepEqual(of({}), []);
   const curve = { "transfer-0.8": 800, "transfer-1": 1_000, "transfer-2": 949, "transfer-10": 751 };
-  assert.deepEqual(of({ ...curve, "transfer-10: p99 of the admitted": 1_001 }), [
+  assert.deepEqual(of({ ...curve, "transfer-10: heard nothing in time": 0.0101 }), [
     "FAILED: transfer, goodput at 2C over the peak: 0.949, to be at least 0.95",
     "passed: transfer, goodput at 10C over the peak: 0.751, to be at least 0.75",
-    "FAILED: transfer, p99 of the admitted at 10C, ms: 1001, to be at most 1000",
+    "FAILED: transfer, heard nothing in time at 10C: 0.0101, to be at most 0.01",
   ]);
   const stories = {
     ...{ "critical-3c": 400, "critical-3c: good of the critical": 0.9991 },

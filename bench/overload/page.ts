@@ -3,7 +3,7 @@ import { markdownTable } from "../markdown.ts";
 import { detailName, type Result, type Series, type Taken, takenOf } from "../result.ts";
 import { formatted } from "../table.ts";
 import type { Work } from "./bench.ts";
-import { gatesOf } from "./gates.ts";
+import { gatesOf, p99Detail } from "./gates.ts";
 
 const sideWords: Readonly<Record<string, string>> = {
   ...{ synod: "Synod", unshed: "Synod without load control", fastify: "bare Fastify", moleculer: "Moleculer" },
@@ -25,8 +25,8 @@ function curveTable(result: Result, works: readonly (readonly [Work, string])[],
     Object.entries(result.sides).flatMap(([side, all]) => {
       const name = `${words}: ${sideWords[side] ?? side}`;
       const rates = rowOf(result, name, all, (times) => `${work}-${times}`, factors);
-      const p99 = (times: number): string => detailName(`${work}-${times}`, "p99 of the admitted");
-      const waits = side === "synod" ? rowOf(result, "p99 of the admitted, ms", all, p99, factors) : [];
+      const p99 = (times: number): string => detailName(`${work}-${times}`, p99Detail);
+      const waits = side === "synod" ? rowOf(result, `${p99Detail}, ms`, all, p99, factors) : [];
       return [...rates, ...waits];
     }),
   );

@@ -1,8 +1,8 @@
 /** A run in figures: what became of the calls of the phase that counts, and of those since the trigger, if there was one. */
 import type { Detail, Measured } from "../bench.ts";
 import { type OverloadVariant, phaseMs } from "./bench.ts";
-import { recoveredPart } from "./gates.ts";
-import { backAfterSeconds, type Ending, endings, lateOf, type PhaseTally } from "./tally.ts";
+import { p99Detail, recoveredPart, unheardDetail } from "./gates.ts";
+import { backAfterSeconds, type Ending, endings, lateOf, type PhaseTally, unheardOf } from "./tally.ts";
 
 /**
  * A load that is later than this is a load of another kind than was asked for: a hundredth of the time that its callers
@@ -29,7 +29,8 @@ export function measuredOf(variant: OverloadVariant, capacity: number, offered: 
     { name: "capacity", unit: "answers/s", value: capacity },
     { name: "offered", unit: "calls/s", value: counted.offered / seconds },
     { name: "good", unit: "of 1", value: counted.good / Math.max(1, counted.offered) },
-    { name: "p99 of the admitted", unit: "ms", value: quantile(counted.responsesMs, 0.99) },
+    { name: p99Detail, unit: "ms", value: quantile(counted.responsesMs, 0.99) },
+    { name: unheardDetail, unit: "of 1", value: unheardOf(counted) },
     { name: "late", unit: "calls/s", value: lateOf(counted) / seconds },
     ...endingsOf(counted, seconds, variant.repeats),
     { name: "p99 of the load's own delay", unit: "ms", value: lagMs },

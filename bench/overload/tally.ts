@@ -60,6 +60,14 @@ export function lateOf({ ended }: PhaseTally): number {
 }
 
 /**
+ * The part of the calls that were sent whose callers had heard nothing when their time was over, not even a refusal. The load cannot know
+ * which of them were let in. Those for which no connection was free were not sent.
+ */
+export function unheardOf({ offered, ended }: PhaseTally): number {
+  return ended.lateAtFirst / Math.max(1, offered - ended.lost);
+}
+
+/**
  * How long after the trigger goodput was back for good, in seconds: the end of the last one of these seconds in which
  * less than `part` of what was offered was good; 0 if there is none.
  */
