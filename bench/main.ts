@@ -90,7 +90,7 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
       `Medians of ${options.runs} runs of ${options.seconds} s on ${machine.cores} cores, ${machine.processor}.`,
     );
     for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? [])))
-      console.log(`Doubtful: ${doubt}`);
+      console.log(`Doubtful, not to be quoted: ${doubt}`);
     for (const gate of bench.gates?.(result) ?? []) console.log(gate);
     const saved = [saveResult(resolve(options.results), result)];
     for (const [name, svg] of Object.entries(bench.pictures?.(result) ?? {})) {

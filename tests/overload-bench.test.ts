@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { overloadVariant } from "../bench/overload/bench.ts";
+import { capacityOf } from "../bench/overload/calibration.ts";
 import { gatesOf } from "../bench/overload/gates.ts";
-import { measuredOf } from "../bench/overload/summary.ts";
+import { curvesOf } from "../bench/overload/picture.ts";
+import { doubtOf, measuredOf } from "../bench/overload/summary.ts";
 import { newTally, type PhaseTally } from "../bench/overload/tally.ts";
 import { detailName, type Result, type Series, thisMachine } from "../bench/result.ts";
 
@@ -38,4 +40,33 @@ test("calls that hear nothing in their time fail a gate, however quick the answe
   };
   assert.deepEqual(verdict(1_232), [[0.3455, false]]);
   assert.deepEqual(verdict(35), [[0.009815, true]]);
+});
+
+test("a side's capacity is what it has room for, and not how quick it is with so many calls in flight", async () => {
+  const tried: number[] = [];
+  const capacity = await capacityOf(async (inFlight) => {
+    tried.push(inFlight);
+    return Math.min(inFlight / 0.09, 2_000);
+  });
+  assert.deepEqual({ capacity, tried }, { capacity: 2_000, tried: [16, 32, 64, 128, 256, 512] });
+  assert.equal(await capacityOf(async (inFlight) => 8_000 / inFlight), 500, "more calls may be too many");
+});
+
+test("a run is doubtful if its load was late, others had the processors, or the side did more than its capacity", () => {
+  assert.equal(doubtOf(10, 0.1, 1.1), undefined);
+  assert.match(doubtOf(13.96, 0, 1)!, /^the load was late by up to 14\.0 ms \(p99\)$/);
+  assert.match(doubtOf(0, 0.1245, 1)!, /^other programs had 0\.12 processors$/);
+  assert.match(doubtOf(0, 0, 1.5)!, /^the side did 1\.50 times the capacity that was found$/);
+});
+
+test("the picture has room for a side that does more than its capacity", () => {
+  const one = (median: number): Series => ({ unit: "", samples: [median], median });
+  const pictureOf = (good: number): string => {
+    const synod = { "transfer-1": one(good), "transfer-1: offered": one(1_000), "transfer-1: capacity": one(1_000) };
+    return curvesOf(resultWith({ synod }), "transfer", "transfers", [1]);
+  };
+  const heightOf = (svg: string): number => Number(/cy="([\d.]+)"/.exec(svg)![1]);
+  assert.ok(heightOf(pictureOf(1_200)) < heightOf(pictureOf(1_000)));
+  const scaleOf = (svg: string): string => /polyline points="[^"]*" fill="none" stroke="#bbbbbb"/.exec(svg)![0];
+  assert.notEqual(scaleOf(pictureOf(1_600)), scaleOf(pictureOf(1_200)), "what is drawn at the top is more");
 });

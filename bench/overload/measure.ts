@@ -3,6 +3,7 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Measured, RunOptions } from "../bench.ts";
 import { type OverloadVariant, overloadVariant, phaseMs, stallMs, type Work } from "./bench.ts";
+import { capacityOf } from "./calibration.ts";
 import type { FromOverloadLoad, OverloadLoad } from "./load-process.ts";
 import { goFirst, leaveLastProcessor, machineBusyMs, onLastProcessor, ownBusyMs } from "./processors.ts";
 import { measuredOf, type Offered } from "./summary.ts";
@@ -17,8 +18,7 @@ export interface OverloadServer {
   close(): Promise<void>;
 }
 
-/** Calls in flight, and how long, to find out what a side can do. */
-const calibrationInFlight: Readonly<Record<Work, number>> = { compute: 16, transfer: 128 };
+/** How long each step counts by which it is found out what a side can do; it goes on for half as long before. */
 const calibrationMs = 2_000;
 /** The load has the last processor to itself, and this process all others. */
 const alone = leaveLastProcessor();
@@ -42,13 +42,15 @@ export async function measureOverload(
   }
 }
 
-/** What the side answers when so many calls are always in flight, once its code is compiled. */
+/** What the side can do, once its code is compiled. */
 async function calibrate(server: OverloadServer, work: Work, measureMs: number): Promise<number> {
   const ms = Math.min(calibrationMs, measureMs);
-  const closed = { inFlight: calibrationInFlight[work], settleMs: ms, ms };
   const nothing = { phases: [], critical: 0, repeats: false, fresh: false };
-  const paths = { path: server.paths[work], criticalPath: server.paths.critical };
-  return (await loaded({ port: server.port, ...paths, closed, alone, ...nothing }, () => {})).closedPerSecond;
+  const load = { port: server.port, path: server.paths[work], criticalPath: server.paths.critical, alone, ...nothing };
+  return await capacityOf(async (inFlight) => {
+    const closed = { inFlight, settleMs: ms / 2, ms };
+    return (await loaded({ ...load, closed }, () => {})).closedPerSecond;
+  });
 }
 
 async function offer(

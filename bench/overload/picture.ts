@@ -16,13 +16,17 @@ const sideWords: Readonly<Record<string, string>> = {
     limit: "node:http",
   },
 };
-/** The highest goodput that is drawn, in times of the capacity. */
+/** The highest goodput for which there is room, in times of the capacity, where no side did more; in steps. */
 const goodputMax = 1.2;
+const goodputStep = 0.25;
 
 interface Point {
   readonly offered: number;
   readonly goodput: number;
 }
+
+/** Where a goodput is drawn. */
+type Scale = (goodput: number) => number;
 
 /** An SVG document. Sides are drawn each by its own capacity, so that what is compared is the shape. */
 export function curvesOf(result: Result, work: string, words: string, factors: readonly number[]): string {
@@ -39,8 +43,10 @@ export function curvesOf(result: Result, work: string, words: string, factors: r
     });
     return points.length === 0 ? [] : [{ side, points }];
   });
-  const lines = curves.map(({ side, points }, index) => curveOf(side, points, index));
-  const frame = [...axes(factors), ideal()];
+  const top = Math.max(goodputMax, ...curves.flatMap(({ points }) => points.map(({ goodput }) => goodput)));
+  const y = (goodput: number): number => heightOf(goodput / top);
+  const lines = curves.map(({ side, points }, index) => curveOf(side, points, index, y));
+  const frame = [...axes(factors, top, y), ideal(y)];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
     `<title>Goodput under overload: ${words}</title>`,
@@ -52,7 +58,7 @@ export function curvesOf(result: Result, work: string, words: string, factors: r
   ].join("\n");
 }
 
-function curveOf(side: string, points: readonly Point[], index: number): string {
+function curveOf(side: string, points: readonly Point[], index: number, y: Scale): string {
   const colour = sideColours[side] ?? "#000000";
   const line = points.map(({ offered, goodput }) => `${x(offered)},${y(goodput)}`).join(" ");
   const dots = points.map(
@@ -68,12 +74,13 @@ function curveOf(side: string, points: readonly Point[], index: number): string 
   ].join("\n");
 }
 
-function axes(factors: readonly number[]): string[] {
+function axes(factors: readonly number[], top: number, y: Scale): string[] {
   const [bottom, left, right] = [y(0), margin.left, width - margin.right];
   const marksX = factors.map(
     (times) => `<text x="${x(times)}" y="${bottom + 18}" text-anchor="middle">${times}</text>`,
   );
-  const marksY = [0, 0.25, 0.5, 0.75, 1].map(
+  const steps = Array.from({ length: Math.floor(top / goodputStep) + 1 }, (_, step) => step * goodputStep);
+  const marksY = steps.map(
     (part) =>
       `<line x1="${left}" x2="${right}" y1="${y(part)}" y2="${y(part)}" stroke="#dddddd"/>` +
       `<text x="${left - 8}" y="${y(part) + 4}" text-anchor="end">${part}</text>`,
@@ -88,7 +95,7 @@ function axes(factors: readonly number[]): string[] {
 }
 
 /** Everything answered up to the capacity, and as much as that beyond it. */
-function ideal(): string {
+function ideal(y: Scale): string {
   const line = [0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 10].map((times) => `${x(times)},${y(Math.min(1, times))}`).join(" ");
   return `<polyline points="${line}" fill="none" stroke="#bbbbbb" stroke-dasharray="4 4"/>`;
 }
@@ -99,8 +106,7 @@ function x(times: number): number {
   return round(margin.left + part * (width - margin.left - margin.right));
 }
 
-function y(goodput: number): number {
-  const part = Math.min(goodput, goodputMax) / goodputMax;
+function heightOf(part: number): number {
   return round(height - margin.bottom - part * (height - margin.top - margin.bottom));
 }
 

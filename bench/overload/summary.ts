@@ -12,6 +12,9 @@ const lagMaxMs = 10;
 /** Processors that other programs may have while something is measured. */
 const othersMax = 0.1;
 
+/** A side that answers so many times its capacity can do more than was found out: what it was offered is not the multiple that it is called. */
+const capacityTimesMax = 1.1;
+
 /** What one run of the load saw. */
 export interface Offered {
   /** By phase. */
@@ -42,7 +45,8 @@ export function measuredOf(variant: OverloadVariant, capacity: number, offered: 
     const value = counted.criticalGood / Math.max(1, counted.criticalOffered);
     details.push({ name: "good of the critical", unit: "of 1", value });
   }
-  return { value: counted.good / seconds, details, doubt: doubtOf(lagMs, offered.others) };
+  const value = counted.good / seconds;
+  return { value, details, doubt: doubtOf(lagMs, offered.others, value / capacity) };
 }
 
 /** Without repeats all that are late are so at their first attempt. */
@@ -78,12 +82,14 @@ function recoveryOf({ phases }: OverloadVariant, tallies: readonly PhaseTally[])
   return [back, ...good];
 }
 
-function doubtOf(lagMs: number, others: number): string | undefined {
+/** `times`: the good answers, in times of the capacity. */
+export function doubtOf(lagMs: number, others: number, times: number): string | undefined {
   const doubts = [
     ...(lagMs > lagMaxMs ? [`the load was late by up to ${lagMs.toFixed(1)} ms (p99)`] : []),
     ...(others > othersMax ? [`other programs had ${others.toFixed(2)} processors`] : []),
+    ...(times > capacityTimesMax ? [`the side did ${times.toFixed(2)} times the capacity that was found`] : []),
   ];
-  return doubts.length === 0 ? undefined : `${doubts.join(", and ")}: not to be quoted`;
+  return doubts.length === 0 ? undefined : doubts.join(", and ");
 }
 
 /** 0 of nothing. */
