@@ -78,9 +78,11 @@ function rowOf(result: Result, variant: string): string[][] {
     const then = takenOf(result, variant, other);
     const together = then === undefined || isDeepStrictEqual(then, taken);
     const when = together ? "" : `; ${then.date}, \`${then.commit.slice(0, 7)}\``;
-    return [`${side} ${formatted(other.median)} (${formatted(ratioTo(result.sides, side, variant))}${when})`];
+    const ratio = other.doubt === undefined ? formatted(ratioTo(result.sides, side, variant)) : "doubtful";
+    return [`${side} ${formatted(other.median)} (${ratio}${when})`];
   });
   const how = `${taken.date}, \`${taken.commit.slice(0, 7)}\`, load average ${formatted(taken.loadBefore)}`;
   const command = `\`npm run bench -- ${result.bench} --variant ${variant}\``;
-  return [[`${title}`, `${formatted(own.median)} ${own.unit}`, others.join(", ") || "–", command, how]];
+  const rate = `${formatted(own.median)} ${own.unit}${own.doubt === undefined ? "" : " (doubtful)"}`;
+  return [[`${title}`, rate, others.join(", ") || "–", command, how]];
 }

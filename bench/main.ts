@@ -8,8 +8,17 @@ import type { Bench, Variant } from "./bench.ts";
 import { benches } from "./benches.ts";
 import { resultsFolder, writeFigures } from "./figures.ts";
 import { installPeers } from "./peers.ts";
-import { currentCommit, keeping, readResult, resultOf, savePicture, saveResult, thisMachine } from "./result.ts";
-import { formatted, tableOf } from "./table.ts";
+import {
+  currentCommit,
+  doubtsOf,
+  keeping,
+  readResult,
+  resultOf,
+  savePicture,
+  saveResult,
+  thisMachine,
+} from "./result.ts";
+import { doubtMark, formatted, tableOf } from "./table.ts";
 import { expectedMs, type RunChoice, type TakenRun, takesPart, takeTurns } from "./turns.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -89,8 +98,7 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
     console.log(
       `Medians of ${options.runs} runs of ${options.seconds} s on ${machine.cores} cores, ${machine.processor}.`,
     );
-    for (const doubt of new Set(runs.flatMap(({ measured }) => measured.doubt ?? [])))
-      console.log(`Doubtful, not to be quoted: ${doubt}`);
+    for (const doubt of doubtsOf(result, variants)) console.log(`${doubtMark} Doubtful, not to be quoted: ${doubt}`);
     for (const gate of bench.gates?.(result) ?? []) console.log(gate);
     const saved = [saveResult(resolve(options.results), result)];
     for (const [name, svg] of Object.entries(bench.pictures?.(result) ?? {})) {

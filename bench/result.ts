@@ -11,6 +11,8 @@ export interface Series {
   readonly unit: string;
   readonly samples: readonly number[];
   readonly median: number;
+  /** What makes it not to be quoted, in a sentence. Of a variant, and so of what stands beside it. */
+  readonly doubt?: string;
   /** When and how, if the side was not measured with the others of the variant but kept from before. */
   readonly taken?: Taken;
 }
@@ -99,11 +101,24 @@ export function readResult(folder: string, bench: string): Result | undefined {
   return result.taken === undefined ? undefined : result;
 }
 
-/** Synod's median divided by that of a side. */
+/** What makes a series doubtful, or the variant that it stands beside. */
+export function doubtOf(all: Readonly<Record<string, Series>>, name: string): string | undefined {
+  return all[variantOf(name)]?.doubt;
+}
+
+/** A sentence for each side and variant that is doubtful. */
+export function doubtsOf({ sides }: Result, variants: readonly { readonly name: string }[]): readonly string[] {
+  return Object.entries(sides).flatMap(([side, all]) =>
+    variants.flatMap(({ name }) => (all[name]?.doubt === undefined ? [] : [`${side} ${name}: ${all[name].doubt}`])),
+  );
+}
+
+/** Synod's median divided by that of a side; nothing is compared with what is doubtful. */
 export function ratioTo(sides: Result["sides"], side: string, variant: string): number | undefined {
   const own = sides.synod?.[variant];
   const other = sides[side]?.[variant];
-  return own && other && rounded(own.median / other.median);
+  if (own === undefined || other === undefined) return undefined;
+  return (own.doubt ?? other.doubt) ? undefined : rounded(own.median / other.median);
 }
 
 /** The name under which a detail of a variant is kept. */
@@ -133,8 +148,19 @@ function seriesOf(bench: Bench, side: string, runs: readonly TakenRun[]): Record
     for (const { name, unit, value } of measured.details) add(detailName(variant.name, name), unit, value);
   }
   return Object.fromEntries(
-    [...samples].map(([name, { unit, values }]) => [name, { unit, samples: values, median: medianOf(values) }]),
+    [...samples].map(([name, { unit, values }]) => {
+      const doubt = doubtWords(runs.filter((run) => run.side === side && run.variant.name === name));
+      return [name, { unit, samples: values, median: medianOf(values), ...(doubt && { doubt }) }];
+    }),
   );
+}
+
+/** A median is as doubtful as any of the runs that it is taken of. */
+function doubtWords(runs: readonly TakenRun[]): string | undefined {
+  const doubts = runs.flatMap(({ measured }) => measured.doubt ?? []);
+  if (doubts.length === 0) return undefined;
+  const words = [...new Set(doubts)].join("; ");
+  return runs.length === 1 ? words : `in ${doubts.length} of ${runs.length} runs: ${words}`;
 }
 
 export function medianOf(samples: readonly number[]): number {

@@ -1,6 +1,9 @@
 /** A result as a table: a row for each variant and for what helps to understand it, a column for each side. */
 import type { Bench, Variant } from "./bench.ts";
-import { detailName, type Result, ratioTo, type Series } from "./result.ts";
+import { detailName, doubtOf, type Result, ratioTo, type Series } from "./result.ts";
+
+/** Stands at a figure that is not to be quoted. */
+export const doubtMark = "†";
 
 export function tableOf(bench: Bench, variants: readonly Variant[], result: Result): string {
   const sides = Object.keys(result.sides);
@@ -22,7 +25,10 @@ export function formatted(value: number | undefined): string {
 }
 
 function mediansOf(result: Result, sides: readonly string[], name: string): string[] {
-  return sides.map((side) => formatted(result.sides[side]?.[name]?.median));
+  return sides.map((side) => {
+    const all = result.sides[side] ?? {};
+    return `${formatted(all[name]?.median)}${doubtOf(all, name) ? doubtMark : ""}`;
+  });
 }
 
 /** The details that any side has for a variant, in the order in which they come. */

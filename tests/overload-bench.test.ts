@@ -1,13 +1,14 @@
 /** What the bench of overload makes of what its load saw: never how fast anything is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { overloadVariant } from "../bench/overload/bench.ts";
+import { overload, overloadVariant } from "../bench/overload/bench.ts";
 import { capacityOf } from "../bench/overload/calibration.ts";
-import { gatesOf } from "../bench/overload/gates.ts";
+import { gatesOf, unheardDetail, verdictOf } from "../bench/overload/gates.ts";
 import { curvesOf } from "../bench/overload/picture.ts";
 import { doubtOf, measuredOf } from "../bench/overload/summary.ts";
 import { newTally, type PhaseTally } from "../bench/overload/tally.ts";
-import { detailName, type Result, type Series, thisMachine } from "../bench/result.ts";
+import { detailName, type Result, ratioTo, resultOf, type Series, thisMachine } from "../bench/result.ts";
+import type { TakenRun } from "../bench/turns.ts";
 
 const measureMs = 1_000;
 
@@ -69,4 +70,26 @@ test("the picture has room for a side that does more than its capacity", () => {
   assert.ok(heightOf(pictureOf(1_200)) < heightOf(pictureOf(1_000)));
   const scaleOf = (svg: string): string => /polyline points="[^"]*" fill="none" stroke="#bbbbbb"/.exec(svg)![0];
   assert.notEqual(scaleOf(pictureOf(1_600)), scaleOf(pictureOf(1_200)), "what is drawn at the top is more");
+});
+
+test("what was doubtful is saved with the reason, compared with nothing, marked where it is shown, and passes no gate", () => {
+  const runOf = (side: string, name: string, doubt?: string): TakenRun => {
+    const details = [{ name: unheardDetail, unit: "of 1", value: 0 }];
+    return { side, variant: overloadVariant(name), run: 1, measured: { value: 1_734, details, doubt } };
+  };
+  const late = "the load was late";
+  const runs = [runOf("synod", "transfer-2"), runOf("fastify", "transfer-2", late), runOf("fastify", "transfer-2")];
+  const all = [...runs, runOf("synod", "transfer-5", late), runOf("limit", "transfer-5")];
+  const result = resultOf(overload, thisMachine(), "", all, 1);
+  const { fastify, synod } = result.sides;
+  assert.equal(fastify!["transfer-2"]!.doubt, "in 1 of 2 runs: the load was late");
+  assert.equal(synod!["transfer-5"]!.doubt, late);
+  assert.equal(ratioTo(result.sides, "fastify", "transfer-2"), undefined);
+  assert.equal(ratioTo(result.sides, "limit", "transfer-5"), undefined);
+  const page = overload.page!.text(result);
+  assert.match(page, /bare Fastify[ |–]*1,734†/);
+  assert.match(page, /^- fastify transfer-2: in 1 of 2 runs: the load was late$/m);
+  const verdicts = gatesOf(result, ["transfer"], [2, 5]).map((gate) => `${gate.variant} ${verdictOf(gate)}`);
+  const [at2, at5] = ["transfer-2 passed", "transfer-5 doubtful"];
+  assert.deepEqual(verdicts, [at2, at2, at5, at5]);
 });

@@ -35,13 +35,21 @@ export interface Gate {
   /** The bound is the most, and not the least. */
   readonly most: boolean;
   readonly passed: boolean;
+  /** Whether what it is measured by is not to be quoted. */
+  readonly doubtful: boolean;
+}
+
+/** Nothing is passed by what is doubtful. */
+export function verdictOf({ passed, doubtful }: Gate): string {
+  if (!passed) return "FAILED";
+  return doubtful ? "doubtful" : "passed";
 }
 
 /** One line for each gate of what was measured. */
 export function gateLinesOf(result: Result, works: readonly Work[], factors: readonly number[]): readonly string[] {
-  return gatesOf(result, works, factors).map(({ what, is, bound, most, passed }) => {
-    const [verdict, side] = [passed ? "passed" : "FAILED", most ? "most" : "least"];
-    return `${verdict}: ${what}: ${is}, to be at ${side} ${bound}`;
+  return gatesOf(result, works, factors).map((gate) => {
+    const { what, is, bound, most } = gate;
+    return `${verdictOf(gate)}: ${what}: ${is}, to be at ${most ? "most" : "least"} ${bound}`;
   });
 }
 
@@ -69,21 +77,24 @@ export function gatesOf(result: Result, works: readonly Work[], factors: readonl
     ...most(`${story}, attempts per call`, story, value(story, "attempts per call"), amplificationMax),
   ]);
   const [down, up] = [value("after-10c", "good"), value("compute-0.8", "good")];
-  return [
+  const gates = [
     ...curve,
     ...least("critical calls that are answered at 3C", "critical-3c", critical, criticalPart),
     ...recovered,
     ...least("0.8C after 10C over 0.8C on the way up", "after-10c", down && up && down / up, wayDownPart),
   ];
+  return gates.map((gate) => ({ ...gate, doubtful: own[gate.variant]?.doubt !== undefined }));
 }
 
+type Bounded = Omit<Gate, "doubtful">;
+
 /** Nothing is said of what was not measured. */
-function least(what: string, variant: string, is: number | undefined, bound: number): readonly Gate[] {
+function least(what: string, variant: string, is: number | undefined, bound: number): readonly Bounded[] {
   if (is === undefined) return [];
   return [{ what, variant, is: Number(is.toPrecision(4)), bound, most: false, passed: is >= bound }];
 }
 
-function most(what: string, variant: string, is: number | undefined, bound: number): readonly Gate[] {
+function most(what: string, variant: string, is: number | undefined, bound: number): readonly Bounded[] {
   if (is === undefined) return [];
   return [{ what, variant, is: Number(is.toPrecision(4)), bound, most: true, passed: is <= bound }];
 }

@@ -1,9 +1,9 @@
 /** What docs/load.md shows of a result: the curve of every side, and Synod's gates, each with the command that measures it. */
 import { markdownTable } from "../markdown.ts";
-import { detailName, type Result, type Series, type Taken, takenOf } from "../result.ts";
-import { formatted } from "../table.ts";
+import { detailName, doubtOf, doubtsOf, type Result, type Series, type Taken, takenOf } from "../result.ts";
+import { doubtMark, formatted } from "../table.ts";
 import type { Work } from "./bench.ts";
-import { gatesOf, p99Detail } from "./gates.ts";
+import { gatesOf, p99Detail, verdictOf } from "./gates.ts";
 
 const sideWords: Readonly<Record<string, string>> = {
   ...{ synod: "Synod", unshed: "Synod without load control", fastify: "bare Fastify", moleculer: "Moleculer" },
@@ -16,7 +16,16 @@ export function pageOf(
   factors: readonly number[],
 ): string {
   const names = works.map(([work]) => work);
-  return [curveTable(result, works, factors), gateTable(result, names, factors)].join("\n\n");
+  const doubts = doubtsOf(
+    result,
+    names.flatMap((work) => factors.map((times) => ({ name: `${work}-${times}` }))),
+  );
+  const legend = doubts.length === 0 ? [] : [`${doubtMark} Doubtful, not to be quoted:\n\n${listOf(doubts)}`];
+  return [curveTable(result, works, factors), ...legend, gateTable(result, names, factors)].join("\n\n");
+}
+
+function listOf(lines: readonly string[]): string {
+  return lines.map((line) => `- ${line}`).join("\n");
 }
 
 function curveTable(result: Result, works: readonly (readonly [Work, string])[], factors: readonly number[]): string {
@@ -48,7 +57,11 @@ function rowOf(
     const how = takenOf(result, seriesName(times), series);
     return series === undefined || how === undefined ? [] : [whenOf(series, how)];
   });
-  return [[name, ...found.map((series) => (series ? formatted(series.median) : "–")), [...new Set(when)].join("; ")]];
+  const cells = factors.map((times, index) => {
+    const mark = doubtOf(all, seriesName(times)) === undefined ? "" : doubtMark;
+    return found[index] ? `${formatted(found[index].median)}${mark}` : "–";
+  });
+  return [[name, ...cells, [...new Set(when)].join("; ")]];
 }
 
 function whenOf({ samples }: Series, { date, commit, secondsPerRun, loadBefore }: Taken): string {
@@ -58,9 +71,9 @@ function whenOf({ samples }: Series, { date, commit, secondsPerRun, loadBefore }
 
 function gateTable(result: Result, works: readonly Work[], factors: readonly number[]): string {
   const head = ["gate", "is", "to be", "", "command"];
-  const rows = gatesOf(result, works, factors).map(({ what, variant, is, bound, most, passed }) => [
-    ...[what, String(is), `at ${most ? "most" : "least"} ${bound}`, passed ? "passed" : "FAILED"],
-    `\`npm run bench -- overload --keep --variant ${variant}\``,
+  const rows = gatesOf(result, works, factors).map((gate) => [
+    ...[gate.what, String(gate.is), `at ${gate.most ? "most" : "least"} ${gate.bound}`, verdictOf(gate)],
+    `\`npm run bench -- overload --keep --variant ${gate.variant}\``,
   ]);
   return markdownTable([head, ...rows], new Set([1]));
 }
