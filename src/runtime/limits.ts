@@ -118,7 +118,7 @@ export const withoutLoadControl: Partial<NodeLimits> = {
   mailboxLengthMax: endless,
   load: {
     ...{ slotsFirst: endless, slotsMin: endless, slotsMax: endless, queueLengthMax: endless },
-    ...{ burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9 },
+    ...{ burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9, waitPartMax: 1e9 },
   },
 };
 

@@ -10,6 +10,7 @@ import type { Platform } from "../../src/client/platform.ts";
 import type { LoadLimits } from "../../src/core/load/limits.ts";
 import { command, defineInterface, defineSystem, implement, query } from "../../src/index.ts";
 import type { GatewayCall, GatewayReply } from "../../src/ports/gateway.ts";
+import { withoutLoadControl } from "../../src/runtime/limits.ts";
 import type { NodeStatus } from "../../src/runtime/node.ts";
 import { Cluster } from "../../src/simulation/cluster.ts";
 import { nodePlace } from "../../src/simulation/user-code/places.ts";
@@ -97,10 +98,7 @@ function systemOn(process: Process) {
 }
 
 /** Everything gets in, and nothing is turned away before its deadline. */
-export const noLoadControl: Partial<LoadLimits> = {
-  ...{ slotsFirst: 1e6, slotsMin: 1e6, slotsMax: 1e6, queueLengthMax: 1e6 },
-  ...{ burstWaitMaxMs: 1e9, burstPart: 1e6, standingWaitMs: 1e9 },
-};
+export const noLoadControl: Partial<LoadLimits> = withoutLoadControl.load ?? {};
 
 export type Kind = "compute" | "urgent" | "idle" | "write" | "transfer";
 

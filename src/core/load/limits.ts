@@ -18,6 +18,8 @@ export interface LoadLimits {
   /** The wait that a burst may have, and the part of the time left to its deadline that a call may spend on it. */
   readonly burstWaitMaxMs: number;
   readonly burstPart: number;
+  /** A call is turned away, however short its queue, from whose time that is left a foreseen wait takes such a part. */
+  readonly waitPartMax: number;
   /** What is always tolerated as a wait for the store. */
   readonly commitWaitMs: number;
   /** How often the limit is looked at. */
@@ -36,6 +38,7 @@ export const defaultLoadLimits: LoadLimits = {
   standingAfterMs: 200,
   burstWaitMaxMs: 1_000,
   burstPart: 0.25,
+  waitPartMax: 1,
   commitWaitMs: 50,
   windowMs: 50,
 };

@@ -150,7 +150,7 @@ export class LoadControl<C extends WaitingCall> {
     if (this.#queue.length === 0 || rank <= ranks.chain) return null;
     const leftMs = deadline - now;
     const waitMs = this.#queue.ahead(rank, caller) * this.#intervalMs;
-    if (waitMs >= leftMs) return "deadline";
+    if (waitMs >= this.#limits.waitPartMax * leftMs) return "deadline";
     const full = this.#queue.length >= this.#limits.queueLengthMax;
     const room = !full || this.#queue.displaceable(rank, caller) !== undefined;
     if (room && waitMs <= this.#allowedMs(leftMs, now)) return null;
@@ -194,7 +194,8 @@ export class LoadControl<C extends WaitingCall> {
     }
     const call = this.#queue.take()!;
     this.#left(now);
-    if (call.deadline - now <= this.#intervalMs) return { kind: "shed", call, reason: "deadline" };
+    if (this.#limits.waitPartMax * (call.deadline - now) <= this.#intervalMs)
+      return { kind: "shed", call, reason: "deadline" };
     this.#count(now);
     this.#slots.take();
     this.#slots.started(call.deadline - now);
