@@ -1,9 +1,13 @@
 /** What the bench of overload makes of what its load saw: never how fast anything is. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { overload, overloadVariant } from "../bench/overload/bench.ts";
 import { capacityOf } from "../bench/overload/calibration.ts";
 import { gatesOf, unheardDetail, verdictOf } from "../bench/overload/gates.ts";
+import { startLimit } from "../bench/overload/limit-server.ts";
 import { curvesOf } from "../bench/overload/picture.ts";
 import { doubtOf, measuredOf } from "../bench/overload/summary.ts";
 import { newTally, type PhaseTally } from "../bench/overload/tally.ts";
@@ -92,4 +96,24 @@ test("what was doubtful is saved with the reason, compared with nothing, marked 
   const verdicts = gatesOf(result, ["transfer"], [2, 5]).map((gate) => `${gate.variant} ${verdictOf(gate)}`);
   const [at2, at5] = ["transfer-2 passed", "transfer-5 doubtful"];
   assert.deepEqual(verdicts, [at2, at2, at5, at5]);
+});
+
+test("the least program answers that it failed while its store stands still, and goes on afterwards", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "synod-limit-"));
+  const server = await startLimit(folder);
+  try {
+    let asked = 0;
+    const ask = async (): Promise<number> => {
+      const path = server.paths.transfer.replace("{id}", String(++asked));
+      return (await fetch(`http://127.0.0.1:${server.port}${path}`, { method: "POST" })).status;
+    };
+    assert.equal(await ask(), 200);
+    const stalled = server.stallStore(1_000);
+    assert.equal(await ask(), 500);
+    await stalled;
+    assert.equal(await ask(), 200);
+  } finally {
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
 });

@@ -1,35 +1,6 @@
 /** The least program: Node's own HTTP server. */
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import type { Run } from "../bench.ts";
-import { measureOverload, type OverloadServer } from "./measure.ts";
-import { compute, durableTransfers, holdWriteLock } from "./work.ts";
+import { startLimit } from "./limit-server.ts";
+import { measureOverload } from "./measure.ts";
 
-async function start(folder: string): Promise<OverloadServer> {
-  const { transfer, database } = durableTransfers(folder);
-  const server = createServer((request, response) => {
-    const [, kind, id = ""] = request.url!.split("/");
-    if (kind !== "compute" && kind !== "transfer") {
-      response.writeHead(404, { "content-length": 0 }).end();
-      return;
-    }
-    const text = JSON.stringify(kind === "compute" ? compute() : transfer(id));
-    response.writeHead(200, { "content-length": text.length }).end(text);
-  });
-  server.listen({ host: "127.0.0.1", port: 0 });
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    paths: { compute: "/compute", critical: "/compute", transfer: "/transfer/{id}" },
-    stallStore: (ms) => holdWriteLock(join(folder, "bank.db"), ms),
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      database.close();
-    },
-  };
-}
-
-export const run: Run = (options) => measureOverload(start, options);
+export const run: Run = (options) => measureOverload(startLimit, options);
