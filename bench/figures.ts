@@ -77,7 +77,8 @@ function rowOf(result: Result, variant: string): string[][] {
     if (other === undefined) return [];
     const then = takenOf(result, variant, other);
     const together = then === undefined || isDeepStrictEqual(then, taken);
-    const when = together ? "" : `; ${then.date}, \`${then.commit.slice(0, 7)}\``;
+    const where = then?.processor === taken.processor ? "" : `, ${then?.processor}`;
+    const when = together ? "" : `; ${then.date}, \`${then.commit.slice(0, 7)}\`${where}`;
     const ratio = other.doubt === undefined ? formatted(ratioTo(result.sides, side, variant)) : "doubtful";
     return [`${side} ${formatted(other.median)} (${ratio}${when})`];
   });

@@ -91,7 +91,10 @@ async function measure(bench: Bench, variants: readonly Variant[], options: Opti
   try {
     const turns = { ...chosen, workFolder, profileFolder: options.cpuProfile && resolve(options.cpuProfile) };
     const runs = await takeTurns(bench, turns, (run) => console.error(progressOf(bench, run, options.runs)));
-    const measured = resultOf(bench, machine, commit, runs, options.seconds);
+    const measured = resultOf(bench, machine, commit, runs, {
+      secondsPerRun: options.seconds,
+      warmUpSeconds: options.warmUp,
+    });
     const earlier = options.keep ? readResult(resolve(options.results), bench.name) : undefined;
     const result = earlier === undefined ? measured : keeping(bench, earlier, measured);
     console.log(`\n${tableOf(bench, variants, result)}\n`);

@@ -34,6 +34,11 @@ export interface Taken {
   readonly commit: string;
   readonly secondsPerRun: number;
   readonly loadBefore: number;
+  /** What each side did before its first run; not known of what was saved before it was kept. */
+  readonly warmUpSeconds?: number;
+  /** What it ran on; where it is missing, the result's machine. */
+  readonly processor?: string;
+  readonly cores?: number;
 }
 
 export interface Result {
@@ -54,9 +59,10 @@ export function resultOf(
   machine: Machine,
   commit: string,
   runs: readonly TakenRun[],
-  secondsPerRun: number,
+  lasting: Pick<Taken, "secondsPerRun" | "warmUpSeconds">,
 ): Result {
-  const now = { date: new Date().toISOString().slice(0, 10), commit, secondsPerRun, loadBefore: machine.loadBefore };
+  const { processor, cores, loadBefore } = machine;
+  const now = { date: new Date().toISOString().slice(0, 10), commit, ...lasting, loadBefore, processor, cores };
   const taken = Object.fromEntries(runs.map(({ variant }) => [variant.name, now]));
   const sides = Object.fromEntries(Object.keys(bench.sides).map((side) => [side, seriesOf(bench, side, runs)]));
   return { bench: bench.name, machine, commit, taken, sides, ratios: ratiosOf(bench, sides) };
@@ -75,7 +81,8 @@ function ratiosOf(bench: Bench, sides: Result["sides"]): Record<string, number> 
  * The result, with what an earlier one has of variants and of sides that were not measured now. What is kept beside a
  * variant that was measured now says when it was taken.
  */
-export function keeping(bench: Bench, earlier: Result, result: Result): Result {
+export function keeping(bench: Bench, saved: Result, result: Result): Result {
+  const earlier = sayingMachine(saved);
   const kept = Object.keys(earlier.taken).filter((variant) => result.taken[variant] === undefined);
   const names = new Set([...Object.keys(result.sides), ...Object.keys(earlier.sides)]);
   const sides = Object.fromEntries(
@@ -91,6 +98,23 @@ export function keeping(bench: Bench, earlier: Result, result: Result): Result {
   );
   const taken = { ...Object.fromEntries(kept.map((variant) => [variant, earlier.taken[variant]!])), ...result.taken };
   return { ...result, taken, sides, ratios: ratiosOf(bench, sides) };
+}
+
+/** A result beside which another machine may stand: everything in it says what it ran on. */
+function sayingMachine(result: Result): Result {
+  const { processor, cores } = result.machine;
+  const said = (taken: Taken): Taken => ({
+    ...taken,
+    processor: taken.processor ?? processor,
+    cores: taken.cores ?? cores,
+  });
+  const all = (series: Readonly<Record<string, Series>>): Record<string, Series> =>
+    mapped(series, (one) => (one.taken === undefined ? one : { ...one, taken: said(one.taken) }));
+  return { ...result, taken: mapped(result.taken, said), sides: mapped(result.sides, all) };
+}
+
+function mapped<T>(values: Readonly<Record<string, T>>, to: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, to(value)]));
 }
 
 /** What was saved before; undefined when there is none, or one of a form that does not say when it was taken. */
@@ -126,9 +150,11 @@ export function detailName(variant: string, detail: string): string {
   return `${variant}: ${detail}`;
 }
 
-/** When and how a series was measured, by its name. */
-export function takenOf({ taken }: Result, name: string, series: Series | undefined): Taken | undefined {
-  return series?.taken ?? taken[variantOf(name)];
+/** When and how a series was measured, and on what, by its name. */
+export function takenOf(result: Result, name: string, series: Series | undefined): Taken | undefined {
+  const taken = series?.taken ?? result.taken[variantOf(name)];
+  const { processor, cores } = result.machine;
+  return taken && { processor, cores, ...taken };
 }
 
 /** The variant that a name of a series belongs to. */

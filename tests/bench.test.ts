@@ -146,7 +146,7 @@ test("a result keeps what an earlier one has of other variants and sides, with i
   const series = (median: number) => ({ unit: "calls/s", samples: [median], median });
   const variantsOf = (names: object): string[] => Object.keys(names).filter((name) => !name.includes(":"));
   const result = (commit: string, variants: Readonly<Record<string, number>>, sides = ["synod", "limit"]): Result => ({
-    ...{ bench: "rpc", machine: thisMachine(), commit, ratios: {} },
+    ...{ bench: "rpc", machine: { ...thisMachine(), processor: `of ${commit}`, cores: 2 }, commit, ratios: {} },
     taken: Object.fromEntries(
       variantsOf(variants).map((name) => [name, { date: "2026-01-01", commit, secondsPerRun: 2, loadBefore: 0 }]),
     ),
@@ -157,7 +157,7 @@ test("a result keeps what an earlier one has of other variants and sides, with i
   const rpc = benches.find(({ name }) => name === "rpc")!;
   const earlier = result("old", { "echo-1": 1, "echo-64": 2, "echo-64: turned away": 3 }, ["synod", "limit", "nest"]);
   const merged = keeping(rpc, earlier, result("new", { "echo-64": 9 }));
-  const old = { date: "2026-01-01", commit: "old", secondsPerRun: 2, loadBefore: 0 };
+  const old = { date: "2026-01-01", commit: "old", secondsPerRun: 2, loadBefore: 0, processor: "of old", cores: 2 };
   assert.deepEqual(Object.keys(merged.sides), ["synod", "limit", "nest"]);
   assert.deepEqual(Object.keys(merged.sides.synod!).toSorted(), ["echo-1", "echo-64"]);
   assert.equal(merged.sides.synod!["echo-64"]!.median, 9);
@@ -169,6 +169,8 @@ test("a result keeps what an earlier one has of other variants and sides, with i
   assert.equal(again.sides.limit!["echo-64"]!.taken!.commit, "new");
   assert.equal(again.sides.synod!["echo-64"]!.taken, undefined);
   assert.equal(merged.taken["echo-1"]!.commit, "old");
+  assert.equal(merged.taken["echo-1"]!.processor, "of old", "and not that of the machine on which it was kept");
+  assert.equal(again.taken["echo-1"]!.processor, "of old");
   assert.equal(merged.taken["echo-64"]!.commit, "new");
   assert.deepEqual(merged.ratios, { limit: 1, nest: 4.5 });
 });
@@ -352,4 +354,20 @@ test("a window counts the answers after the one that opened it, up to the one th
   assert.deepEqual(edges, ["begun at 100", "ended at 1100"]);
   assert.equal(window.result.completed, 3);
   assert.equal(window.result.perSecond, 3);
+});
+
+test("each line of load-cost says when it was measured", () => {
+  const series = (median: number) => ({ unit: "", samples: [median], median });
+  const sides = {
+    synod: { "rpc-64": series(93), "rpc-1": series(90) },
+    limit: { "rpc-64": series(100), "rpc-1": series(100) },
+  };
+  const taken = { date: "2026-01-01", secondsPerRun: 2, loadBefore: 0.5 };
+  const { page } = benches.find(({ name }) => name === "load-cost")!;
+  const text = page!.text({
+    ...{ bench: "load-cost", machine: thisMachine(), commit: "newer", ratios: {}, sides },
+    taken: { "rpc-64": { ...taken, commit: "older" }, "rpc-1": { ...taken, commit: "newer" } },
+  });
+  assert.match(text, /64 in flight: 7\.0 % .*`older`, load average 0\.5/);
+  assert.match(text, /1 in flight: 10\.0 % .*`newer`/);
 });

@@ -84,7 +84,7 @@ test("what was doubtful is saved with the reason, compared with nothing, marked 
   const late = "the load was late";
   const runs = [runOf("synod", "transfer-2"), runOf("fastify", "transfer-2", late), runOf("fastify", "transfer-2")];
   const all = [...runs, runOf("synod", "transfer-5", late), runOf("limit", "transfer-5")];
-  const result = resultOf(overload, thisMachine(), "", all, 1);
+  const result = resultOf(overload, thisMachine(), "", all, { secondsPerRun: 1 });
   const { fastify, synod } = result.sides;
   assert.equal(fastify!["transfer-2"]!.doubt, "in 1 of 2 runs: the load was late");
   assert.equal(synod!["transfer-5"]!.doubt, late);

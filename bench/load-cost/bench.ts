@@ -4,7 +4,7 @@
  * nodes stand in one process and other programs take time, too.
  */
 import type { Bench, Variant } from "../bench.ts";
-import { type Result, ratioTo } from "../result.ts";
+import { type Result, ratioTo, takenOf } from "../result.ts";
 import { formatted } from "../table.ts";
 
 interface CostVariant extends Variant {
@@ -27,24 +27,23 @@ export function costVariant(name: string): CostVariant {
 const costMax = 0.1;
 
 /** Of each variant that was measured, the part that is missing to the rate without load control and meters. */
-function costsOf(result: Result): readonly { readonly title: string; readonly cost: number; readonly runs: number }[] {
+function costsOf(result: Result): readonly { readonly title: string; readonly cost: number; readonly how: string }[] {
   return variants.flatMap(({ name, title }) => {
     const ratio = ratioTo(result.sides, "limit", name);
-    const runs = result.sides.synod?.[name]?.samples.length ?? 0;
-    return ratio === undefined ? [] : [{ title, cost: 1 - ratio, runs }];
+    const own = result.sides.synod?.[name];
+    const taken = takenOf(result, name, own);
+    if (ratio === undefined || own === undefined || taken === undefined) return [];
+    const when = `${taken.date}, \`${taken.commit.slice(0, 7)}\`, load average ${formatted(taken.loadBefore)} before`;
+    return [{ title, cost: 1 - ratio, how: `median of ${own.samples.length} runs of each; ${when}` }];
   });
 }
 
 function sentencesOf(result: Result): string {
   const percent = (cost: number): string => `${(100 * cost).toFixed(1)} %`;
   const lines = costsOf(result).map(
-    ({ title, cost, runs }) =>
-      `- ${title}: ${percent(cost)} of the rate (median of ${runs} runs of each; at most ${percent(costMax)} wanted)`,
+    ({ title, cost, how }) => `- ${title}: ${percent(cost)} of the rate, at most ${percent(costMax)} wanted (${how})`,
   );
-  const { commit, machine } = result;
-  return [...lines, "", `Commit \`${commit.slice(0, 7)}\`, load average ${formatted(machine.loadBefore)} before.`].join(
-    "\n",
-  );
+  return lines.join("\n");
 }
 
 export const loadCost: Bench = {

@@ -55,7 +55,7 @@ function rowOf(
   const when = factors.flatMap((times, index) => {
     const series = found[index];
     const how = takenOf(result, seriesName(times), series);
-    return series === undefined || how === undefined ? [] : [whenOf(series, how)];
+    return series === undefined || how === undefined ? [] : [whenOf(result, series, how)];
   });
   const cells = factors.map((times, index) => {
     const mark = doubtOf(all, seriesName(times)) === undefined ? "" : doubtMark;
@@ -64,9 +64,11 @@ function rowOf(
   return [[name, ...cells, [...new Set(when)].join("; ")]];
 }
 
-function whenOf({ samples }: Series, { date, commit, secondsPerRun, loadBefore }: Taken): string {
+function whenOf(result: Result, { samples }: Series, taken: Taken): string {
+  const { date, commit, secondsPerRun, loadBefore, processor } = taken;
+  const where = processor === result.machine.processor ? "" : `, ${processor}`;
   const runs = samples.length === 1 ? "1 run" : `${samples.length} runs`;
-  return `${date}, \`${commit.slice(0, 7)}\`, ${runs} of ${secondsPerRun} s, load average ${formatted(loadBefore)}`;
+  return `${date}, \`${commit.slice(0, 7)}\`, ${runs} of ${secondsPerRun} s, load average ${formatted(loadBefore)}${where}`;
 }
 
 function gateTable(result: Result, works: readonly Work[], factors: readonly number[]): string {
