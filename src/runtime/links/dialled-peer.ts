@@ -77,6 +77,11 @@ export class DialledPeer {
     for (const link of this.#links) link.step({ kind: "cancel", call });
   }
 
+  /** Nobody waits for the calls under way any more: they fail, and the links stay. */
+  abandon(message: string): void {
+    for (const link of this.#links) link.step({ kind: "abandon", message });
+  }
+
   /** Takes no calls any more and dials no more; resolves when every link is closed. */
   drain(message: string): Promise<void> {
     return this.#leave(() => {

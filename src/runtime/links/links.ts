@@ -129,6 +129,11 @@ export class Links {
     return call.reply;
   }
 
+  /** Fails the calls of this node that are under way, and tells those who have them; its links stay. */
+  abandonCalls(message: string): void {
+    for (const peer of this.#peers.values()) peer.abandon(message);
+  }
+
   /** What the node of this incarnation has to do: as it last said, and what it was sent since. */
   loadOf(incarnation: number): number {
     return this.#peers.get(incarnation)?.load ?? 0;
