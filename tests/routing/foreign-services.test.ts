@@ -90,3 +90,20 @@ test("each node says once that the other one runs another system file", async ()
     assert.match(said[0]!.message, new RegExp(`^${other.name} `));
   }
 });
+
+test("a node that gave no answers is asked again after a while, though nobody else hosts the service", async () => {
+  await using world = wideWorld();
+  const { older } = await startMixed(world);
+  const held = world.network.hold("node-2", "node-1");
+  const lost = Array.from({ length: 5 }, () => older.ask("hour", { service: "clock", timeoutMs: 300 }));
+  await world.advance(300);
+  assert.deepEqual(new Set(lost.map(({ answer }) => answer)), new Set(["deadline_exceeded (unknown)"]));
+  assert.deepEqual(
+    older.running.status().breakers.map(({ service, state }) => [service, state]),
+    [["clock", "open"]],
+  );
+  held.release();
+  await world.advance(300);
+  assert.equal(await older.answer("hour", { service: "clock", timeoutMs: 100 }), "12");
+  assert.deepEqual(older.running.status().breakers, []);
+});
