@@ -132,9 +132,9 @@ export class PeerCalls {
     );
   }
 
-  /** What a member has to do, as far as is known. */
+  /** What a member has to do, as far as is known; infinite where it cannot be reached. */
   loadOf({ incarnation }: Member): number {
-    return this.#links?.loadOf(incarnation) ?? 0;
+    return this.#links?.loadOf(incarnation) ?? Number.POSITIVE_INFINITY;
   }
 
   async call(to: number, invocation: Invocation, epoch: number | undefined): Promise<PeerAnswer> {

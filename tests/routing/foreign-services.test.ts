@@ -181,3 +181,30 @@ test("stateless calls go to nodes that stay while there are any", async () => {
   await calm(world);
   assert.equal(await entry.answer("hour", { service: "clock" }), "12", "they serve as long as they are there");
 });
+
+test("a stateless call goes to a busy node rather than to one that cannot be reached", async () => {
+  await using world = wideWorld();
+  const [entry] = await startNodes(world, ["node-1"]);
+  const gate = new Gate();
+  const system = newerSystem(async () => {
+    if (gate.visits === 0) await gate.pass();
+    return 12;
+  });
+  await startNodes(world, ["node-2"], { system });
+  const busy = entry!.ask("hour", { service: "clock" });
+  await world.settle();
+  assert.equal(gate.visits, 1);
+  await startNodes(world, ["node-3"], { system: newerSystem() });
+  const mend = world.network.part("node-1", "node-3");
+  world.network.cut("node-1", "node-3");
+  await world.settle();
+  for (let number = 0; number < 10; number++) {
+    assert.equal(await entry!.answer("hour", { service: "clock", timeoutMs: 50 }), "12");
+  }
+  mend();
+  await world.advance(5_000);
+  assert.equal(await entry!.answer("hour", { service: "clock", timeoutMs: 50 }), "12");
+  assert.equal(clockCallsTo(world.nodes[2]!, world), 1, "the idle one is chosen again when its link is back");
+  gate.open();
+  assert.equal(await world.until(busy), "12");
+});

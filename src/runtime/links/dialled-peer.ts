@@ -55,9 +55,10 @@ export class DialledPeer {
     return this.#links;
   }
 
+  /** Without a link nobody can do anything there, however little there is to do. */
   get load(): number {
     const session = this.#link?.session;
-    if (session === undefined) return 0;
+    if (session?.phase !== "open") return Number.POSITIVE_INFINITY;
     const { peerLoad, inFlightThen } = session.figures;
     return peerLoad + Math.max(0, session.inFlight.size - inFlightThen) + session.queue.length;
   }

@@ -134,9 +134,9 @@ export class Links {
     for (const peer of this.#peers.values()) peer.abandon(message);
   }
 
-  /** What the node of this incarnation has to do: as it last said, and what it was sent since. */
+  /** What the node of this incarnation has to do: as it last said, and what it was sent since. Infinite without a link. */
   loadOf(incarnation: number): number {
-    return this.#peers.get(incarnation)?.load ?? 0;
+    return this.#peers.get(incarnation)?.load ?? Number.POSITIVE_INFINITY;
   }
 
   /** What crossed all links so far. */
