@@ -158,10 +158,12 @@ export class Committer {
         return this.#activation(effect.shard, effect.key)?.becameDurable(effect.position);
       case "rolledBack": {
         const error = this.#rollbackError(toSynodError(effect.error, "not-happened"), effect.culprit);
+        this.#events.shard(effect.shard).floorsLost();
         return this.#activation(effect.shard, effect.key)?.rolledBack(effect.through, effect.culprit, error);
       }
       case "stale": {
         const reason = new SynodError("unavailable", "this activation was not the current one any more");
+        this.#events.shard(effect.shard).floorsLost();
         return this.#activation(effect.shard, effect.key)?.drop(reason, 0);
       }
       case "fenced":

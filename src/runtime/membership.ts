@@ -61,6 +61,8 @@ export class Membership {
   #expiry: Expiry;
   #draining = false;
   #stopped = false;
+  /** The last time that it asked to be admitted; never rejects. */
+  #joining: Promise<void> = Promise.resolve();
   #poke: (() => void) | null = null;
   #poked = false;
   #lastPatienceLog = 0;
@@ -185,12 +187,22 @@ export class Membership {
     for (const wake of this.#beats.splice(0)) wake();
     const { node, store } = this.#environment;
     if (this.#incarnation > 0) await store.endLease({ node, incarnation: this.#incarnation });
+    // The process must not end before what it may still be admitted as has ended, too.
+    await this.#joining;
   }
 
-  async #join(): Promise<void> {
+  #join(): Promise<void> {
+    const joined = this.#enter();
+    this.#joining = joined.catch(() => {});
+    return joined;
+  }
+
+  async #enter(): Promise<void> {
     const { node, store, lease, limits } = this.#environment;
     const sentAt = lease.now();
     const { incarnation, view } = await store.join({ node, address: this.#address, hosts: this.#hosts });
+    // Others would wait for this lease to run out: nobody is there to renew it.
+    if (this.#stopped) return void (await store.endLease({ node, incarnation }));
     this.#incarnation = incarnation;
     this.#heartbeatWorstMs = 0;
     this.#expiry = new Expiry(incarnation, limits);
@@ -267,6 +279,7 @@ export class Membership {
     try {
       // A store that goes on as another one keeps the lease until it has run out, unless its holder has let go of it.
       await store.endLease({ node, incarnation: this.#incarnation });
+      if (this.#stopped) return;
       await this.#join();
     } catch (error) {
       if (error instanceof SynodError && error.code === "failed_precondition") this.#events.refused(error);

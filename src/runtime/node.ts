@@ -370,7 +370,10 @@ class Node implements RunningNode {
     this.#messages.stop();
     this.#disownAll("this node has stopped");
     for (const end of [...queryRuns]) end();
-    await this.gateway.idle();
+    // The links stay: others are told over them that this node leaves.
+    this.#links?.abandonCalls("this node has stopped");
+    // Whatever an answer may still wait for: a node that has to stop does.
+    await within(clock, flushMs, this.gateway.idle());
     // After a TTL the lease has run out by itself.
     await within(clock, limits.leaseTtlMs, this.#leave());
     await this.#links?.close("the node has stopped");

@@ -120,21 +120,21 @@ export class PeerCalls {
     return this.conduct.mayRepeat(to);
   }
 
-  /** Of two of these members that answer calls of this service the one with less to do. */
+  /** Of two of these members that answer calls of this service, or may again, the one with less to do. */
   lighter(members: readonly Member[], service: string, random: Random): Member | undefined {
-    const answers = ({ incarnation }: Member): boolean => this.conduct.answers(incarnation, service);
-    // Nearly always all of them do, and nobody has to be left out.
-    const answering = members.every(answers) ? members : members.filter(answers);
+    const mayTry = ({ incarnation }: Member): boolean => this.conduct.mayTry(incarnation, service);
+    // Nearly always all of them answer, and nobody has to be left out.
+    const left = members.every(mayTry) ? members : members.filter(mayTry);
     return lighterOfTwo(
-      answering,
+      left,
       (member) => this.loadOf(member),
       () => random.number(),
     );
   }
 
-  /** What a member has to do, as far as is known. */
+  /** What a member has to do, as far as is known; infinite where it cannot be reached. */
   loadOf({ incarnation }: Member): number {
-    return this.#links?.loadOf(incarnation) ?? 0;
+    return this.#links?.loadOf(incarnation) ?? Number.POSITIVE_INFINITY;
   }
 
   async call(to: number, invocation: Invocation, epoch: number | undefined): Promise<PeerAnswer> {

@@ -30,9 +30,10 @@ export class PeerConduct {
     return this.#of(incarnation).budget.take(this.#clock.monotonic());
   }
 
-  /** Whether calls of this service are answered there, as far as is known. */
-  answers(incarnation: number, service: string): boolean {
-    return this.#peers.get(incarnation)?.breakers.get(service)?.state !== "open";
+  /** Whether calls of this service are answered there, as far as is known, or one should find out. */
+  mayTry(incarnation: number, service: string): boolean {
+    const breaker = this.#peers.get(incarnation)?.breakers.get(service);
+    return breaker === undefined || breaker.state === "closed" || breaker.mayTry(this.#clock.monotonic());
   }
 
   /** Undefined when nothing may be sent there now. */

@@ -124,8 +124,23 @@ export class Router {
     const { target } = invocation;
     if (target.operation.kind === "query") this.#options.environment.counters.queries += 1;
     if (target.key !== null) return this.#dispatchEntityHere(invocation, target.key);
-    const reply = this.#runStateless(invocation);
-    return reply instanceof Promise ? reply.then(hereAnswer) : hereAnswer(reply);
+    // Its caller may know another node. Until a lease that is waited for here came, the link might be closed.
+    if (this.#closed || !this.#options.environment.lease.valid) return this.#elsewhere();
+    const reply = this.#admitStateless(invocation);
+    const answer = (reply: GatewayReply): HereAnswer => this.#statelessAnswer(reply);
+    return reply instanceof Promise ? reply.then(answer) : answer(reply);
+  }
+
+  /** What a node that has stopped certainly did nothing with is for another one that hosts the service, too. */
+  #statelessAnswer(reply: GatewayReply): HereAnswer {
+    const undone = !reply.ok && reply.error.code === "unavailable" && reply.error.outcome === "not-happened";
+    return this.#closed && undone ? this.#elsewhere() : { kind: "reply", reply };
+  }
+
+  /** Anywhere but here: what is stateless has no owner. */
+  #elsewhere(): HereAnswer {
+    const { revision } = this.#options.membership.view;
+    return { kind: "moved", hint: { revision, epoch: 0, owner: undefined, node: undefined } };
   }
 
   async #dispatchEntityHere(invocation: Invocation, key: string): Promise<HereAnswer> {
@@ -372,12 +387,15 @@ export class Router {
     return undefined;
   }
 
-  /** Other members that host this service. */
+  /** Other members that host this service: those that stay, while there are any. */
   hostedElsewhere(service: string): readonly Member[] {
     const { membership } = this.#options;
     const hosting = membership.hosting(service);
     const isOther = ({ incarnation }: Member): boolean => incarnation !== membership.incarnation;
-    return hosting.every(isOther) ? hosting : hosting.filter(isOther);
+    const others = hosting.every(isOther) ? hosting : hosting.filter(isOther);
+    if (!others.some(({ draining }) => draining)) return others;
+    const staying = others.filter(({ draining }) => !draining);
+    return staying.length === 0 ? others : staying;
   }
 
   /** A call of a stateless service that this node does not host: any member that does will do. */
@@ -392,7 +410,7 @@ export class Router {
       // Nobody here knows whether a repeat would be harmless.
       if (lost?.certain === false) return withCut(failed(lost.error));
       const over = this.#isOver(invocation);
-      if (over) return lost ? failed(lost.error) : failure("unavailable", `nobody hosts ${name} at the moment`);
+      if (over) return lost ? failed(lost.error) : failure("unavailable", `nobody answers for ${name} at the moment`);
       await this.#sleepers.sleep(this.#backoffMs(attempts), invocation);
     }
   }
@@ -448,10 +466,6 @@ function cutTooOften({ invocation, cuts }: Progress): GatewayReply {
 
 function attemptOf(reply: GatewayReply): Attempt {
   return { reply };
-}
-
-function hereAnswer(reply: GatewayReply): HereAnswer {
-  return { kind: "reply", reply };
 }
 
 function asItIs(reply: GatewayReply): GatewayReply {

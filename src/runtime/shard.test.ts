@@ -69,3 +69,12 @@ test("a record that goes with time takes the floor along that settles its number
     assert.deepEqual(shard.floorsWith(null), []);
   }
 });
+
+test("floors that went with a change that was not written are written again: those of nodes at once", () => {
+  const shard = ownedShard();
+  assert.equal(sum(floorsAfter(shard, ["n7", "n8", "saga/3"], 3)), 2);
+  shard.endSessions(["n8"]);
+  shard.floorsLost();
+  assert.deepEqual(shard.floorsWith(null), [{ session: "n7", floor: 1, open: [] }]);
+  assert.deepEqual(shard.floorsWith(null), []);
+});

@@ -186,6 +186,15 @@ export class Shard {
     return floors;
   }
 
+  /** A change was not written, nor the floors that went with it. Nobody has kept which: all are written again. */
+  floorsLost(): void {
+    for (const session of this.#floors.sessions) {
+      if (this.#ended.has(session)) continue;
+      this.#stored.delete(session);
+      this.#hasRisen(session);
+    }
+  }
+
   /** These sessions are about to be forgotten by the store: from now on their calls are refused. */
   endSessions(sessions: readonly string[]): void {
     for (const session of sessions) {

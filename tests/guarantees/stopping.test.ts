@@ -136,6 +136,31 @@ describe("stopping", () => {
     assert.deepEqual((await behind.view()).members, []);
   });
 
+  for (const [when, method, side, joins] of [
+    ["before it joins again", "endLease", "requests", 1],
+    ["while it joins again", "join", "answers", 2],
+  ] as const) {
+    test(`a stop ${when} leaves no member behind`, async () => {
+      await using world = World.create();
+      const node = await world.start({ system: counterSystem() });
+      const behind = await world.connect();
+      const hold = node.store.hold(method, side);
+      await behind.endLease({ node: node.name, incarnation: node.running.incarnation });
+      await world.advance(600);
+      assert.equal(hold.waiting, 1);
+      let over = false;
+      const stopped = node.running.stop(0).then(() => {
+        over = true;
+      });
+      await world.advance(300);
+      assert.equal(over, false, "it stays until it has let go");
+      hold.release();
+      await world.until(stopped);
+      assert.equal(node.store.count("join"), joins);
+      assert.deepEqual((await behind.view()).members, []);
+    });
+  }
+
   test("a second process under the same node name does not take the first one's place", async () => {
     await using world = World.create();
     const first = await world.start({ system: counterSystem() });

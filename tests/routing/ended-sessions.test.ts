@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeShard } from "../../src/core/ownership/placement.ts";
+import { storeFull } from "../guarantees/fault-store.ts";
 import type { TestNode, World } from "../guarantees/world.ts";
 import { keyOf, rowsIn, startNodes, wideWorld } from "./nodes.ts";
 
@@ -12,15 +13,15 @@ const [caller, owner, third] = ["node-1", "node-2", "node-3"];
 const replyFrame = { from: owner, to: caller, kind: "reply" } as const;
 const unknown = "unavailable (unknown)";
 
-/** A key of the owner's that goes to the caller when the owner is gone. */
-async function inheritedKey(world: World, from: TestNode): Promise<string> {
+/** A key of the owner's that goes to that node when the owner is gone. */
+async function inheritedKey(world: World, from: TestNode, heir = caller): Promise<string> {
   const view = await (await world.connect()).view();
   const rest = view.members.filter(({ node }) => node !== owner);
   for (let index = 0; ; index++) {
     const key = await keyOf(from, index);
     const { shard } = await from.running.inspect("counter", key);
     const ownership = view.shards.find((one) => one.shard.service === "counter" && one.shard.number === shard)!;
-    if (placeShard(ownership, rest)?.node === caller) return key;
+    if (placeShard(ownership, rest)?.node === heir) return key;
   }
 }
 
@@ -79,4 +80,26 @@ test("a command that waits here for an owner while its node joins again is not e
   assert.equal(first!.running.status().shardsOwned, 32);
   assert.equal(call.answer, unknown);
   assert.equal(await first!.answer("value", { key }), "5");
+});
+
+test("a floor that went with a commit that failed is written with the next one, so that its session can end", async () => {
+  await using world = wideWorld();
+  const limits = { trimIntervalMs: 160 };
+  const [first, second, other] = await startNodes(world, [caller, owner, third], { limits });
+  const key = await inheritedKey(world, second!, third);
+  const floors: number[] = [];
+  second!.store.commitsOnce((batch, forward) => {
+    floors.push(batch.shards.flatMap((shard) => shard.floors).length);
+    return storeFull(batch, forward);
+  });
+  assert.equal(await first!.answer("add", { key, input: 1 }), "unavailable (not-happened)");
+  assert.deepEqual(floors, [1], "what failed had the floor of the caller's session");
+  assert.equal(await first!.answer("add", { key, input: 2 }), "2");
+  assert.ok(rowsIn(world.database!).records > 0);
+  await world.until(second!.running.stop(5_000));
+  first!.kill();
+  await endLease(world, first!);
+  await world.advance(5_000);
+  assert.equal(await other!.answer("value", { key }), "2");
+  assert.deepEqual(rowsIn(world.database!), { records: 0, floors: 0 });
 });

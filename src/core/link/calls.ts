@@ -143,8 +143,20 @@ function abandon<T extends LinkTypes>(
   const when = sent ? "after the call was sent" : "before the call was sent";
   const message = code === "cancelled" ? `the caller gave up ${when}` : `the deadline passed ${when}`;
   failEntry(session, entry, code, sent, message);
-  if (sent && carriesFrames(session.phase)) {
-    session.effects.push({ kind: "send", frame: { kind: "cancel", number: entry.number } });
+  tellAbandoned(session, entry);
+}
+
+/** The callee may stop: nobody waits for this call any more, if it was sent. */
+function tellAbandoned<T extends LinkTypes>(session: LinkSession<T>, { number }: OutboundEntry<T>): void {
+  if (number === 0 || !carriesFrames(session.phase)) return;
+  session.effects.push({ kind: "send", frame: { kind: "cancel", number } });
+}
+
+/** This side can wait for nothing any more: what was sent may have happened. The link goes on, for what comes after. */
+export function abandonAll<T extends LinkTypes>(session: LinkSession<T>, message: string): void {
+  for (const entry of session.calls.values()) {
+    failEntry(session, entry, "unavailable", entry.number > 0, message);
+    tellAbandoned(session, entry);
   }
 }
 

@@ -138,6 +138,8 @@ export type LinkInput<T extends LinkTypes> =
   | { readonly kind: "call"; readonly call: T["call"] }
   /** Nobody waits for this call any more. */
   | { readonly kind: "cancel"; readonly call: T["call"] }
+  /** Nobody here can wait for any call any more; the link stays. */
+  | { readonly kind: "abandon"; readonly message: string }
   /** The answer to a delivered call. */
   | { readonly kind: "reply"; readonly number: number; readonly body: T["reply"] }
   /** This side takes more calls from now on, or fewer. */

@@ -202,6 +202,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.constant((world: World) => world.input("dialler", { kind: "abandon", message: "stopped" })),
+  },
+  {
     weight: 8,
     arbitrary: fc.constant((world: World) => world.input("dialler", { kind: "blocked", bufferedBytes: 1 })),
   },

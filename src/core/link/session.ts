@@ -9,7 +9,7 @@
  * clock, no I/O and no cryptography here: instants and proofs are handed in.
  */
 import { answerCall, changeWindow, takeCall, takeCancel } from "./answers.ts";
-import { cancelCall, expireCalls, makeCall, sendQueued, takeCredit, takeReply } from "./calls.ts";
+import { abandonAll, cancelCall, expireCalls, makeCall, sendQueued, takeCredit, takeReply } from "./calls.ts";
 import { breach, close, cut, drain, ended, finishWhenDone, gone, takeGoodbye } from "./closing.ts";
 import { sayHello, takeUnproven } from "./hello.ts";
 import { block, look, takePong } from "./liveness.ts";
@@ -61,6 +61,9 @@ function apply<T extends LinkTypes>(session: LinkSession<T>, input: LinkInput<T>
       break;
     case "cancel":
       cancelCall(session, input.call);
+      break;
+    case "abandon":
+      abandonAll(session, input.message);
       break;
     case "reply":
       answerCall(session, input.number, input.body);

@@ -35,11 +35,15 @@ export class Breaker {
     return this.#probing ? "half-open" : "open";
   }
 
+  /** Whether a call would be let through now. Whoever chooses between targets asks this: it takes no probe away. */
+  mayTry(now: number): boolean {
+    return this.#openMs === 0 || (!this.#probing && now >= this.#openUntil);
+  }
+
   /** Whether a call may be sent now. A yes to a breaker that was open is for one probe, whose outcome must be told. */
   allows(now: number): boolean {
-    if (this.#openMs === 0) return true;
-    if (this.#probing || now < this.#openUntil) return false;
-    this.#probing = true;
+    if (!this.mayTry(now)) return false;
+    this.#probing = this.#openMs > 0;
     return true;
   }
 

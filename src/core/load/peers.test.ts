@@ -34,9 +34,11 @@ describe("a breaker", () => {
 
   test("lets one probe through after a while, closes if it is answered, and waits twice as long if not", () => {
     const breaker = opened();
+    assert.deepEqual([breaker.mayTry(349), breaker.mayTry(350), breaker.mayTry(350)], [false, true, true]);
     assert.equal(breaker.allows(350), true);
     assert.equal(breaker.state, "half-open");
     assert.equal(breaker.allows(350), false, "one at a time");
+    assert.equal(breaker.mayTry(350), false);
     breaker.unanswered(0, 400);
     assert.equal(breaker.allows(899), false);
     assert.equal(breaker.allows(900), true);

@@ -55,9 +55,10 @@ export class DialledPeer {
     return this.#links;
   }
 
+  /** Without a link nobody can do anything there, however little there is to do. */
   get load(): number {
     const session = this.#link?.session;
-    if (session === undefined) return 0;
+    if (session?.phase !== "open") return Number.POSITIVE_INFINITY;
     const { peerLoad, inFlightThen } = session.figures;
     return peerLoad + Math.max(0, session.inFlight.size - inFlightThen) + session.queue.length;
   }
@@ -75,6 +76,11 @@ export class DialledPeer {
 
   cancel(call: PendingCall): void {
     for (const link of this.#links) link.step({ kind: "cancel", call });
+  }
+
+  /** Nobody waits for the calls under way any more: they fail, and the links stay. */
+  abandon(message: string): void {
+    for (const link of this.#links) link.step({ kind: "abandon", message });
   }
 
   /** Takes no calls any more and dials no more; resolves when every link is closed. */

@@ -129,9 +129,14 @@ export class Links {
     return call.reply;
   }
 
-  /** What the node of this incarnation has to do: as it last said, and what it was sent since. */
+  /** Fails the calls of this node that are under way, and tells those who have them; its links stay. */
+  abandonCalls(message: string): void {
+    for (const peer of this.#peers.values()) peer.abandon(message);
+  }
+
+  /** What the node of this incarnation has to do: as it last said, and what it was sent since. Infinite without a link. */
   loadOf(incarnation: number): number {
-    return this.#peers.get(incarnation)?.load ?? 0;
+    return this.#peers.get(incarnation)?.load ?? Number.POSITIVE_INFINITY;
   }
 
   /** What crossed all links so far. */
