@@ -18,11 +18,13 @@ import { settledCallsIn } from "./checkers/settled-calls.ts";
 import type { RunObserver } from "./handler-runs.ts";
 import {
   type ClientOperation,
+  changesState,
   describeOperation,
   describeReply,
   describeRun,
   type HandlerRun,
   isDurable,
+  leavesWork,
   type MadeCall,
   nameOfEntity,
   type Request,
@@ -329,18 +331,23 @@ export class Judge implements StoreObserver, RunObserver {
 
   #tookEffect(run: HandlerRun): void {
     const { client } = run;
-    if (client !== null && !isRunOf(run, client) && !isDelivered(run)) this.#derived.tookEffect(client, run);
-    if (client === null || !isRunOf(run, client)) return;
-    const changes = run.end !== null && run.end !== run.start;
-    const [first] = client.committed;
-    client.committed.push(run);
-    if (first !== undefined && changes) {
+    if (client === null) return;
+    const order = this.order(run.service, run.key!);
+    if (!isRunOf(run, client)) {
+      if (!isDelivered(run) && order.isCertain(run)) this.#derived.tookEffect(client, run);
+      return;
+    }
+    const { committed } = client;
+    committed.push(run);
+    if (!hasEffect(run) || !order.isCertain(run)) return;
+    const first = committed.find((other) => other !== run && order.isCertain(other));
+    if (first !== undefined) {
       this.report(
         "effectively once",
         `${describeOperation(client)} took effect twice: at position ${first.position} on ${nameOf(first)}, at ${run.position} on ${nameOf(run)}`,
       );
     }
-    if (client.outcome === "fail" && changes) this.#mustNotHaveHappened(client);
+    if (client.outcome === "fail") this.#mustNotHaveHappened(client);
   }
 
   /** Exit gate: what a command calls must not learn of anything that could still be lost. */
@@ -355,7 +362,8 @@ export class Judge implements StoreObserver, RunObserver {
   }
 
   #mustNotHaveHappened(operation: ClientOperation): void {
-    const changing = operation.committed.find(({ start, end }) => end !== null && end !== start);
+    const { committed, request } = operation;
+    const changing = committed.find((run) => hasEffect(run) && this.order(request.service, run.key!).isCertain(run));
     if (changing === undefined) return;
     this.report(
       "known outcome",
@@ -367,10 +375,10 @@ export class Judge implements StoreObserver, RunObserver {
   #ranWithoutEffect({ runs, request }: ClientOperation, reply: GatewayReply): HandlerRun | undefined {
     const order = this.order(request.service, request.key!);
     return runs.find((run) => {
-      if (run.reply === undefined || !sameReply(run.reply, reply)) return false;
+      if (run.reply === undefined || !sameReply(run.reply, reply) || leavesWork(run)) return false;
       // It wrote without looking: maybe what was there already.
       if (run.end !== null && run.start === null) return order.had(run.end);
-      if (run.end !== null && run.end !== run.start) return false;
+      if (changesState(run)) return false;
       return run.start === null || order.had(run.start);
     });
   }
@@ -408,13 +416,19 @@ export class Judge implements StoreObserver, RunObserver {
   }
 }
 
+/** What must not happen twice, nor be lost. A reply alone may be given again where nobody keeps it. */
+function hasEffect(run: HandlerRun): boolean {
+  return changesState(run) || leavesWork(run);
+}
+
 /**
- * A call without an id that leaves the state as it is has no part of its commit: whoever loses it with the commit's
- * answer may run it again, and that is the only time that it does anything.
+ * A call without an id that leaves the state as it is, and nothing for later, has no part of its commit: whoever loses
+ * it with the commit's answer may run it again, and that is the only time that it does anything.
  */
 function leftSomething(run: HandlerRun, { records }: EntityChange, order: EntityOrder): boolean {
   const { id, end, position } = run;
-  return (end !== null && end !== order.textAt(position - 1)) || records.some((record) => record.id === id);
+  if (leavesWork(run) || records.some((record) => record.id === id)) return true;
+  return end !== null && end !== order.textAt(position - 1);
 }
 
 /**
@@ -432,6 +446,7 @@ function placeOfAnswer(
     if (run.service !== service || run.key !== key || run.operation !== operation) return undefined;
     if (reply?.ok !== true || reply.output !== output) return undefined;
     if (position > 0) return position;
+    if (leavesWork(run)) return undefined;
     if (start === null) return end === null || order.had(end) ? floor : undefined;
     return end === null || end === start ? order.positionOf(start, kind === "query" ? floor : 0) : undefined;
   });
