@@ -20,7 +20,9 @@ const post = implement(Post, {
   state: { version: 1, initial: () => ({}) },
   operations: { act: () => {}, last: () => {} },
 });
-const system = defineSystem({ name: "posting", services: [post] });
+const Desk = defineInterface("desk", { operations: { pass: command({}) } });
+const desk = implement(Desk, { calls: [Post], operations: { pass: () => {} } });
+const system = defineSystem({ name: "posting", services: [post, desk] });
 const done: GatewayReply = { ok: true, output: undefined, replayed: false };
 const refused: GatewayReply = {
   ok: false,
@@ -72,18 +74,28 @@ const process = { name: "node-1", generation: 1, alive: true } as Process;
 class Trial {
   readonly judge: Judge = new Judge(new World({ seed: 1, onThrown: assert.ifError }), system, defaultLimits);
 
-  asked(operation: string): ClientOperation {
-    const request = { service: "post", key: "a", operation };
+  asked(operation: string, service = "post"): ClientOperation {
+    const request = service === "post" ? { service, key: "a", operation } : { service, operation };
     return this.judge.invoked(request, { client: "client-1", inputText: undefined, idempotencyKey: "k" });
   }
 
-  ran(client: ClientOperation, { operation, leave }: Kind, id: string): HandlerRun {
-    const run: HandlerRun = {
+  /** One that the judge has not heard of. */
+  run(client: ClientOperation, operation: keyof typeof operations, id: string): HandlerRun {
+    return {
       ...{ number: this.judge.nextRunNumber(), process, service: "post", key: "a", operation, client, id, attempt: 1 },
       ...{ definition: operations[operation] as HandlerRun["definition"], kind: "command", startedAt: 0 },
       ...{ holdsContext: () => true, start: null, end: null, cleared: false, outcome: "value", reply: done },
       ...{ calls: [], left: { messages: [], timers: new Map() }, position: 0 },
     };
+  }
+
+  /** The same at a service without keys. */
+  atDesk(client: ClientOperation): HandlerRun {
+    return { ...this.run(client, "act", "desk"), service: "desk", key: null, operation: "pass" };
+  }
+
+  ran(client: ClientOperation, { operation, leave }: Kind, id: string): HandlerRun {
+    const run = this.run(client, operation, id);
     leave(run.left);
     this.judge.started(run);
     this.judge.ended(run);
@@ -181,6 +193,33 @@ test("a command that leaves nothing may be answered before its record is in the 
   trial.ran(client, nothing, "id");
   trial.commits(nothing, ["id"]);
   assert.deepEqual(trial.broken, []);
+});
+
+for (const [name, kind] of Object.entries(effects)) {
+  test(`where all that a command has called has left ${name}, it is not said not to have happened`, () => {
+    for (const isFirst of [true, false]) {
+      const trial = new Trial();
+      const client = trial.asked("pass", "desk");
+      const name = `post/a.${kind.operation}`;
+      trial.judge.made(trial.atDesk(client), { name, count: 1, heardBefore: 0, outcome: null });
+      trial.ran(client, kind, "id");
+      if (isFirst) trial.commits(kind, ["id"]);
+      trial.judge.completed(client, "fail", refused);
+      if (!isFirst) trial.commits(kind, ["id"]);
+      assert.deepEqual(trial.broken, ["known outcome"]);
+    }
+  });
+}
+
+test("a command without a key is not said not to have happened once it was begun", () => {
+  for (const isFirst of [true, false]) {
+    const trial = new Trial();
+    const client = trial.asked("pass", "desk");
+    if (isFirst) trial.judge.started(trial.atDesk(client));
+    trial.judge.completed(client, "fail", refused);
+    if (!isFirst) trial.judge.started(trial.atDesk(client));
+    assert.deepEqual(trial.broken, ["known outcome"]);
+  }
 });
 
 // Which of two commits has the second of these is not known before there is another.

@@ -275,6 +275,7 @@ export class Judge implements StoreObserver, RunObserver {
     if (isRunOf(run, client)) {
       client.running.add(run);
       client.attempts++;
+      if (client.outcome === "fail" && run.key === null) this.#mustNotHaveHappened(client);
       // A call of an earlier attempt may still be under way: which one it belongs to is not known.
     } else if (client.attempts === 1 && !isDelivered(run))
       for (const caller of client.running) this.#checkDeparture(caller, run);
@@ -333,15 +334,14 @@ export class Judge implements StoreObserver, RunObserver {
     const { client } = run;
     if (client === null) return;
     const order = this.order(run.service, run.key!);
-    if (!isRunOf(run, client)) {
-      if (!isDelivered(run) && order.isCertain(run)) this.#derived.tookEffect(client, run);
-      return;
-    }
+    const isOwn = isRunOf(run, client);
     const { committed } = client;
-    committed.push(run);
-    if (!hasEffect(run) || !order.isCertain(run)) return;
+    if (isOwn) committed.push(run);
+    if (!order.isCertain(run)) return;
+    if (!isOwn && !isDelivered(run)) this.#derived.tookEffect(client, run);
+    if (!hasEffect(run)) return;
     const first = committed.find((other) => other !== run && order.isCertain(other));
-    if (first !== undefined) {
+    if (isOwn && first !== undefined) {
       this.report(
         "effectively once",
         `${describeOperation(client)} took effect twice: at position ${first.position} on ${nameOf(first)}, at ${run.position} on ${nameOf(run)}`,
@@ -361,13 +361,19 @@ export class Judge implements StoreObserver, RunObserver {
     );
   }
 
+  /** Nothing is left of it or of what it called; and what has no key, with effects elsewhere, was not even begun. */
   #mustNotHaveHappened(operation: ClientOperation): void {
-    const { committed, request } = operation;
-    const changing = committed.find((run) => hasEffect(run) && this.order(request.service, run.key!).isCertain(run));
-    if (changing === undefined) return;
+    const { committed, called, attempts, kind, request } = operation;
+    const effect = [...committed, ...called].find((run) => {
+      return run.position > 0 && hasEffect(run) && this.order(run.service, run.key!).isCertain(run);
+    });
+    const wasBegun = kind === "command" && request.key === undefined && attempts > 0;
+    if (effect === undefined && !wasBegun) return;
+    const what =
+      effect === undefined ? "its handler was begun" : `${nameOfRun(effect)} did, at position ${effect.position}`;
     this.report(
       "known outcome",
-      `${describeOperation(operation)} was told that it did not happen (${describeReply(operation.reply)}), and it did, at position ${changing.position}`,
+      `${describeOperation(operation)} was told that it did not happen (${describeReply(operation.reply)}), and ${what}`,
     );
   }
 
@@ -468,6 +474,10 @@ function isDelivered({ id }: HandlerRun): boolean {
 function isRunOf(run: HandlerRun, { request }: ClientOperation): boolean {
   if (originOf(run.id) !== null) return false;
   return run.service === request.service && run.key === (request.key ?? null) && run.operation === request.operation;
+}
+
+function nameOfRun({ service, key, operation }: HandlerRun): string {
+  return `${nameOfEntity(service, key)}.${operation}`;
 }
 
 function nameOf({ process }: HandlerRun): string {
