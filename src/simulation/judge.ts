@@ -18,11 +18,13 @@ import { settledCallsIn } from "./checkers/settled-calls.ts";
 import type { RunObserver } from "./handler-runs.ts";
 import {
   type ClientOperation,
+  changesState,
   describeOperation,
   describeReply,
   describeRun,
   type HandlerRun,
   isDurable,
+  leavesWork,
   type MadeCall,
   nameOfEntity,
   type Request,
@@ -273,6 +275,7 @@ export class Judge implements StoreObserver, RunObserver {
     if (isRunOf(run, client)) {
       client.running.add(run);
       client.attempts++;
+      if (client.outcome === "fail" && run.key === null) this.#mustNotHaveHappened(client);
       // A call of an earlier attempt may still be under way: which one it belongs to is not known.
     } else if (client.attempts === 1 && !isDelivered(run))
       for (const caller of client.running) this.#checkDeparture(caller, run);
@@ -329,18 +332,22 @@ export class Judge implements StoreObserver, RunObserver {
 
   #tookEffect(run: HandlerRun): void {
     const { client } = run;
-    if (client !== null && !isRunOf(run, client) && !isDelivered(run)) this.#derived.tookEffect(client, run);
-    if (client === null || !isRunOf(run, client)) return;
-    const changes = run.end !== null && run.end !== run.start;
-    const [first] = client.committed;
-    client.committed.push(run);
-    if (first !== undefined && changes) {
+    if (client === null) return;
+    const order = this.order(run.service, run.key!);
+    const isOwn = isRunOf(run, client);
+    const { committed } = client;
+    if (isOwn) committed.push(run);
+    if (!order.isCertain(run)) return;
+    if (!isOwn && !isDelivered(run)) this.#derived.tookEffect(client, run);
+    if (!hasEffect(run)) return;
+    const first = committed.find((other) => other !== run && order.isCertain(other));
+    if (isOwn && first !== undefined) {
       this.report(
         "effectively once",
         `${describeOperation(client)} took effect twice: at position ${first.position} on ${nameOf(first)}, at ${run.position} on ${nameOf(run)}`,
       );
     }
-    if (client.outcome === "fail" && changes) this.#mustNotHaveHappened(client);
+    if (client.outcome === "fail") this.#mustNotHaveHappened(client);
   }
 
   /** Exit gate: what a command calls must not learn of anything that could still be lost. */
@@ -354,12 +361,19 @@ export class Judge implements StoreObserver, RunObserver {
     );
   }
 
+  /** Nothing is left of it or of what it called; and what has no key, with effects elsewhere, was not even begun. */
   #mustNotHaveHappened(operation: ClientOperation): void {
-    const changing = operation.committed.find(({ start, end }) => end !== null && end !== start);
-    if (changing === undefined) return;
+    const { committed, called, attempts, kind, request } = operation;
+    const effect = [...committed, ...called].find((run) => {
+      return run.position > 0 && hasEffect(run) && this.order(run.service, run.key!).isCertain(run);
+    });
+    const wasBegun = kind === "command" && request.key === undefined && attempts > 0;
+    if (effect === undefined && !wasBegun) return;
+    const what =
+      effect === undefined ? "its handler was begun" : `${nameOfRun(effect)} did, at position ${effect.position}`;
     this.report(
       "known outcome",
-      `${describeOperation(operation)} was told that it did not happen (${describeReply(operation.reply)}), and it did, at position ${changing.position}`,
+      `${describeOperation(operation)} was told that it did not happen (${describeReply(operation.reply)}), and ${what}`,
     );
   }
 
@@ -367,10 +381,10 @@ export class Judge implements StoreObserver, RunObserver {
   #ranWithoutEffect({ runs, request }: ClientOperation, reply: GatewayReply): HandlerRun | undefined {
     const order = this.order(request.service, request.key!);
     return runs.find((run) => {
-      if (run.reply === undefined || !sameReply(run.reply, reply)) return false;
+      if (run.reply === undefined || !sameReply(run.reply, reply) || leavesWork(run)) return false;
       // It wrote without looking: maybe what was there already.
       if (run.end !== null && run.start === null) return order.had(run.end);
-      if (run.end !== null && run.end !== run.start) return false;
+      if (changesState(run)) return false;
       return run.start === null || order.had(run.start);
     });
   }
@@ -408,13 +422,19 @@ export class Judge implements StoreObserver, RunObserver {
   }
 }
 
+/** What must not happen twice, nor be lost. A reply alone may be given again where nobody keeps it. */
+function hasEffect(run: HandlerRun): boolean {
+  return changesState(run) || leavesWork(run);
+}
+
 /**
- * A call without an id that leaves the state as it is has no part of its commit: whoever loses it with the commit's
- * answer may run it again, and that is the only time that it does anything.
+ * A call without an id that leaves the state as it is, and nothing for later, has no part of its commit: whoever loses
+ * it with the commit's answer may run it again, and that is the only time that it does anything.
  */
 function leftSomething(run: HandlerRun, { records }: EntityChange, order: EntityOrder): boolean {
   const { id, end, position } = run;
-  return (end !== null && end !== order.textAt(position - 1)) || records.some((record) => record.id === id);
+  if (leavesWork(run) || records.some((record) => record.id === id)) return true;
+  return end !== null && end !== order.textAt(position - 1);
 }
 
 /**
@@ -432,6 +452,7 @@ function placeOfAnswer(
     if (run.service !== service || run.key !== key || run.operation !== operation) return undefined;
     if (reply?.ok !== true || reply.output !== output) return undefined;
     if (position > 0) return position;
+    if (leavesWork(run)) return undefined;
     if (start === null) return end === null || order.had(end) ? floor : undefined;
     return end === null || end === start ? order.positionOf(start, kind === "query" ? floor : 0) : undefined;
   });
@@ -453,6 +474,10 @@ function isDelivered({ id }: HandlerRun): boolean {
 function isRunOf(run: HandlerRun, { request }: ClientOperation): boolean {
   if (originOf(run.id) !== null) return false;
   return run.service === request.service && run.key === (request.key ?? null) && run.operation === request.operation;
+}
+
+function nameOfRun({ service, key, operation }: HandlerRun): string {
+  return `${nameOfEntity(service, key)}.${operation}`;
 }
 
 function nameOf({ process }: HandlerRun): string {

@@ -169,3 +169,16 @@ export function sameReply(a: GatewayReply, b: GatewayReply): boolean {
 export function isDurable({ definition }: Pick<HandlerRun, "definition">): boolean {
   return definition.kind === "command" && definition.durable;
 }
+
+/** Whether it changed the state; who did not look at it before counts as one who did. */
+export function changesState({ start, end }: Pick<HandlerRun, "start" | "end">): boolean {
+  return end !== null && end !== start;
+}
+
+/**
+ * Whether a commit of this run writes more than its state and its record: messages, timers that it sets or cancels
+ * (whether or not there is one to cancel), and the end of what was accepted before.
+ */
+export function leavesWork({ left, definition }: Pick<HandlerRun, "left" | "definition">): boolean {
+  return left.messages.length > 0 || left.timers.size > 0 || isDurable({ definition });
+}

@@ -63,6 +63,8 @@ export class EntityOrder {
    * they left behind others in that commit did too (such as that a timer is cleared).
    */
   #doubtful: readonly HandlerRun[] = [];
+  /** All that ever were doubtful, and were not found in a later commit: they may as well be lost. */
+  readonly #uncertain = new WeakSet<HandlerRun>();
 
   constructor(name: string, initial: string) {
     this.name = name;
@@ -108,6 +110,11 @@ export class EntityOrder {
     return false;
   }
 
+  /** Whether a run that is in the order can only have taken effect: another one's may look like its. */
+  isCertain(run: HandlerRun): boolean {
+    return !this.#uncertain.has(run);
+  }
+
   /** The process loads the entity, or goes back to what is durable: what it ran and has not committed is gone. */
   forgotten(process: Process): void {
     this.#pending.set(process, []);
@@ -140,6 +147,8 @@ export class EntityOrder {
     if (stretch === undefined) return this.#unexplained(change, pending, after);
     const found = pending.slice(0, stretch.longest);
     this.#doubtful = pending.slice(stretch.shortest, stretch.longest).filter(({ id }) => requestForm.test(id));
+    for (const run of stretch.doubtful ?? []) this.#uncertain.delete(run);
+    for (const run of this.#doubtful) this.#uncertain.add(run);
     let text = this.text;
     for (const run of found) {
       text = run.end ?? text;
