@@ -62,7 +62,7 @@ export class Caller {
     return (await this.#request({ kind: "send" }, target, input, options)) as string;
   }
 
-  /** Waits for the outcome of a durable command; starts nothing. */
+  /** Waits for the outcome of a durable command; starts nothing. How the asking fails says nothing about the command. */
   async outcome(target: Target, id: string, { timeout }: Pick<CallOptions, "timeout">): Promise<unknown> {
     const name = nameOf(target);
     if (typeof id !== "string" || !isOutcomeOf(id, target)) {
@@ -80,9 +80,11 @@ export class Caller {
         continue;
       }
       const { error } = answer;
-      if (error.declared || !error.retryable) throw error;
+      if (error.declared) throw error;
       failures += 1;
-      if (!(await this.#pause(failures, error, deadline))) throw error;
+      // A node whose own time for this request is over has merely not heard of the end yet.
+      const mayRepeat = error.retryable || error.code === "deadline_exceeded";
+      if (!mayRepeat || !(await this.#pause(failures, error, deadline))) throw saidAnew(error, "unknown");
     }
   }
 
@@ -189,10 +191,15 @@ function finalError(
   error: SynodError,
   { attempts, outcome }: { attempts: number; outcome: SynodError["outcome"] },
 ): SynodError {
-  if (attempts === 1 && outcome === error.outcome) return error;
-  const { code, retryable, data, retryAfterMs } = error;
   const doubt = outcome !== error.outcome && outcome === "unknown" ? ", of which an earlier one may have happened" : "";
   const message = attempts === 1 ? error.message : `${error.message} (the last of ${attempts} attempts${doubt})`;
+  return saidAnew(error, outcome, message);
+}
+
+/** The same error with another outcome, or in other words. */
+function saidAnew(error: SynodError, outcome: SynodError["outcome"], message: string = error.message): SynodError {
+  if (outcome === error.outcome && message === error.message) return error;
+  const { code, retryable, data, retryAfterMs } = error;
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
   return new SynodError(code, message, { outcome, retryable, data, cause: error, ...hint });
 }
