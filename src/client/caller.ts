@@ -18,8 +18,8 @@ const backoffBaseMs = 50;
 const backoffMaxMs = 2_000;
 /**
  * How long a request that may be repeated waits for its answer before another connection is tried, ms; doubled
- * each time, so that a slow operation is not asked for again and again. A node that was stopped in the
- * middle keeps its connections open and silent.
+ * after each such silence, so that a slow operation is not asked for again and again. A node that was stopped in the
+ * middle keeps its connections open and silent; one that refuses at once is not silent.
  */
 const cutBaseMs = 2_000;
 /** How long one request for an outcome waits for it, ms, before another connection is tried. */
@@ -112,14 +112,16 @@ export class Caller {
     const repeatable = !isCommand || target.key !== undefined;
     let idempotencyKey = isCommand ? (id ?? this.#keys.make()) : undefined;
     let unknown = false;
+    let silences = 0;
     for (let attempts = 1; ; attempts++) {
-      const answer = await this.#attempt(request, idempotencyKey, repeatable ? attempts : null);
+      const answer = await this.#attempt(request, idempotencyKey, repeatable ? silences : null);
       const corrected = answer.time !== undefined && this.#keys.learn(answer.time);
       if (answer.kind !== "error" || answer.error.declared) this.#options.budget.answered();
       if (answer.kind === "value") return answer.value;
       if (answer.kind === "accepted") return answer.id;
       const { error } = answer;
       if (error.declared) throw error;
+      if (answer.late) silences += 1;
       if (corrected && id === undefined && attempts === 1 && isRefusedKey(error)) {
         // Nobody else has this key: it may have been refused for the time in it alone.
         idempotencyKey &&= this.#keys.make();
@@ -133,16 +135,16 @@ export class Caller {
     }
   }
 
-  /** `attempts` counts those of a call that may be repeated while an answer is missing. */
+  /** `silences`: how often no answer came yet to a call that may be repeated while one is missing; null for other calls. */
   #attempt(
     { target, way, input, deadline }: Request,
     idempotencyKey: string | undefined,
-    attempts: number | null,
+    silences: number | null,
     waitMaxMs: number = Number.POSITIVE_INFINITY,
   ): Promise<Answer> {
     const { base, fetch, headers, platform } = this.#options;
     const remainingMs = Math.min(waitMaxMs, Math.max(0, deadline - platform.monotonic()));
-    const cutMs = attempts === null ? remainingMs : Math.min(remainingMs, cutBaseMs * 2 ** (attempts - 1));
+    const cutMs = silences === null ? remainingMs : Math.min(remainingMs, cutBaseMs * 2 ** silences);
     return attempt({ base, fetch, headers, platform, target, way, input, idempotencyKey, remainingMs, cutMs });
   }
 
