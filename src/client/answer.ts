@@ -11,7 +11,8 @@ export type Answer =
   | { readonly kind: "value"; readonly value: unknown; readonly time?: number }
   /** A durable command goes on; `id` is what its outcome is asked for by. */
   | { readonly kind: "accepted"; readonly id: string; readonly time?: number }
-  | { readonly kind: "error"; readonly error: SynodError; readonly time?: number };
+  /** `late`: there was no answer while somebody waited for it. */
+  | { readonly kind: "error"; readonly error: SynodError; readonly time?: number; readonly late?: true };
 
 /** The status of every declared error. */
 const declaredStatus = 422;

@@ -18,8 +18,8 @@ const backoffBaseMs = 50;
 const backoffMaxMs = 2_000;
 /**
  * How long a request that may be repeated waits for its answer before another connection is tried, ms; doubled
- * each time, so that a slow operation is not asked for again and again. A node that was stopped in the
- * middle keeps its connections open and silent.
+ * after each such silence, so that a slow operation is not asked for again and again. A node that was stopped in the
+ * middle keeps its connections open and silent; one that refuses at once is not silent.
  */
 const cutBaseMs = 2_000;
 /** How long one request for an outcome waits for it, ms, before another connection is tried. */
@@ -62,7 +62,7 @@ export class Caller {
     return (await this.#request({ kind: "send" }, target, input, options)) as string;
   }
 
-  /** Waits for the outcome of a durable command; starts nothing. */
+  /** Waits for the outcome of a durable command; starts nothing. How the asking fails says nothing about the command. */
   async outcome(target: Target, id: string, { timeout }: Pick<CallOptions, "timeout">): Promise<unknown> {
     const name = nameOf(target);
     if (typeof id !== "string" || !isOutcomeOf(id, target)) {
@@ -80,9 +80,11 @@ export class Caller {
         continue;
       }
       const { error } = answer;
-      if (error.declared || !error.retryable) throw error;
+      if (error.declared) throw error;
       failures += 1;
-      if (!(await this.#pause(failures, error, deadline))) throw error;
+      // A node whose own time for this request is over has merely not heard of the end yet.
+      const mayRepeat = error.retryable || error.code === "deadline_exceeded";
+      if (!mayRepeat || !(await this.#pause(failures, error, deadline))) throw saidAnew(error, "unknown");
     }
   }
 
@@ -110,14 +112,16 @@ export class Caller {
     const repeatable = !isCommand || target.key !== undefined;
     let idempotencyKey = isCommand ? (id ?? this.#keys.make()) : undefined;
     let unknown = false;
+    let silences = 0;
     for (let attempts = 1; ; attempts++) {
-      const answer = await this.#attempt(request, idempotencyKey, repeatable ? attempts : null);
+      const answer = await this.#attempt(request, idempotencyKey, repeatable ? silences : null);
       const corrected = answer.time !== undefined && this.#keys.learn(answer.time);
       if (answer.kind !== "error" || answer.error.declared) this.#options.budget.answered();
       if (answer.kind === "value") return answer.value;
       if (answer.kind === "accepted") return answer.id;
       const { error } = answer;
       if (error.declared) throw error;
+      if (answer.late) silences += 1;
       if (corrected && id === undefined && attempts === 1 && isRefusedKey(error)) {
         // Nobody else has this key: it may have been refused for the time in it alone.
         idempotencyKey &&= this.#keys.make();
@@ -131,16 +135,16 @@ export class Caller {
     }
   }
 
-  /** `attempts` counts those of a call that may be repeated while an answer is missing. */
+  /** `silences`: how often no answer came yet to a call that may be repeated while one is missing; null for other calls. */
   #attempt(
     { target, way, input, deadline }: Request,
     idempotencyKey: string | undefined,
-    attempts: number | null,
+    silences: number | null,
     waitMaxMs: number = Number.POSITIVE_INFINITY,
   ): Promise<Answer> {
     const { base, fetch, headers, platform } = this.#options;
     const remainingMs = Math.min(waitMaxMs, Math.max(0, deadline - platform.monotonic()));
-    const cutMs = attempts === null ? remainingMs : Math.min(remainingMs, cutBaseMs * 2 ** (attempts - 1));
+    const cutMs = silences === null ? remainingMs : Math.min(remainingMs, cutBaseMs * 2 ** silences);
     return attempt({ base, fetch, headers, platform, target, way, input, idempotencyKey, remainingMs, cutMs });
   }
 
@@ -189,10 +193,15 @@ function finalError(
   error: SynodError,
   { attempts, outcome }: { attempts: number; outcome: SynodError["outcome"] },
 ): SynodError {
-  if (attempts === 1 && outcome === error.outcome) return error;
-  const { code, retryable, data, retryAfterMs } = error;
   const doubt = outcome !== error.outcome && outcome === "unknown" ? ", of which an earlier one may have happened" : "";
   const message = attempts === 1 ? error.message : `${error.message} (the last of ${attempts} attempts${doubt})`;
+  return saidAnew(error, outcome, message);
+}
+
+/** The same error with another outcome, or in other words. */
+function saidAnew(error: SynodError, outcome: SynodError["outcome"], message: string = error.message): SynodError {
+  if (outcome === error.outcome && message === error.message) return error;
+  const { code, retryable, data, retryAfterMs } = error;
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
   return new SynodError(code, message, { outcome, retryable, data, cause: error, ...hint });
 }

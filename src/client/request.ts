@@ -54,7 +54,8 @@ export async function attempt(options: AttemptOptions): Promise<Answer> {
     // Raced, because a `fetch` of the user's own may not listen to the signal.
     return await Promise.race([exchange(options, headers, cut.signal), late]);
   } catch (cause) {
-    return { kind: "error", error: cause instanceof Late ? lateError(options) : cutError(options, cause) };
+    if (cause instanceof Late) return { kind: "error", error: lateError(options), late: true };
+    return { kind: "error", error: cutError(options, cause) };
   } finally {
     cancel();
   }

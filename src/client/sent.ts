@@ -38,7 +38,8 @@ export interface Accepted<Output, Errors> {
 
 /**
  * Waits for the end of a durable command: returns its output or throws a `SynodError`; `safe` returns a union.
- * When the time is over first, that is `deadline_exceeded`, and the command goes on.
+ * When the time is over first, that is `deadline_exceeded`, and the command goes on. Of an error that the operation
+ * does not declare `outcome` is always "unknown": that nobody could be asked does not undo what was accepted.
  *
  * @example
  * ```ts

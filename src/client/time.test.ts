@@ -69,6 +69,15 @@ test("what may be repeated is asked for again after 2 s of silence, then after 4
   }
 });
 
+test("failures that come at once do not lengthen the silence after which another connection is tried", async () => {
+  const { client, sentAt } = virtual(
+    (attempt) => (attempt <= 3 ? problem({}) : attempt <= 5 ? "hangs" : ok()),
+    () => 0,
+  );
+  await client.to(Account, "alice", { timeout: "10s" }).deposit({ amount: 1 });
+  assert.deepEqual(sentAt, [0, 0, 0, 0, 2_000, 6_000]);
+});
+
 test("no timer is left behind by calls that were answered", async () => {
   const { client, platform } = virtual(ok);
   for (let call = 0; call < 10; call++) await client.to(Account, "alice").balance();

@@ -13,6 +13,8 @@ import { hashParts } from "../values/hash.ts";
 import { derivedRecordId } from "../values/ids.ts";
 import { encodeJson } from "../values/json.ts";
 import { ranks } from "../values/priority.ts";
+import { checkText } from "../wire/bytes.ts";
+import { keyBytesMax } from "../wire/limits.ts";
 import type { CallOptions } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-run.ts";
 import { type CommandId, commandHash, type Invocation, nameOfEntity, nameOfTarget, type Target } from "./invocation.ts";
@@ -209,13 +211,15 @@ function offerOf({ interface: { operations } }: AnyService): Offer {
 
 /**
  * A key must be a text that its schema accepts and returns unchanged, so that one entity has one key; and one that can be part
- * of a URL, so that whoever calls from outside reaches every entity that there is.
+ * of a URL, so that whoever calls from outside reaches every entity that there is; and no longer than links carry, so that it
+ * is reached through every node.
  */
 export function checkKey(called: AnyInterface, key: unknown): string {
   const subject = `the key of ${called.name}`;
   if (typeof key !== "string") throw new SynodError("invalid_argument", `${subject} must be a string`);
   // Which says where the fault is.
   if (!isText(key)) encodeJson(key, subject);
+  checkText(key, keyBytesMax, `key of ${called.name}`);
   // URLs have no way to say these: to them `%2e` is a dot as well, and such a segment is taken out on the way.
   if (key === "." || key === "..") {
     throw new SynodError("invalid_argument", `${subject} cannot be "${key}": it could not be part of a URL`);

@@ -52,10 +52,10 @@ export function refusal(reason: Exclude<FailReason, Told>, name: string, durable
   }
 }
 
-/** To whoever asks what became of a durable command that nobody knows. */
+/** To whoever asks what became of a durable command that nobody knows: it may have been done and forgotten. */
 export function unknownOutcome(name: string): GatewayReply {
   const message = `${name} knows no such durable command of this caller: it was never accepted, or its outcome is forgotten`;
-  return failure("not_found", message);
+  return failure("not_found", message, { outcome: "unknown" });
 }
 
 /** The entity is on its way to another node: whoever asks again finds it there. */

@@ -3,6 +3,8 @@
  * They belong to the protocol: a smaller one would refuse what a neighbouring version sends.
  */
 
+export { principalBytesMax, traceparentBytesMax } from "../values/call-bounds.ts";
+
 /** A frame before the peer has proved who it is; a hello needs a few hundred bytes. */
 export const helloFrameBytesMax: number = 4 * 1024;
 /** The least that a node may announce as its longest frame. */
@@ -13,8 +15,6 @@ export const headBytesMax: number = 32 * 1024;
 /** System, node, service and operation. */
 export const nameBytesMax: number = 256;
 export const keyBytesMax: number = 4 * 1024;
-export const principalBytesMax: number = 1024;
-export const traceparentBytesMax: number = 256;
 export const sessionBytesMax: number = 256;
 /** The scoped id of a command, and the name of a request. */
 export const commandIdBytesMax: number = 256;

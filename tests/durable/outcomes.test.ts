@@ -20,7 +20,7 @@ test("whoever asks for the outcome of a durable command waits for it, reads it l
   const system = sagaSystem({ run: { slow: () => gate.pass().then(() => "done") } });
   await using world = World.create();
   const node = await world.start({ system });
-  assert.equal(await node.answer("run", outcome("slow")), "not_found (not-happened)", "before it is accepted");
+  assert.equal(await node.answer("run", outcome("slow")), "not_found (unknown)", "before it is accepted");
   assert.equal(gate.visits, 0, "nothing was started by asking");
   assert.equal(await node.answer("run", run("slow", { waitFor: "acceptance" })), "done", "accepted");
   assert.equal(await node.answer("run", outcome("slow", { timeoutMs: 50 })), "deadline_exceeded (unknown)");
@@ -36,7 +36,7 @@ test("an outcome is told only to the principal that called, and only for the inp
   await using world = World.create();
   const node = await world.start({ system });
   assert.equal(await node.answer("run", run("quick")), '"done"');
-  assert.equal(await node.answer("run", outcome("quick", { principal: "other" })), "not_found (not-happened)");
+  assert.equal(await node.answer("run", outcome("quick", { principal: "other" })), "not_found (unknown)");
   assert.equal(await node.answer("run", outcome("slow")), "invalid_argument (not-happened)");
   assert.equal(await node.answer("touch", { ...outcome("quick"), id: "t" }), "not_found (not-happened)", "not durable");
 });
@@ -128,5 +128,24 @@ test("over HTTP no outcome is at a name that nobody gave", async () => {
     const answer = await api.get(`/outcomes/${name}`);
     assert.equal(answer.status, 404, name);
     assert.equal(((await answer.json()) as { code: string }).code, "not_found");
+  }
+});
+
+test("over HTTP what goes wrong with the asking does not say that the command did not happen", async () => {
+  await using api = await served({ run: { quick: () => "done" } });
+  const accepted = await api.run("one", "quick", { prefer: "respond-async", "idempotency-key": "k" });
+  await accepted.body?.cancel();
+  const location = accepted.headers.get("location")!;
+  const [service, key, operation] = JSON.parse(Buffer.from(location.split("/").at(-1)!, "base64url").toString());
+  const named = (...parts: string[]) => `/outcomes/${Buffer.from(JSON.stringify(parts)).toString("base64url")}`;
+  const others = [
+    location,
+    named(service, key, operation, "another key", "h"),
+    named(service, "..", operation, "k", "h"),
+  ];
+  for (const [at, path] of others.entries()) {
+    const answer = await api.get(path, at === 0 ? { authorization: "somebody else" } : {});
+    const { outcome } = (await answer.json()) as { outcome: string };
+    assert.deepEqual([answer.status, outcome], [at === 2 ? 400 : 404, "unknown"], path);
   }
 });

@@ -196,6 +196,18 @@ test("calls between nodes keep their ids, whatever is lost on the way; sagas cal
   assert.equal(await first!.answer("charged", { service: "payment", key: payment }), "[5,5,5,5]");
 });
 
+test("a trace context that no link carries is left out of a saga's calls, and does not keep it from its end", async () => {
+  const scripts: Record<string, NonNullable<Scripts["run"]>[string]> = {};
+  const system = sagaSystem({ run: scripts });
+  await using world = wideWorld();
+  const [first, second] = await startNodes(world, ["node-1", "node-2"], { system, limits });
+  const [key, near, far] = [await keyAt(first!, "saga"), await keyAt(first!, "stock"), await keyAt(second!, "payment")];
+  scripts.move = async (ctx) => [await ctx.to(Stock, near).take(1), await ctx.to(Payment, far).charge(5)];
+  const traceparent = `01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-${"a".repeat(300)}`;
+  assert.equal(await first!.answer("run", run("move", { key, id: "k", traceparent })), "[1,5]");
+  assert.deepEqual(await inboxOf(first!, key), []);
+});
+
 test("a message to a durable command is answered when it is accepted; an operator at any node reaches it", async () => {
   const gate = new Gate();
   let broken = true;

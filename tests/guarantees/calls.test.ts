@@ -60,6 +60,19 @@ describe("what a handler may call", () => {
     assert.match(await node.answer("add", { key: "...", input: 1 }), /^\d/);
   });
 
+  test("a key that no link carries is refused by its owner as well, and before anything is done", async () => {
+    await using world = World.create();
+    const node = await world.start({ system: counterSystem() });
+    for (const key of ["k".repeat(4_097), "é".repeat(2_049)]) {
+      const refusal = { code: "invalid_argument", message: /^the key of counter has 409[78] bytes/ };
+      await assert.rejects(world.until(node.running.inspect("counter", key)), refusal);
+      assert.equal(await node.answer("add", { key, input: 1 }), "invalid_argument (not-happened)");
+    }
+    for (const key of ["k".repeat(4_096), "é".repeat(2_048)]) {
+      assert.match(await node.answer("add", { key, input: 1 }), /^\d/);
+    }
+  });
+
   test("a stateless service has no state and no key", async () => {
     await using world = World.create();
     const node = await world.start({

@@ -41,6 +41,7 @@ export interface Ask {
   readonly signal?: AbortSignal;
   readonly waitFor?: "acceptance";
   readonly existing?: { readonly inputHash: string };
+  readonly traceparent?: string;
 }
 
 /** A call that was made, and its answer when there is one. */

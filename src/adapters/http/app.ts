@@ -26,7 +26,7 @@ import { requestTimeoutMs } from "./headers.ts";
 import { HeldRefusals } from "./held-refusals.ts";
 import { openapiDocument } from "./openapi.ts";
 import type { HttpSettings } from "./options.ts";
-import { goesOn, outcomeCallOf, outcomeLocation } from "./outcomes.ts";
+import { goesOn, ofCommand, outcomeCallOf, outcomeLocation } from "./outcomes.ts";
 import { badRequest, type Problem, problemHeaders, problemOf, problemText, Refusal } from "./problem.ts";
 import { ownPaths, Routes } from "./routes.ts";
 
@@ -176,7 +176,7 @@ function addOutcomeRoute(app: FastifyInstance, gateway: Gateway, authenticator: 
       };
       const answer = await gateway.call(call);
       reply.header("cache-control", "no-store");
-      return goesOn(answer) ? writeAccepted(reply, call) : writeAnswer(reply, answer);
+      return goesOn(answer) ? writeAccepted(reply, call) : writeAnswer(reply, ofCommand(answer));
     },
   });
 }

@@ -71,6 +71,19 @@ describe("authenticate", () => {
     }
   });
 
+  test("that names somebody at greater length than links carry is 401, and the operator hears of it", async () => {
+    for (const [principal, status] of [
+      ["a".repeat(1_024), 200],
+      ["a".repeat(1_025), 401],
+      ["é".repeat(513), 401],
+    ] as const) {
+      await using server = await startHttp({ authenticate: () => principal });
+      assert.equal((await send(server, "GET", "/account/a/balance")).status, status);
+      const errors = server.logged.filter(({ level }) => level === "error");
+      assert.equal(errors.length, status === 200 ? 0 : 1);
+    }
+  });
+
   test("that never answers is given up", async () => {
     await using server = await startHttp({
       authenticate: () => new Promise<string>(() => {}),

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { isStatusCode, SynodError, statusCodes } from "../../errors.ts";
 import type { Log } from "../../ports/log.ts";
+import { principalBytesMax } from "../../values/call-bounds.ts";
 import type { HttpSettings } from "./options.ts";
 import { Refusal } from "./problem.ts";
 
@@ -17,15 +18,21 @@ export function authenticatorOf(settings: HttpSettings, log: Log): Authenticator
   return async ({ method = "", url = "", headers }) => {
     try {
       const principal = await within(limits.authenticateTimeoutMs, async () => authenticate({ method, url, headers }));
-      if (typeof principal === "string" && principal !== "") return principal;
+      if (isPrincipal(principal)) return principal;
     } catch (thrown) {
       if (thrown instanceof SynodError && isStatusCode(thrown.code)) throw refusalOf(thrown, challenge);
       log.debug("a caller was not authenticated", { reason: String(thrown) });
       throw unauthenticated(challenge);
     }
-    log.error("authenticate answered with something that is not a principal: a string that is not empty");
+    log.error(
+      `authenticate answered with something that is not a principal: a string of 1 to ${principalBytesMax} bytes`,
+    );
     throw unauthenticated(challenge);
   };
+}
+
+function isPrincipal(answer: unknown): answer is string {
+  return typeof answer === "string" && answer !== "" && Buffer.byteLength(answer) <= principalBytesMax;
 }
 
 function refusalOf({ code, message, retryable, retryAfterMs }: SynodError, challenge: string): Refusal {

@@ -6,6 +6,7 @@
  * duplicate is refused and never half of it believed.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import { traceparentBytesMax } from "../../values/call-bounds.ts";
 import { type Priority, priorities } from "../../values/priority.ts";
 import { badRequest } from "./problem.ts";
 
@@ -55,12 +56,12 @@ export function prefersAsync(headers: IncomingHttpHeaders): boolean {
   return preferences.some((preference) => /^\s*respond-async\s*(?:;|$)/i.test(preference));
 }
 
-/** `traceparent`: W3C trace context; ignored when it is malformed, as its specification asks. */
+/** `traceparent`: W3C trace context; ignored when it is malformed, as its specification asks, or longer than links carry. */
 export function traceparent(headers: IncomingHttpHeaders): string | undefined {
   const header = headers.traceparent;
   const form = typeof header === "string" ? traceparentForm.exec(header) : null;
   if (form === null || form[1] === "ff" || (form[1] === "00" && form[2] !== undefined)) return undefined;
-  return form[0];
+  return Buffer.byteLength(form[0]) > traceparentBytesMax ? undefined : form[0];
 }
 
 /** Whether a body follows the head. */

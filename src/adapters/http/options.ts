@@ -40,7 +40,7 @@ export interface HttpOptions {
   /** Listens beyond loopback without TLS, for a network that is trusted or a proxy that does TLS. */
   readonly insecure?: boolean;
   /**
-   * Says who calls: a principal, which scopes idempotency keys and is `ctx.request.principal`. Whatever it
+   * Says who calls: a principal of up to 1,024 bytes, which scopes idempotency keys and is `ctx.request.principal`. Whatever it
    * throws is answered with 401, except a `SynodError` with a status code, which is answered as it is.
    * Without it everybody is `anonymous`.
    */

@@ -35,6 +35,12 @@ export function goesOn(reply: GatewayReply): boolean {
   return !reply.ok && reply.error.code === "deadline_exceeded" && reply.error.outcome === "unknown";
 }
 
+/** What goes wrong with the asking does not say that the command did not happen (guarantee G7). */
+export function ofCommand(reply: GatewayReply): GatewayReply {
+  if (reply.ok || reply.error.declared) return reply;
+  return { ...reply, error: { ...reply.error, outcome: "unknown" } };
+}
+
 function decoded(name: string): unknown {
   try {
     return JSON.parse(Buffer.from(name, "base64url").toString("utf8"));

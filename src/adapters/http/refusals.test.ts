@@ -272,7 +272,7 @@ describe("a request that is refused", () => {
 test("a malformed trace context is ignored, and one of a later version is passed on", async () => {
   await using server = await startHttp();
   const trace = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-  const good = [`00-${trace}`, `01-${trace}`, `01-${trace}-more`];
+  const good = [`00-${trace}`, `01-${trace}`, `01-${trace}-more`, `01-${trace}-${"a".repeat(200)}`];
   const bad = [
     `ff-${trace}`,
     `00-${trace}-more`,
@@ -280,6 +280,9 @@ test("a malformed trace context is ignored, and one of a later version is passed
     "00-",
     "",
     `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
+    // No link carries more than 256 bytes of it.
+    `01-${trace}-${"a".repeat(201)}`,
+    `01-${trace}-${"é".repeat(101)}`,
   ];
   for (const traceparent of [...good, ...bad]) {
     assert.equal(

@@ -5,6 +5,7 @@ import { Gone, type GoneSignal } from "../../values/gone.ts";
 import { utf8Bytes } from "../../wire/bytes.ts";
 import { checkCall } from "../../wire/calls.ts";
 import type { CallBody, CallFrame, ReplyBody } from "../../wire/frames.ts";
+import { traceparentBytesMax } from "../../wire/limits.ts";
 
 /** A call to another node. */
 export interface LinkRequest {
@@ -35,8 +36,8 @@ export class PendingCall implements OutboundCall {
 
   /** Throws a `SynodError` for a call that no link can carry. */
   constructor({ body, deadline, priority }: LinkRequest) {
-    checkCall(body);
-    this.body = body;
+    this.body = carried(body);
+    checkCall(this.body);
     this.deadline = deadline;
     this.priority = priority;
     this.bytes = body.input === undefined ? 0 : utf8Bytes(body.input);
@@ -62,6 +63,12 @@ export class PendingCall implements OutboundCall {
       new SynodError(code, message, { outcome, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }),
     );
   }
+}
+
+/** Work of days does not fail for those who watch it: a trace context that no link carries is left out. */
+function carried(body: CallBody): CallBody {
+  if (body.traceparent === undefined || utf8Bytes(body.traceparent) <= traceparentBytesMax) return body;
+  return { ...body, traceparent: undefined };
 }
 
 /** A call from another node, to be answered exactly once. */
