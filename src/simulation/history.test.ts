@@ -105,11 +105,14 @@ test("what a file was given comes back equal, and is there before the file is cl
   assert.deepEqual(readHistoryFile(path), withoutUndefined);
 });
 
+/** A member of this name is refused wherever a value is taken. */
+const isTaken = (value: unknown): boolean => !JSON.stringify(value).includes('"__proto__"');
+
 test("any values that are JSON survive the file", () => {
   const path = join(directory, "values.jsonl");
   fc.assert(
-    fc.property(fc.array(fc.jsonValue({ noUnicodeString: true }), { maxLength: 5 }), (values) => {
-      const clean = values.map((value) => JSON.parse(JSON.stringify(value).replaceAll(/__proto__|\\u\w{4}|-0/g, "0")));
+    fc.property(fc.array(fc.jsonValue({ noUnicodeString: true }).filter(isTaken), { maxLength: 5 }), (values) => {
+      const clean = values.map((value) => JSON.parse(JSON.stringify(value)));
       const events = recorded((recorder) => {
         for (const value of clean) recorder.client().invoke("write", "k", value);
       });

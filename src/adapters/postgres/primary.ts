@@ -103,7 +103,7 @@ export class Primary {
    * Connects to the one on the newest timeline of all hosts, of which each has its time; of those that keep silent for
    * longer than `othersMaxMs` after another was found, nothing is known.
    */
-  async connectNewest(role: string, othersMaxMs = 2 * connectMaxMs): Promise<Found> {
+  async connectNewest(role: string, othersMaxMs: number = 2 * connectMaxMs): Promise<Found> {
     const { servers, name } = this.#location;
     const attempts = servers.map((_, at) => this.#tryServer(at, role));
     return await this.#take(attempts, newestOf(attempts, name, othersMaxMs));

@@ -7,6 +7,7 @@ import { constants, setPriority } from "node:os";
 import { makeTimedKey } from "../../values/ids.ts";
 import { createPrng, type Prng, pick } from "../../values/prng.ts";
 import { Connections } from "./connections.ts";
+import { CoresTaken } from "./cores-taken.ts";
 import type { FromLoad, LoadOrder, PreparedRequest, ToLoad } from "./messages.ts";
 import { type OpenCall, OpenLoop } from "./open-loop.ts";
 
@@ -71,34 +72,6 @@ async function offer(order: LoadOrder): Promise<void> {
   await new Promise<void>((resolve) => turn(loop, taken, began, resolve));
   connections.cutOver();
   tell({ kind: "offered", tally: loop.tally(), cores: taken.cores });
-}
-
-/**
- * Processors that this process takes while calls count. Before and after it takes fewer, and what nodes and machine take is read
- * while calls count: the difference would look like other programs.
- */
-class CoresTaken {
-  readonly #from: number;
-  readonly #until: number;
-  #began: { readonly at: number; readonly usage: NodeJS.CpuUsage } | undefined;
-  #cores: number | undefined;
-
-  constructor(from: number, until: number) {
-    this.#from = from;
-    this.#until = until;
-  }
-
-  get cores(): number {
-    return this.#cores ?? 0;
-  }
-
-  look(now: number): void {
-    if (now < this.#from || this.#cores !== undefined) return;
-    this.#began ??= { at: now, usage: process.cpuUsage() };
-    if (now < this.#until || now === this.#began.at) return;
-    const { user, system } = process.cpuUsage(this.#began.usage);
-    this.#cores = (user + system) / 1_000 / (now - this.#began.at);
-  }
 }
 
 function turn(loop: OpenLoop, taken: CoresTaken, cutAt: number, resolve: () => void): void {
