@@ -58,6 +58,12 @@ const settleMaxMs = 1_000;
 const warmUpTimes = 4;
 const warmUpsMax = 12;
 const warmerBy = 1.1;
+/**
+ * Then come twice as many calls each time, for as long as they are carried, and the most that were carried for so many trials more: what is
+ * compiled well is what was called often, and until then the same load is not carried that is carried a minute later.
+ */
+const warmRampFactor = 2;
+const warmTrials = 8;
 /** When the meters are read in a trial, in parts of the time that counts. */
 const readParts = [0.05, 0.95] as const;
 /** Of the machine's processors the part that other programs may have before a load that fails is offered again, */
@@ -92,7 +98,19 @@ export async function findCapacity(options: FinderOptions): Promise<Found> {
 }
 
 async function warmUp(options: FinderOptions): Promise<void> {
-  const perSecond = Math.min(options.firstPerSecond * warmUpTimes, options.perSecondMax);
+  const first = Math.min(options.firstPerSecond * warmUpTimes, options.perSecondMax);
+  await compileFirst(options, first);
+  const { perSecondMax, trialMs } = options;
+  let carried = first;
+  for (let next = first * warmRampFactor; next <= perSecondMax; next *= warmRampFactor) {
+    const { verdict } = await offer(options, "warm-up", next, trialMs);
+    if (verdict.kind !== "passed") break;
+    carried = next;
+  }
+  for (let times = 0; times < warmTrials; times++) await offer(options, "warm-up", carried, trialMs);
+}
+
+async function compileFirst(options: FinderOptions, perSecond: number): Promise<void> {
   let best = 0;
   for (let times = 0; times < warmUpsMax; times++) {
     const { figures, verdict } = await offer(options, "warm-up", perSecond, options.trialMs);
