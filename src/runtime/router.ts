@@ -127,8 +127,8 @@ export class Router {
     // Its caller may know another node. Until a lease that is waited for here came, the link might be closed.
     if (this.#closed || !this.#options.environment.lease.valid) return this.#elsewhere();
     const reply = this.#admitStateless(invocation);
-    const answer = (reply: GatewayReply): HereAnswer => this.#statelessAnswer(reply);
-    return reply instanceof Promise ? reply.then(answer) : answer(reply);
+    if (reply instanceof Promise) return reply.then((late) => this.#statelessAnswer(late));
+    return this.#statelessAnswer(reply);
   }
 
   /** What a node that has stopped certainly did nothing with is for another one that hosts the service, too. */
