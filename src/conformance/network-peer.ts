@@ -23,6 +23,8 @@ export class Peer {
   closed: CloseReason | undefined;
   closes = 0;
   drains = 0;
+  /** Called after every piece that arrived. */
+  onData: () => void = () => {};
   readonly #chunks: Uint8Array[] = [];
   #quietTurns = 0;
   #drainsSeen = 0;
@@ -33,6 +35,7 @@ export class Peer {
       onData: (bytes) => {
         this.#chunks.push(bytes);
         this.receivedBytes += bytes.length;
+        this.onData();
       },
       onDrain: () => {
         this.drains++;

@@ -31,6 +31,10 @@ const connectTimeoutMs = 5_000;
 /** Beyond any buffer of a network, so that the sender must be stopped. */
 const largeBytes = 8 * 1024 * 1024;
 const chunkBytes = 64 * 1024;
+/** Several times what the buffers of a network between two processes hold, so that the sender has most of it for long. */
+const slowBytes = 32 * 1024 * 1024;
+/** What a network may take over in one go, before it says so. */
+const takenAtOnceBytesMax = 1024 * 1024;
 /** Turns of the event loop without a drain after which none will come. */
 const turnsToSettle = 50;
 /** What a network may have taken when a receiver that reads nothing has stopped it. */
@@ -130,6 +134,21 @@ function backPressureTests(inPair: InPair): void {
     await until(() => acceptor.receivedBytes === sent, "everything has arrived");
     await until(() => dialler.drains > drains, "the sender is told to go on");
     assert.equal(dialler.connection.bufferedBytes, 0);
+  });
+
+  inPair("what a slow receiver has taken is not buffered any more", async ({ dialler, acceptor }) => {
+    acceptor.onData = () => acceptor.connection.pause();
+    // All at once, whatever the signal: it says how fast bytes go, not how many there may be.
+    for (let sent = 0; sent < slowBytes; sent += chunkBytes) dialler.connection.send(new Uint8Array(chunkBytes));
+    await until(() => {
+      acceptor.connection.resume();
+      return acceptor.receivedBytes >= slowBytes / 2;
+    }, "half has arrived");
+    acceptor.connection.pause();
+    const left = slowBytes - acceptor.receivedBytes;
+    // The last bytes may be on their way from one to the other.
+    assert.ok(dialler.connection.bufferedBytes <= left + takenAtOnceBytesMax, `${dialler.connection.bufferedBytes}`);
+    assert.equal(dialler.drains, 0);
   });
 
   inPair("nothing is delivered while the receiver pauses", async ({ dialler, acceptor }) => {

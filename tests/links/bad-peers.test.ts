@@ -8,6 +8,7 @@ import { systemClock } from "../../src/adapters/system/clock.ts";
 import { tcpNetwork } from "../../src/adapters/tcp/network.ts";
 import { SynodError } from "../../src/errors.ts";
 import type { Listener } from "../../src/ports/network.ts";
+import type { ReplyBody } from "../../src/wire/frames.ts";
 import { echo, startNode, type TestNode, until } from "./nodes.ts";
 import { bytesOf, callOf, helloOf, RawPeer } from "./raw-peer.ts";
 
@@ -213,6 +214,44 @@ test("a dialler that asks for much and reads nothing is given up, at a bound", a
   assert.ok(node.accepted().every(({ bufferedBytes }) => bufferedBytes === 0));
   await serves(node);
 });
+
+for (const kind of ["that asks for more all the while", "that asked for much at once"] as const) {
+  test(`a dialler ${kind} and reads it slowly is not given up, however long bytes wait for it`, async () => {
+    const limits = { pingIntervalMs: 50, blockedIntervalsMax: 4 };
+    const output = "x".repeat(500_000);
+    const onCall = async (): Promise<ReplyBody> => ({ kind: "ok", output, replayed: false });
+    await using node = await startNode("b", 2, { limits, onCall });
+    using raw = await RawPeer.dial(node.address);
+    await raw.open();
+    const again = kind === "that asks for more all the while";
+    const calls = again ? 60 : 160;
+    for (let number = 1; number <= calls; number++) raw.send(callOf(number));
+    const buffered = () => node.accepted()[0]?.bufferedBytes ?? 0;
+    await until(() => buffered() > 0, "bytes wait");
+    // As much as comes in one go, once in a millisecond.
+    const sips = setInterval(() => raw.connection.resume(), 1);
+    let asked = calls;
+    let emptyAt: number | undefined;
+    raw.onBytes = () => {
+      raw.connection.pause();
+      if (buffered() === 0) emptyAt ??= performance.now();
+      const replies = raw.frames.filter(({ kind }) => kind === "reply").length;
+      while (again && asked < calls + replies) raw.send(callOf(++asked));
+    };
+    try {
+      const start = performance.now();
+      const lastsMs = 2 * limits.blockedIntervalsMax * limits.pingIntervalMs;
+      const lasts = () =>
+        emptyAt === undefined && performance.now() - start > (again ? 20 * limits.pingIntervalMs : lastsMs);
+      await until(() => raw.closed !== undefined || lasts(), "bytes wait for a long time");
+      assert.equal(raw.closed, undefined);
+      assert.ok(!node.logged("not-reading"));
+      if (!again) await until(() => raw.frames.filter(({ kind }) => kind === "reply").length === calls, "all has come");
+    } finally {
+      clearInterval(sips);
+    }
+  });
+}
 
 test("an acceptor that reads nothing is given up in time, and its callers are told what is known", async () => {
   await using node = await startNode("a", 1, {

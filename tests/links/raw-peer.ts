@@ -12,6 +12,8 @@ export class RawPeer implements Disposable {
   readonly connection: Connection;
   readonly frames: Frame[] = [];
   receivedBytes = 0;
+  /** Called after the frames in some bytes. */
+  onBytes: () => void = () => {};
   ended = false;
   closed: CloseReason | undefined;
 
@@ -22,6 +24,7 @@ export class RawPeer implements Disposable {
       onData: (bytes) => {
         this.receivedBytes += bytes.length;
         decoder.push(bytes, (frame) => this.frames.push(frame) > 0);
+        this.onBytes();
       },
       onDrain: () => {},
       onEnd: () => {

@@ -4,7 +4,7 @@
  *
  *     link a dialler expects=b/2 callsMax=2    makes a side's session (options: limits, node, incarnation, system,
  *                                              secret, versions=1-2, dial)
- *     at 500                                   sets the time; sessions that wanted to be woken by then tick
+ *     at 500 [taken=10]                        sets the time; sessions that wanted to be woken by then tick
  *     a call c1 bytes=10 deadline=500          inputs of the session: call, cancel, reply, window, drain, close,
  *                                              connected, blocked, drained, ended, gone, breach, tick
  *     a > b [2]                                delivers all that a sent to b, or that many frames
@@ -92,7 +92,7 @@ function linkInterpreter(): Interpreter {
       case "at":
         now = Number(command.word(1));
         return [...sides].flatMap(([name, { session }]) =>
-          wakeAt(session) <= now ? apply(name, { kind: "tick" }) : [],
+          wakeAt(session) <= now ? apply(name, { kind: "tick", takenBytes: command.number("taken", 0) }) : [],
         );
       case "show":
         return [`${second}: ${show(sideOf(command.word(1)).session)}`];
@@ -218,7 +218,9 @@ function inputOf(command: Command, side: Side): LinkInput<Types> {
     case "window":
       return { kind, callsMax: command.number("calls"), callBytesMax: command.number("bytes") };
     case "blocked":
-      return { kind, bufferedBytes: command.number("buffered", 0) };
+      return { kind, bufferedBytes: command.number("buffered", 0), takenBytes: command.number("taken", 0) };
+    case "tick":
+      return { kind, takenBytes: command.number("taken", 0) };
     case "close":
       return { kind, cause: command.word(2) as LinkCause, message: command.words[3] ?? "because" };
     case "gone":
@@ -229,7 +231,6 @@ function inputOf(command: Command, side: Side): LinkInput<Types> {
     case "heard":
     case "drained":
     case "ended":
-    case "tick":
       return { kind };
     default:
       return raise(`no input ${kind}`);

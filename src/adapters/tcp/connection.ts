@@ -1,18 +1,29 @@
 /** One connection of the network port: a TCP socket, or the TLS session on one. */
 import type { Socket } from "node:net";
 import type { CloseReason, Connection, ConnectionEvents } from "../../ports/network.ts";
+import { Fifo } from "../../values/fifo.ts";
 import { formatAddress } from "./address.ts";
 
-/** What a socket is made with. The high water mark is what it holds before `send` says to stop. */
+/** What a socket holds before `send` says to stop. */
+const highWaterMark = 64 * 1024;
+
+/** What a socket is made with. */
 export const socketOptions: { readonly allowHalfOpen: true; readonly highWaterMark: number } = {
   allowHalfOpen: true,
-  highWaterMark: 64 * 1024,
+  highWaterMark,
 };
 
 export class SocketConnection implements Connection {
   readonly remote: string;
   readonly provenNodes: readonly string[] | undefined;
   readonly #socket: Socket;
+  /**
+   * What the socket gets when it has passed on what it has. It would write all that it holds in one go, and count nothing
+   * of that as passed on until it is all gone: megabytes on a slow way look like a peer that does not read.
+   */
+  #waiting: Fifo<Uint8Array> = new Fifo();
+  #waitingBytes = 0;
+  #ending = false;
   /** Cuts the connection with a reset: an orderly end would pass for all that there was to say. */
   readonly #cut: () => void;
   #events: ConnectionEvents | undefined;
@@ -33,11 +44,14 @@ export class SocketConnection implements Connection {
     socket.on("error", (error) => {
       this.#failure ??= error.message;
     });
+    socket.on("drain", () => {
+      if (this.#feed() && !this.#ending) this.#events?.onDrain();
+    });
     socket.once("close", () => this.#onClose());
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#waitingBytes + this.#socket.writableLength;
   }
 
   start(events: ConnectionEvents): void {
@@ -49,14 +63,33 @@ export class SocketConnection implements Connection {
     }
     const socket = this.#socket;
     socket.on("data", (bytes) => events.onData(bytes as unknown as Uint8Array));
-    socket.on("drain", () => events.onDrain());
     socket.once("end", () => events.onEnd());
     socket.resume();
   }
 
   send(bytes: Uint8Array): boolean {
-    if (!this.#socket.writable) return true;
-    return this.#socket.write(bytes);
+    if (!this.#socket.writable || this.#ending) return true;
+    if (this.#waiting.length === 0 && bytes.length <= highWaterMark && !this.#socket.writableNeedDrain) {
+      return this.#socket.write(bytes);
+    }
+    for (let from = 0; from < bytes.length; from += highWaterMark) {
+      this.#waiting.add(bytes.subarray(from, from + highWaterMark));
+    }
+    this.#waitingBytes += bytes.length;
+    return this.#feed();
+  }
+
+  /** Gives the socket as much as it should hold; false when it is going to say that it has passed that on. */
+  #feed(): boolean {
+    const socket = this.#socket;
+    while (this.#waiting.length > 0 && !socket.writableNeedDrain) {
+      const bytes = this.#waiting.take()!;
+      this.#waitingBytes -= bytes.length;
+      socket.write(bytes);
+    }
+    const more = !socket.writableNeedDrain;
+    if (this.#ending && this.#waiting.length === 0) socket.end();
+    return more;
   }
 
   pause(): void {
@@ -68,7 +101,8 @@ export class SocketConnection implements Connection {
   }
 
   end(): void {
-    this.#socket.end();
+    this.#ending = true;
+    if (this.#waiting.length === 0) this.#socket.end();
   }
 
   destroy(message: string): void {
@@ -78,6 +112,8 @@ export class SocketConnection implements Connection {
   }
 
   #onClose(): void {
+    this.#waiting = new Fifo();
+    this.#waitingBytes = 0;
     this.#closed = this.#reason();
     this.#events?.onClose(this.#closed);
   }

@@ -19,9 +19,9 @@ export interface LinkLimits {
   readonly pingIntervalMs: number;
   /** Ping intervals without a sign of life after which the peer is taken for dead. */
   readonly silentIntervalsMax: number;
-  /** Ping intervals after which a peer that takes no bytes is given up. */
+  /** Ping intervals in which the peer takes none of the bytes that wait, after which it is given up. */
   readonly blockedIntervalsMax: number;
-  /** Bytes that wait because the peer does not read. */
+  /** Bytes that wait because the peer reads more slowly than it asks, at the most: memory, however well it reads. */
   readonly bufferedBytesMax: number;
   /** How long a goodbye may take to get through before the connection is cut. */
   readonly lingerMs: number;
@@ -41,7 +41,7 @@ export const defaultLinkLimits: LinkLimits = {
   pingIntervalMs: 500,
   silentIntervalsMax: 4,
   blockedIntervalsMax: 8,
-  bufferedBytesMax: 32 * 1024 * 1024,
+  bufferedBytesMax: 128 * 1024 * 1024,
   lingerMs: 500,
   backoffFirstMs: 20,
   backoffMaxMs: 1_000,

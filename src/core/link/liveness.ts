@@ -13,12 +13,14 @@ import type { LinkSession } from "./state.ts";
 /** Weight of a new round trip in the smoothed one. */
 const roundTripWeight = 1 / 8;
 
-export function look<T extends LinkTypes>(session: LinkSession<T>, now: number): void {
+export function look<T extends LinkTypes>(session: LinkSession<T>, takenBytes: number, now: number): void {
   if (now < session.nextLookAt) return;
   const { limits, role } = session.config;
   session.nextLookAt = now + limits.pingIntervalMs;
   if (session.blocked) {
-    session.blockedIntervals++;
+    // An acceptor goes on answering, so bytes may wait all the time for a peer that reads all the time.
+    session.blockedIntervals = takenBytes > session.takenBytes ? 0 : session.blockedIntervals + 1;
+    session.takenBytes = takenBytes;
     if (session.blockedIntervals < limits.blockedIntervalsMax) return;
     cut(session, "not-reading", `the peer took no bytes for ${session.blockedIntervals} ping intervals`);
     return;
@@ -56,9 +58,10 @@ export function takePong<T extends LinkTypes>(
 }
 
 /** The connection wants no more bytes for now. */
-export function block<T extends LinkTypes>(session: LinkSession<T>, bufferedBytes: number): void {
+export function block<T extends LinkTypes>(session: LinkSession<T>, bufferedBytes: number, takenBytes: number): void {
+  if (!session.blocked) session.takenBytes = takenBytes;
   session.blocked = true;
   if (bufferedBytes > session.config.limits.bufferedBytesMax) {
-    cut(session, "not-reading", `${bufferedBytes} bytes wait for a peer that does not read`);
+    cut(session, "not-reading", `${bufferedBytes} bytes wait for a peer that asks for more than it reads`);
   }
 }

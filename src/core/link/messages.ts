@@ -144,8 +144,8 @@ export type LinkInput<T extends LinkTypes> =
   | { readonly kind: "reply"; readonly number: number; readonly body: T["reply"] }
   /** This side takes more calls from now on, or fewer. */
   | { readonly kind: "window"; readonly callsMax: number; readonly callBytesMax: number }
-  /** What the connection said to the last bytes: it wants no more for now, and how much it holds. */
-  | { readonly kind: "blocked"; readonly bufferedBytes: number }
+  /** What the connection said to the last bytes: it wants no more for now, how much it holds, and how much it has passed on so far. */
+  | { readonly kind: "blocked"; readonly bufferedBytes: number; readonly takenBytes: number }
   | { readonly kind: "drained" }
   /** Take no more calls, finish the accepted ones, then part. */
   | { readonly kind: "drain"; readonly message: string }
@@ -154,7 +154,8 @@ export type LinkInput<T extends LinkTypes> =
   | { readonly kind: "ended" }
   /** There is no connection, or no longer. */
   | { readonly kind: "gone"; readonly message: string }
-  | { readonly kind: "tick" };
+  /** `takenBytes`: of all that was sent, what the connection has passed on to the network so far. */
+  | { readonly kind: "tick"; readonly takenBytes: number };
 
 /** To be performed in the order in which they are returned. */
 export type LinkEffect<T extends LinkTypes> =

@@ -137,7 +137,7 @@ class World {
   advance(ms: number): void {
     this.now += ms;
     for (const name of ["dialler", "acceptor"] as const) {
-      if (wakeAt(this.sessions[name]) <= this.now) this.input(name, { kind: "tick" });
+      if (wakeAt(this.sessions[name]) <= this.now) this.input(name, { kind: "tick", takenBytes: 0 });
     }
   }
 
@@ -207,7 +207,9 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   {
     weight: 8,
-    arbitrary: fc.constant((world: World) => world.input("dialler", { kind: "blocked", bufferedBytes: 1 })),
+    arbitrary: fc.constant((world: World) =>
+      world.input("dialler", { kind: "blocked", bufferedBytes: 1, takenBytes: 0 }),
+    ),
   },
   { weight: 16, arbitrary: fc.constant((world: World) => world.input("dialler", { kind: "drained" })) },
   {

@@ -72,7 +72,7 @@ function apply<T extends LinkTypes>(session: LinkSession<T>, input: LinkInput<T>
       changeWindow(session, input.callsMax, input.callBytesMax);
       break;
     case "blocked":
-      block(session, input.bufferedBytes);
+      block(session, input.bufferedBytes, input.takenBytes);
       break;
     case "drained":
       session.blocked = false;
@@ -92,7 +92,7 @@ function apply<T extends LinkTypes>(session: LinkSession<T>, input: LinkInput<T>
       gone(session, input.message);
       break;
     case "tick":
-      tick(session, now);
+      tick(session, input.takenBytes, now);
   }
 }
 
@@ -158,14 +158,14 @@ function takeExpected<T extends LinkTypes>(
   return undefined;
 }
 
-function tick<T extends LinkTypes>(session: LinkSession<T>, now: number): void {
+function tick<T extends LinkTypes>(session: LinkSession<T>, takenBytes: number, now: number): void {
   if (now >= session.phaseDeadline) {
     overdue(session, now);
     return;
   }
   if (session.phase === "closing" || session.phase === "closed") return;
   expireCalls(session, now);
-  look(session, now);
+  look(session, takenBytes, now);
 }
 
 function overdue<T extends LinkTypes>(session: LinkSession<T>, now: number): void {

@@ -82,7 +82,10 @@ export interface LinkSession<T extends LinkTypes> {
   grantedBytes: number;
 
   blocked: boolean;
+  /** Looks in a row at which the network had taken nothing more, while blocked. */
   blockedIntervals: number;
+  /** What the network had taken at the last of them, or when the link was blocked. */
+  takenBytes: number;
   nextLookAt: number;
   lastPing: number;
   lastPingAt: number;
@@ -117,6 +120,7 @@ export function createLinkSession<T extends LinkTypes>(config: LinkConfig, now: 
     grantedBytes: config.hello.callBytesMax,
     blocked: false,
     blockedIntervals: 0,
+    takenBytes: 0,
     nextLookAt: Number.POSITIVE_INFINITY,
     lastPing: 0,
     lastPingAt: 0,

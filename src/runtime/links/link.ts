@@ -225,7 +225,8 @@ export class Link {
     const bytes = this.#writer.take();
     this.bytesSent += bytes.length;
     if (this.#connection.send(bytes)) return;
-    this.step({ kind: "blocked", bufferedBytes: this.#connection.bufferedBytes });
+    const { bufferedBytes } = this.#connection;
+    this.step({ kind: "blocked", bufferedBytes, takenBytes: this.bytesSent - bufferedBytes });
   }
 
   /** One timer, at the instant that the session names or earlier: a later wish costs nothing. */
@@ -241,7 +242,7 @@ export class Link {
     this.#timerAt = at;
     this.#timer = this.#clock.setTimer(Math.max(0, at - this.#clock.monotonic()), () => {
       this.#timer = undefined;
-      this.step({ kind: "tick" });
+      this.step({ kind: "tick", takenBytes: this.bytesSent - (this.#connection?.bufferedBytes ?? 0) });
     });
   }
 }
