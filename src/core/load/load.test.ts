@@ -126,16 +126,30 @@ describe("load control", () => {
     assert.ok(!standing.at(730), "a burst that was too long for its callers");
   });
 
-  test("one long pause of the process is not taken for slow handlers", () => {
-    const node = new Node({ slotsFirst: 1_000 });
-    for (let turn = 0; turn < 100; turn++) {
-      for (let index = 0; index < 10; index++) node.arrive(call({ now: node.now, leftMs: 10_000 }));
-      while (node.load.queued > 0) node.turn();
+  test("foresees the wait of a queue whose calls start in bursts, with every commit", () => {
+    const [burst, everyMs, untilMs] = [500, 200, 5_000];
+    const node = new Node({ slotsFirst: burst });
+    for (let index = 0; index < burst; index++) node.load.slots.take();
+    const waits: number[] = [];
+    let atOnce = 0;
+    const turn = (now: number): void => {
+      node.load.turn(now, 0);
+      for (let next = node.load.next(now); next !== undefined; next = node.load.next(now)) {
+        if (next.kind === "start") waits.push(now - next.call.queuedAt);
+      }
+      node.load.rest();
+    };
+    for (let step = 0; step * 0.2 < untilMs; step++) {
+      const now = step * 0.2;
+      if (step % (everyMs / 0.2) === 0) for (let index = 0; index < burst; index++) node.load.slots.release();
+      if (node.load.due || node.load.sliceEnds) turn(now);
+      if (node.load.startsAtOnce(ranks.normal, now)) atOnce++;
+      else node.load.arrive(call({ now, leftMs: 1_000 }), now);
     }
-    for (let index = 0; index < 100; index++) node.arrive(call({ now: node.now, leftMs: 10_000 }));
-    node.now += 3_000;
-    while (node.load.queued > 50) node.turn();
-    assert.equal(node.arrive(call({ now: node.now, leftMs: 1_000 })), "wait");
+    const served = (untilMs / everyMs) * burst;
+    assert.ok(Math.max(...waits) < 400, `a call waited for ${Math.max(...waits)} ms of its second`);
+    assert.ok(waits.length + atOnce > 0.95 * served, `${waits.length + atOnce} of ${served} started`);
+    assert.ok(waits.length > 0.2 * served, `${waits.length} of those that started had waited`);
   });
 
   test("calls of an admitted chain start at once, whatever waits, and over every limit", () => {

@@ -7,7 +7,7 @@
  * foreseen as the calls ahead of it times the mean interval between two starts. How much is allowed:
  *
  *     burst: a quarter of the time until its deadline, at most 1 s      the queue does not stand
- *     standing: a twentieth of that time, at least 50 ms or 20 calls    it stands (`standing.ts`)
+ *     standing: a twentieth of that time, at least 50 ms or 10 calls    it stands (`standing.ts`)
  *
  * after CoDel (RFC 8289), whose 5 ms and 100 ms are those of packets, and DAGOR (WeChat, SoCC 2018), which takes a mean
  * queue wait of 20 ms for overload. A deep queue that stands makes nobody faster and everybody late; a burst is let in, because it will be
@@ -25,6 +25,7 @@
  */
 import { type Rank, ranks } from "../../values/priority.ts";
 import type { LoadLimits } from "./limits.ts";
+import { Pace } from "./pace.ts";
 import { LoadQueue, type WaitingCall } from "./queue.ts";
 import { Slots } from "./slots.ts";
 import { Standing } from "./standing.ts";
@@ -46,25 +47,11 @@ export type Departure<C> =
 const sliceUncountedMs = 1;
 /** The part of the processor that is kept for what was admitted is this, divided by this and one. */
 const sliceTimes = 3;
-/** Weight of a new interval between two starts in the mean. */
-const intervalWeight = 0.2;
-/** An interval is taken from this many starts, and over this time or more: calls start in bursts, with every commit. */
-const startsPerIntervalMin = 8;
-const intervalWindowMs = 50;
-/** Or from so many, however quickly. */
-const startsPerIntervalMax = 64;
-/**
- * And counts as no longer than so many times the mean: a process that had no processor for a moment is not slower
- * for that. Where the wait stays long, the mean follows within half a second.
- */
-const intervalTimesMax = 3;
-/** What a start is taken to need before any was seen. */
-const intervalFirstMs = 0.2;
 /**
  * The wait of a standing queue is no shorter than so many intervals: calls come at random, and below its capacity
  * a node would turn some away, for want of a place in a short queue, that it had time for a moment later.
  */
-const standingCallsMin = 20;
+const standingCallsMin = 10;
 /** Suggested to a caller who was turned away: his foreseen wait, so many times, within these bounds. */
 const retryAfterTimes = 4;
 const retryAfterMinMs = 100;
@@ -84,9 +71,7 @@ export class LoadControl<C extends WaitingCall> {
   /** Nothing starts before the next turn, whatever is free. */
   #held = false;
   readonly #standing: Standing;
-  #intervalMs = intervalFirstMs;
-  #startsCounted = 0;
-  #startsSince: number | null = null;
+  readonly #pace: Pace = new Pace();
 
   constructor(limits: LoadLimits) {
     this.#limits = limits;
@@ -116,7 +101,10 @@ export class LoadControl<C extends WaitingCall> {
   /** Whether a call that has come starts now; it has taken a slot then. Those of an admitted chain always start. */
   startsAtOnce(rank: Rank, now: number): boolean {
     const free = this.#queue.length === 0 && this.#slots.free && !this.#held;
-    if (rank > ranks.chain && !(free && this.#inSlice(now))) return false;
+    if (rank > ranks.chain) {
+      if (!(free && this.#inSlice(now))) return false;
+      this.#pace.startedAtOnce();
+    }
     this.#slots.take();
     return true;
   }
@@ -140,7 +128,7 @@ export class LoadControl<C extends WaitingCall> {
       this.#queue.length >= this.#limits.queueLengthMax ? this.#queue.displaceable(call.rank, call.caller) : undefined;
     if (displaced !== undefined) this.#queue.remove(displaced);
     this.#standing.filled(now);
-    this.#startsSince ??= now;
+    this.#pace.filled(now, !this.#slots.free);
     this.#queue.push(call);
     return displaced === undefined ? wait : { kind: "wait", displaced };
   }
@@ -149,7 +137,7 @@ export class LoadControl<C extends WaitingCall> {
   refusal(rank: Rank, caller: string, deadline: number, now: number): LoadShedReason | null {
     if (this.#queue.length === 0 || rank <= ranks.chain) return null;
     const leftMs = deadline - now;
-    const waitMs = this.#queue.ahead(rank, caller) * this.#intervalMs;
+    const waitMs = this.#queue.ahead(rank, caller) * this.#pace.intervalMs;
     if (waitMs >= this.#limits.waitPartMax * leftMs) return "deadline";
     const full = this.#queue.length >= this.#limits.queueLengthMax;
     const room = !full || this.#queue.displaceable(rank, caller) !== undefined;
@@ -162,7 +150,7 @@ export class LoadControl<C extends WaitingCall> {
     const { burstPart, burstWaitMaxMs, standingPart, standingWaitMs } = this.#limits;
     const burst = Math.min(burstWaitMaxMs, burstPart * leftMs);
     if (!this.standing(now)) return burst;
-    const calls = Math.max(2 * this.#sliceMs, standingCallsMin * this.#intervalMs);
+    const calls = Math.max(2 * this.#sliceMs, standingCallsMin * this.#pace.intervalMs);
     return Math.min(burst, Math.max(standingWaitMs, standingPart * leftMs, calls));
   }
 
@@ -193,10 +181,10 @@ export class LoadControl<C extends WaitingCall> {
       return undefined;
     }
     const call = this.#queue.take()!;
+    const late = this.#limits.waitPartMax * (call.deadline - now) <= this.#pace.intervalMs;
+    if (!late) this.#pace.started(now);
     this.#left(now);
-    if (this.#limits.waitPartMax * (call.deadline - now) <= this.#intervalMs)
-      return { kind: "shed", call, reason: "deadline" };
-    this.#count(now);
+    if (late) return { kind: "shed", call, reason: "deadline" };
     this.#slots.take();
     this.#slots.started(call.deadline - now);
     return { kind: "start", call };
@@ -217,7 +205,7 @@ export class LoadControl<C extends WaitingCall> {
 
   /** How long a caller who was turned away should stay away, ms. */
   retryAfterMs(rank: Rank, caller: string): number {
-    const waitMs = this.#queue.ahead(rank, caller) * this.#intervalMs;
+    const waitMs = this.#queue.ahead(rank, caller) * this.#pace.intervalMs;
     return Math.min(retryAfterMaxMs, Math.max(retryAfterMinMs, Math.ceil(retryAfterTimes * waitMs)));
   }
 
@@ -239,20 +227,6 @@ export class LoadControl<C extends WaitingCall> {
   #left(now: number): void {
     if (this.#queue.length > 0) return;
     this.#standing.emptied(now);
-    this.#startsSince = null;
-    this.#startsCounted = 0;
-  }
-
-  /** Learns how fast the queue is served while there is one. */
-  #count(now: number): void {
-    if (this.#startsSince === null) return;
-    this.#startsCounted += 1;
-    const sinceMs = now - this.#startsSince;
-    const enough = this.#startsCounted >= startsPerIntervalMin && sinceMs >= intervalWindowMs;
-    if (!enough && this.#startsCounted < startsPerIntervalMax) return;
-    const intervalMs = Math.min(sinceMs / this.#startsCounted, intervalTimesMax * this.#intervalMs);
-    this.#intervalMs += intervalWeight * (intervalMs - this.#intervalMs);
-    this.#startsSince = now;
-    this.#startsCounted = 0;
+    this.#pace.emptied(now);
   }
 }
