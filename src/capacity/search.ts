@@ -42,8 +42,16 @@ const rampFactor = 2;
 const precision = 0.05;
 /** Nothing below it is tried. */
 const perSecondMin = 1;
-/** How often one load is offered before it is believed that the load cannot keep time at it. */
-const discardsMax = 3;
+/**
+ * How often one load is offered before it is believed that the load cannot keep time at it. Where the boundary is looked for closely, as often
+ * as it takes: one that is late by chance, every other time, would pass for a load that is not carried.
+ */
+const discardsMax: Readonly<Record<NextTrial["phase"], number>> = {
+  ramp: 3,
+  bisection: 4,
+  repetition: 6,
+  confirmation: 6,
+};
 /** Loads of the ramp at which the load was late that are passed over for the next higher one, in a row: what comes then may be in time. */
 const passedOverMax = 1;
 /** How often it has to fail in the ramp and in the bisection: a single pause of the machine, or of a collector, says nothing about a capacity. */
@@ -107,7 +115,7 @@ export class CapacitySearch {
   }
 
   told(verdict: Verdict): void {
-    if (verdict.kind === "discarded" && ++this.#discards < discardsMax) return;
+    if (verdict.kind === "discarded" && ++this.#discards < discardsMax[this.#phase]) return;
     const byLoad = verdict.kind === "discarded";
     const passed = verdict.kind === "passed";
     this.#discards = 0;

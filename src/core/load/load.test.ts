@@ -206,6 +206,40 @@ describe("load control", () => {
     assert.equal(node.started.length, 1);
   });
 
+  test("a call whose rank is overtaken all the while is turned away when it comes, and does not wait for its deadline", () => {
+    const node = new Node();
+    const expired: Call[] = [];
+    const idle = { rank: ranks.background as Rank, leftMs: 2_000 };
+    for (let at = 0; at < 6_000; at += 1) {
+      if (at >= node.now) {
+        node.now = at;
+        node.turn();
+      }
+      node.arrive(call({ now: at, leftMs: 2_000 }));
+      if (at % 10 === 0) node.arrive(call({ now: at, ...idle }));
+      expired.push(...node.load.expire(at));
+    }
+    const refused = node.shed.filter((shed) => shed.call.rank === ranks.background).length;
+    assert.ok(refused > 450, `${refused} of 600 were turned away`);
+    assert.ok(expired.length < 100, `${expired.length} waited until their deadline`);
+  });
+
+  test("a call that waits while slots are free starts, however long calls once took", () => {
+    const node = new Node({ slotsFirst: 8 });
+    for (let index = 0; index < 8; index++) node.load.slots.take();
+    for (let index = 0; index < 20; index++) node.arrive(call());
+    for (; node.load.queued > 0; node.now += 200) {
+      node.load.slots.release();
+      node.load.turn(node.now, 0);
+      node.load.next(node.now);
+    }
+    for (let index = 0; index < 8; index++) node.load.slots.release();
+    node.load.hold();
+    assert.equal(node.arrive(call({ now: node.now, leftMs: 100 })), "wait");
+    node.turn();
+    assert.deepEqual(node.shed, []);
+  });
+
   test("suggests to stay away for longer the longer the queue is", () => {
     const node = new Node({ slotsFirst: 8 });
     for (let index = 0; index < 8; index++) node.load.slots.take();

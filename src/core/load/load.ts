@@ -52,6 +52,8 @@ const sliceTimes = 3;
  * a node would turn some away, for want of a place in a short queue, that it had time for a moment later.
  */
 const standingCallsMin = 10;
+/** A call is not started that has less time left than an interval between two starts, if that is no more than this. */
+const inVainMsMax = 20;
 /** Suggested to a caller who was turned away: his foreseen wait, so many times, within these bounds. */
 const retryAfterTimes = 4;
 const retryAfterMinMs = 100;
@@ -137,7 +139,8 @@ export class LoadControl<C extends WaitingCall> {
   refusal(rank: Rank, caller: string, deadline: number, now: number): LoadShedReason | null {
     if (this.#queue.length === 0 || rank <= ranks.chain) return null;
     const leftMs = deadline - now;
-    const waitMs = this.#queue.ahead(rank, caller) * this.#pace.intervalMs;
+    const aheadMs = this.#queue.ahead(rank, caller) * this.#pace.intervalMs;
+    const waitMs = Math.max(aheadMs, this.#queue.overtakenMs(rank, now));
     if (waitMs >= this.#limits.waitPartMax * leftMs) return "deadline";
     const full = this.#queue.length >= this.#limits.queueLengthMax;
     const room = !full || this.#queue.displaceable(rank, caller) !== undefined;
@@ -181,7 +184,7 @@ export class LoadControl<C extends WaitingCall> {
       return undefined;
     }
     const call = this.#queue.take()!;
-    const late = this.#limits.waitPartMax * (call.deadline - now) <= this.#pace.intervalMs;
+    const late = this.#limits.waitPartMax * (call.deadline - now) <= Math.min(inVainMsMax, this.#pace.intervalMs);
     if (!late) this.#pace.started(now);
     this.#left(now);
     if (late) return { kind: "shed", call, reason: "deadline" };

@@ -22,10 +22,11 @@ describe("the pace of a queue", () => {
       [0.4, 1],
       [20, 50],
       [200, 500],
+      [600, 1_500],
     ] as const) {
       const pace = new Pace();
-      served(pace, every(gapMs, Math.ceil(4_000 / gapMs)), startsEach);
-      near(pace.intervalMs, 0.4, 0.2);
+      served(pace, every(gapMs, Math.ceil(6_000 / gapMs)), startsEach);
+      near(pace.intervalMs, 0.4, gapMs > 500 ? 0.5 : 0.2);
     }
   });
 
@@ -50,13 +51,26 @@ describe("the pace of a queue", () => {
     near(pace.intervalMs, 1_000, 0.6);
   });
 
+  test("is forgotten when nothing has waited for half a minute", () => {
+    const pace = new Pace();
+    served(pace, every(200, 20), 1);
+    assert.ok(pace.intervalMs > 100, `${pace.intervalMs}`);
+    pace.emptied(4_000);
+    pace.filled(3_600_000, false);
+    near(pace.intervalMs, 0.2, 0.01);
+  });
+
   test("counts what starts without a wait after a burst, where that uses up what the burst has left", () => {
     const paceWhere = (taken: boolean): Pace => {
       const pace = new Pace();
       for (let now = 0; now < 4_000; now += 200) {
         for (let start = 0; start < 100; start++) pace.started(now);
         pace.emptied(now);
-        for (let start = 0; start < 400; start++) pace.startedAtOnce();
+        for (let start = 0; start < 400; start++) {
+          // Whoever looks for calls that are too late finds nothing in the queue.
+          if (start === 200) pace.emptied(now + 40);
+          pace.startedAtOnce();
+        }
         pace.filled(now + 80, taken);
       }
       return pace;

@@ -18,11 +18,13 @@ const forgottenMs = 500;
 const believedMs = 50;
 const intervalFirstMs = 0.2;
 /**
- * A gap counts as no longer than this, or so many intervals: a process that had no processor for a moment, or a store that
- * stood still, is not slower for that afterwards.
+ * A gap counts as no longer than this, or than the longest of the last seconds: a process that had no processor for a
+ * moment, or a store that stood still, is not slower for that afterwards. If it comes again it is a rhythm, and counts in full.
  */
 const gapMaxMs = 250;
-const gapTimesMax = 3;
+const longestForgottenMs = 5_000;
+/** When nothing has waited for so long, what was learnt is outdated: what is asked for then may be quite different. */
+const outdatedMs = 30_000;
 
 export class Pace {
   #timeMs = believedMs;
@@ -32,6 +34,8 @@ export class Pace {
   #waits = false;
   /** Calls that started without a wait since nothing waits any more. */
   #atOnce = 0;
+  /** The longest gap between two starts, which is forgotten little by little. */
+  #longestMs = 0;
 
   /** Between two starts, ms. */
   get intervalMs(): number {
@@ -43,11 +47,13 @@ export class Pace {
     if (this.#waits) return;
     this.#waits = true;
     if (taken && now - this.#since <= gapMaxMs) this.#add(now, this.#atOnce);
+    else if (now - this.#since >= outdatedMs) [this.#timeMs, this.#starts] = [believedMs, believedMs / intervalFirstMs];
     this.#since = now;
   }
 
   /** Nothing waits any more. */
   emptied(now: number): void {
+    if (!this.#waits) return;
     this.#waits = false;
     this.#since = now;
     this.#atOnce = 0;
@@ -64,8 +70,10 @@ export class Pace {
   }
 
   #add(now: number, starts: number): void {
-    const gapMs = Math.min(now - this.#since, Math.max(gapMaxMs, gapTimesMax * this.intervalMs));
-    if (gapMs > 0) {
+    const lastedMs = now - this.#since;
+    if (lastedMs > 0) {
+      const gapMs = Math.min(lastedMs, Math.max(gapMaxMs, this.#longestMs));
+      this.#longestMs = Math.max(lastedMs, this.#longestMs * Math.exp(-lastedMs / longestForgottenMs));
       const kept = Math.exp(-gapMs / forgottenMs);
       this.#timeMs = this.#timeMs * kept + forgottenMs * (1 - kept);
       this.#starts *= kept;

@@ -89,6 +89,16 @@ export class LoadQueue<C extends WaitingCall> {
   }
 
   /**
+   * How long the next call of this rank has waited, ms, where calls of an earlier rank wait, too: those that come meanwhile go before it,
+   * so that what is ahead of it now says little. 0 otherwise.
+   */
+  overtakenMs(rank: Rank, now: number): number {
+    const { lines, length } = this.#lanes[rank]!;
+    if (length === 0 || !this.#lanes.some((lane, earlier) => earlier < rank && lane.length > 0)) return 0;
+    return now - first(lines.values().next().value!)!.queuedAt;
+  }
+
+  /**
    * Of a rank that goes later than this one, the last call of whoever has the most; or, within the rank, of
    * a caller who has more than this one and would still have. Undefined if nobody has to make room for it.
    */
