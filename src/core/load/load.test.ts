@@ -209,18 +209,18 @@ describe("load control", () => {
   test("a call whose rank is overtaken all the while is turned away when it comes, and does not wait for its deadline", () => {
     const node = new Node();
     const expired: Call[] = [];
-    const idle = { rank: ranks.background as Rank, leftMs: 2_000 };
-    for (let at = 0; at < 6_000; at += 1) {
+    const idle = { rank: ranks.background as Rank, leftMs: 4_000 };
+    for (let at = 0; at < 12_000; at += 1) {
       if (at >= node.now) {
         node.now = at;
         node.turn();
       }
-      node.arrive(call({ now: at, leftMs: 2_000 }));
+      node.arrive(call({ now: at, leftMs: 1_000 }));
       if (at % 10 === 0) node.arrive(call({ now: at, ...idle }));
       expired.push(...node.load.expire(at));
     }
     const refused = node.shed.filter((shed) => shed.call.rank === ranks.background).length;
-    assert.ok(refused > 450, `${refused} of 600 were turned away`);
+    assert.ok(refused > 1_000, `${refused} of 1,200 were turned away`);
     assert.ok(expired.length < 100, `${expired.length} waited until their deadline`);
   });
 
