@@ -104,7 +104,14 @@ test("a system that has processors of its own is said to, and is held back by th
   assert.match(words, /had 1 of this machine's 2 processors, and the load 1 of its own \(the load took 0\.4\)/);
   const node = { node: "a", cores: 0.96, eventLoopUtilization: 0.4, networkBytesPerSecond: 0 };
   const waits = { queueWaitMs: 1, handlerMs: 1, commitWaitMs: 20, linkQueueWaitMs: 0 };
-  const consumption = { machineCores: 1.2, machineCoresMax: 2, ownCores: 0, nodes: [node], ...waits };
+  const consumption = {
+    machineCores: 1.2,
+    machineCoresMax: 2,
+    ownCores: 0,
+    nodesChanged: false,
+    nodes: [node],
+    ...waits,
+  };
   assert.equal(bottleneckOf(consumption, 0.2, 1).name, "CPU");
   assert.equal(bottleneckOf({ ...consumption, machineCores: 0.9 }, 0.2, 1).name, "store commit");
   assert.equal(bottleneckOf(consumption, 0.2, undefined).name, "store commit");
@@ -132,7 +139,14 @@ test("where several nodes carry less than one, no part of the work over a whole 
 test("what other programs had is what neither the system nor the load nor the search took, and is thrown away aloud", () => {
   const node = { node: "a", cores: 0.5, eventLoopUtilization: 0.4, networkBytesPerSecond: 0 };
   const waits = { queueWaitMs: 1, handlerMs: 1, commitWaitMs: 1, linkQueueWaitMs: 0 };
-  const consumption = { machineCores: 1.5, machineCoresMax: 2, ownCores: 0.1, nodes: [node], ...waits };
+  const consumption = {
+    machineCores: 1.5,
+    machineCoresMax: 2,
+    ownCores: 0.1,
+    nodesChanged: false,
+    nodes: [node],
+    ...waits,
+  };
   assert.ok(Math.abs(othersCores(consumption, 0.3, true)! - 0.6) < 1e-9);
   assert.equal(othersCores(consumption, 0.3, false), undefined);
   assert.equal(othersCores({ ...consumption, nodes: [] }, 0.3, true), undefined);

@@ -39,6 +39,8 @@ export interface Consumption {
   readonly machineCoresMax: number;
   /** Of them in use by this process. */
   readonly ownCores: number;
+  /** Whether a node came, went or started again meanwhile: nobody can tell then what it had used before. */
+  readonly nodesChanged: boolean;
   readonly nodes: readonly {
     readonly node: string;
     /** Processors in use. */
@@ -91,22 +93,21 @@ function stolenSeconds(): number {
 
 /**
  * Processors that programs had, and other virtual machines, which are neither the system nor the load nor this command; undefined when the nodes
- * run elsewhere, or do not say what they take.
+ * run elsewhere, or do not say what they take. A node that the load ended took its account with it: that is the system's failure and no program's.
  */
 export function othersCores(
-  { machineCores, ownCores, nodes }: Consumption,
+  { machineCores, ownCores, nodesChanged, nodes }: Consumption,
   loadCores: number,
   sameMachine: boolean,
 ): number | undefined {
-  if (!sameMachine || nodes.length === 0) return undefined;
+  if (!sameMachine || nodesChanged || nodes.length === 0) return undefined;
   const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
   return Math.max(0, machineCores - taken - loadCores - ownCores);
 }
 
 export function consumptionBetween(before: Reading, after: Reading): Consumption {
   const seconds = (after.at - before.at) / 1_000;
-  const earlier = new Map(before.nodes.map((reading) => [reading.node, reading]));
-  const pairs = after.nodes.map((later) => ({ later, earlier: earlier.get(later.node) }));
+  const pairs = after.nodes.map((later) => ({ later, earlier: sameProcess(before, later) }));
   const meanMs = (of: (reading: NodeReading) => Histogram): number => {
     const since = pairs.map((pair) =>
       pair.earlier ? histogramSince(of(pair.later), of(pair.earlier)) : of(pair.later),
@@ -118,6 +119,7 @@ export function consumptionBetween(before: Reading, after: Reading): Consumption
     machineCores: (after.machineBusySeconds - before.machineBusySeconds) / seconds,
     machineCoresMax: cpus().length,
     ownCores: (after.ownSeconds - before.ownSeconds) / seconds,
+    nodesChanged: before.nodes.length !== pairs.length || pairs.some(({ earlier }) => earlier === undefined),
     nodes: pairs.map((pair) => ({
       node: pair.later.node,
       cores: (pair.later.cpuSeconds - (pair.earlier?.cpuSeconds ?? 0)) / seconds,
@@ -131,14 +133,19 @@ export function consumptionBetween(before: Reading, after: Reading): Consumption
   };
 }
 
+/** What the process had said before. One that starts again under the same id counts from 0: all that it says is new. */
+function sameProcess(before: Reading, later: NodeReading): NodeReading | undefined {
+  const earlier = before.nodes.find(({ node }) => node === later.node);
+  return earlier === undefined || later.cpuSeconds < earlier.cpuSeconds ? undefined : earlier;
+}
+
 /** `processors`: how many of this machine's the system may use; undefined when it runs on another machine. */
 export function bottleneckOf(
   consumption: Consumption,
   loadCores: number,
   processors: number | undefined,
 ): NamedBottleneck {
-  const { machineCores, machineCoresMax, ownCores, nodes, queueWaitMs, handlerMs, commitWaitMs, linkQueueWaitMs } =
-    consumption;
+  const { machineCores, machineCoresMax, nodes, queueWaitMs, handlerMs, commitWaitMs, linkQueueWaitMs } = consumption;
   if (nodes.length === 0)
     return {
       name: "none",
@@ -147,7 +154,7 @@ export function bottleneckOf(
   const full = nodes.filter(({ eventLoopUtilization }) => eventLoopUtilization >= saturated);
   const waits = queueWaitMs + handlerMs + commitWaitMs + linkQueueWaitMs;
   const taken = nodes.reduce((sum, { cores }) => sum + cores, 0);
-  const others = machineCores - taken - loadCores - ownCores;
+  const others = othersCores(consumption, loadCores, processors !== undefined) ?? 0;
   if (processors !== undefined && processors < machineCoresMax && machineCores - loadCores >= processors * saturated) {
     const besides =
       others >= othersMin ? `, and other programs ${others.toFixed(1)} of the machine's ${machineCoresMax}` : "";

@@ -6,7 +6,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Fifo } from "../../values/fifo.ts";
-import { answerLengthMax, readAnswer } from "./answer.ts";
+import { answerLengthMax, type ReadAnswer, readAnswer } from "./answer.ts";
 import type { Ending, OpenCall } from "./open-loop.ts";
 
 export interface Target {
@@ -59,42 +59,63 @@ export class Connections {
     const { host, port, tls } = this.#target;
     const socket = tls ? connectTls({ host, port, servername: host }) : connectTcp({ host, port, noDelay: true });
     let received = "";
+    let wasOpened = false;
     socket.setEncoding("latin1");
-    socket.once(tls ? "secureConnect" : "connect", () => this.#free(socket));
+    socket.once(tls ? "secureConnect" : "connect", () => {
+      wasOpened = true;
+      this.#free(socket);
+    });
     socket.on("data", (text: string) => {
       received += text;
-      const answer = readAnswer(received);
-      if (answer === undefined) {
-        if (received.length > answerLengthMax) socket.destroy();
-        return;
-      }
-      received = answer.rest;
-      const sending = this.#busy.get(socket);
-      this.#busy.delete(socket);
-      if (answer.keepAlive) this.#free(socket);
-      else socket.destroy();
-      sending?.onEnd(answer.ending, answer.body);
+      if (this.#answered(socket, readAnswer(received, false))) received = "";
+      else if (received.length > answerLengthMax) socket.destroy();
     });
+    socket.on("end", () => this.#answered(socket, readAnswer(received, true)));
     socket.on("error", () => {});
-    socket.on("close", () => this.#closed(socket));
+    socket.on("close", () => this.#closed(socket, wasOpened));
   }
 
-  #closed(socket: Socket): void {
+  #answered(socket: Socket, answer: ReadAnswer | undefined): boolean {
+    if (answer === undefined) return false;
+    const sending = this.#busy.get(socket);
+    this.#busy.delete(socket);
+    // What nobody has asked for would be taken for the answer to the next call, and so on.
+    if (answer.keepAlive && answer.rest === "" && sending !== undefined) this.#free(socket);
+    else {
+      // Until it is closed no call may take it.
+      if (sending === undefined) this.#idle.remove(socket);
+      socket.destroy();
+    }
+    sending?.onEnd(answer.ending, answer.body);
+    return true;
+  }
+
+  #closed(socket: Socket, wasOpened: boolean): void {
     this.#count -= 1;
     this.#idle.remove(socket);
     const sending = this.#busy.get(socket);
     this.#busy.delete(socket);
     sending?.onEnd("cut", "");
-    // One that could not be opened has no call of its own: the first that waits hears of it.
-    if (sending === undefined && this.#count === 0) this.#waiting.take()?.onEnd("cut", "");
+    // One that could not be opened has no call of its own: the first that waits hears of it, so that each call opens one at most where nobody listens.
+    if (!wasOpened) this.#nextWaiting()?.onEnd("cut", "");
+    this.#dropOver();
     if (this.#waiting.length > this.#count && this.#count < this.#connectionsMax) this.#open();
   }
 
   #free(socket: Socket): void {
-    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
-      if (!next.call.over) return this.#write(socket, next);
-    }
-    this.#idle.add(socket);
+    const next = this.#nextWaiting();
+    if (next === undefined) this.#idle.add(socket);
+    else this.#write(socket, next);
+  }
+
+  #nextWaiting(): Sending | undefined {
+    this.#dropOver();
+    return this.#waiting.take();
+  }
+
+  /** Calls are over in the order in which they came, so that those stand in front. */
+  #dropOver(): void {
+    while (this.#waiting.first()?.call.over) this.#waiting.take();
   }
 
   #write(socket: Socket, sending: Sending): void {

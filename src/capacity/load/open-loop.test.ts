@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { quantileMs } from "../../values/histogram.ts";
 import { createPrng } from "../../values/prng.ts";
 import { judge } from "../trial.ts";
-import { readAnswer } from "./answer.ts";
+import { type ReadAnswer, readAnswer } from "./answer.ts";
 import { type OpenCall, OpenLoop, type Tally } from "./open-loop.ts";
 
 interface Sent {
@@ -95,14 +95,44 @@ test("an answer after the deadline is not good, however well it is meant", () =>
   assert.deepEqual(tally.failures, { late: tally.due });
 });
 
+/** The first answer on a connection that goes on. */
+function read(received: string): ReadAnswer | undefined {
+  return readAnswer(received, false);
+}
+
 test("answers are read whole, however they are cut", () => {
   const body = '{"code":"resource_exhausted"}';
   const shed = `HTTP/1.1 429 Too Many Requests\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
   const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
   const bare = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
-  for (let cut = 1; cut < shed.length; cut++) assert.equal(readAnswer(shed.slice(0, cut)), undefined);
-  for (let cut = 1; cut < chunked.length; cut++) assert.equal(readAnswer(chunked.slice(0, cut)), undefined);
-  assert.deepEqual(readAnswer(shed + chunked), { ending: "resource_exhausted", body, keepAlive: true, rest: chunked });
-  assert.deepEqual(readAnswer(chunked + bare), { ending: "good", body: "hello", keepAlive: true, rest: bare });
-  assert.deepEqual(readAnswer(bare), { ending: "good", body: "", keepAlive: false, rest: "" });
+  const trailed = "HTTP/1.1 200 OK\r\nTransfer-Encoding:chunked\r\n\r\n2;a=b\r\nhi\r\n0\r\nDigest: x\r\nAge: 1\r\n\r\n";
+  const interim = `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${shed}`;
+  for (const whole of [shed, chunked, bare, trailed, interim]) {
+    for (let cut = 1; cut < whole.length; cut++) assert.equal(read(whole.slice(0, cut)), undefined);
+  }
+  assert.deepEqual(read(shed + chunked), { ending: "resource_exhausted", body, keepAlive: true, rest: chunked });
+  assert.deepEqual(read(chunked + bare), { ending: "good", body: "hello", keepAlive: true, rest: bare });
+  assert.deepEqual(read(trailed + bare), { ending: "good", body: "hi", keepAlive: true, rest: bare });
+  assert.deepEqual(read(interim + bare), { ending: "resource_exhausted", body, keepAlive: true, rest: bare });
+  assert.deepEqual(read(bare), { ending: "good", body: "", keepAlive: false, rest: "" });
+});
+
+test("an answer that closes its connection is one however it says so", () => {
+  for (const close of ["Connection:close", "connection: keep-alive, Close"]) {
+    const answer = `HTTP/1.1 200 OK\r\n${close}\r\nContent-Length:2\r\n\r\nhi`;
+    assert.deepEqual(read(answer), { ending: "good", body: "hi", keepAlive: false, rest: "" });
+  }
+  const endless = 'HTTP/1.1 503 Service Unavailable\r\n\r\n{"code":"unavailable"}';
+  assert.equal(read(endless), undefined);
+  assert.equal(readAnswer(endless, true)?.ending, "unavailable");
+  assert.equal(readAnswer(endless, true)?.keepAlive, false);
+  assert.equal(readAnswer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", true), undefined);
+});
+
+test("what is no HTTP is no answer, and its connection is not used again", () => {
+  const broken = { ending: "not HTTP", body: "", keepAlive: false, rest: "" };
+  const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const size of ["zz", "-1", ""]) assert.deepEqual(read(`${chunked}${size}\r\nhello\r\n`), broken);
+  assert.deepEqual(read("HTTP/1.1 OK\r\n\r\n"), broken);
+  assert.deepEqual(read("SSH-2.0-x 200\r\n\r\n"), broken);
 });
