@@ -3,11 +3,11 @@
  * Which worker runs a seed makes no difference to its result.
  */
 import type { Mark } from "../values/marks.ts";
-import { CaseRunner } from "./case-runner.ts";
+import { CaseRunner, type RunLimits } from "./case-runner.ts";
 import type { Reachable } from "./reached.ts";
 import type { RunResult } from "./simulate.ts";
 
-export interface CampaignOptions {
+export interface CampaignOptions extends RunLimits {
   readonly file: string;
   readonly firstSeed: number;
   readonly seeds: number;
@@ -16,6 +16,8 @@ export interface CampaignOptions {
   readonly timeMaxMs?: number | undefined;
   readonly mutation?: string | undefined;
   readonly onResult?: (result: RunResult, report: CampaignReport) => void;
+  /** Kept up to date with the seeds that are being run, for whoever stops the campaign. */
+  readonly underWay?: Set<number>;
 }
 
 /** What a campaign has done, as far as it has come. */
@@ -34,6 +36,14 @@ export interface CampaignReport {
   readonly reached: Record<Reachable, number>;
   /** The run of the lowest seed that broke a promise. */
   failure: RunResult | undefined;
+  /** The lowest seed whose run came to no result. */
+  lost: LostRun | undefined;
+}
+
+/** A run whose worker ended by itself, or that did not end. */
+export interface LostRun {
+  readonly seed: number;
+  readonly reason: string;
 }
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
@@ -48,25 +58,39 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     marks: {},
     reached: { otherCode: 0, otherPath: 0, outlived: 0 },
     failure: undefined,
+    lost: undefined,
   };
   const end = options.firstSeed + options.seeds;
   const startedAt = performance.now();
   let next = options.firstSeed;
   const nextSeed = (): number | undefined => {
     const late = options.timeMaxMs !== undefined && performance.now() - startedAt > options.timeMaxMs;
-    return next >= end || late || report.failure !== undefined ? undefined : next++;
+    const over = report.failure !== undefined || report.lost !== undefined;
+    return next >= end || late || over ? undefined : next++;
   };
   const onResult = (result: RunResult): void => {
     add(report, result);
     options.onResult?.(result, report);
   };
   const workers = Math.max(1, Math.min(options.workers, options.seeds));
-  await using runner = new CaseRunner({ file: options.file, mutation: options.mutation }, workers);
+  await using runner = new CaseRunner({ file: options.file, mutation: options.mutation }, workers, options);
+  const { underWay = new Set() } = options;
   const work = async (): Promise<void> => {
-    for (let seed = nextSeed(); seed !== undefined; seed = nextSeed()) onResult(await runner.run({ seed }));
+    for (let seed = nextSeed(); seed !== undefined; seed = nextSeed()) {
+      underWay.add(seed);
+      // Its end is not that of the others: what they find, or have found, is told.
+      const result = await runner.run({ seed }).catch((error: unknown) => lose(report, seed, error));
+      underWay.delete(seed);
+      if (result !== undefined) onResult(result);
+    }
   };
   await Promise.all(Array.from({ length: workers }, work));
   return report;
+}
+
+function lose(report: CampaignReport, seed: number, error: unknown): undefined {
+  if (report.lost !== undefined && report.lost.seed < seed) return;
+  report.lost = { seed, reason: error instanceof Error ? error.message : String(error) };
 }
 
 function add(report: CampaignReport, result: RunResult): void {

@@ -14,7 +14,7 @@ import type { ProcessCode } from "./machine.ts";
 import { defineScenario, isScenario, type Scenario } from "./scenario.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { loadInstance } from "./user-code/instances.ts";
-import type { Place } from "./user-code/place.ts";
+import { type Place, runOutside } from "./user-code/place.ts";
 import { firstPlace, nodePlace } from "./user-code/places.ts";
 import type { Process } from "./world/process.ts";
 
@@ -31,7 +31,7 @@ export class ScenarioFileError extends SynodError {
  * is known to one node, and gone when that crashes.
  *
  * Throws `failed_precondition` when the file declares neither, and whatever its modules throw: they must not do I/O
- * while they are loaded, except read files.
+ * while they are loaded, except read files. What they print meanwhile goes to standard error.
  *
  * @example
  * ```ts
@@ -44,7 +44,13 @@ export class ScenarioFileError extends SynodError {
  * console.assert(typeof broken === "function");
  * ```
  */
-export async function loadScenario(file: string | URL): Promise<Scenario> {
+export function loadScenario(file: string | URL): Promise<Scenario> {
+  // From outside: at a place the stream writes to the place, which would write to the stream again.
+  return loadPrinting(file, (text) => runOutside(() => void process.stderr.write(text)));
+}
+
+/** The same for whoever has another use for what modules print while they are loaded. */
+export async function loadPrinting(file: string | URL, print: (text: string) => void): Promise<Scenario> {
   const path = typeof file === "string" ? resolve(file) : fileURLToPath(file);
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) {
@@ -53,11 +59,7 @@ export async function loadScenario(file: string | URL): Promise<Scenario> {
   }
   const giveBack = replaceSurroundings();
   try {
-    const { stdout } = process;
-    const scenario = await scenarioAt(
-      path,
-      firstPlace((text) => void stdout.write(text)),
-    );
+    const scenario = await scenarioAt(path, firstPlace(print));
     return { ...scenario, file: path };
   } finally {
     giveBack();

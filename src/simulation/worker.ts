@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { invariant } from "../errors.ts";
 import type { CaseOptions } from "./case.ts";
 import { mutations } from "./mutations.ts";
-import { loadScenario } from "./scenario-file.ts";
+import { loadPrinting } from "./scenario-file.ts";
 import { simulate } from "./simulate.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 
@@ -20,7 +20,8 @@ const { file, mutation: name } = workerData as WorkerTask;
 const port = parentPort;
 invariant(port !== null, "a worker has a parent");
 
-const scenario = await loadScenario(file);
+// Whoever started the worker has loaded the file, too, and printed that.
+const scenario = await loadPrinting(file, () => {});
 const mutation = mutations.find((one) => one.name === name);
 
 port.on("message", (options: CaseOptions) => {

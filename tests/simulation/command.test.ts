@@ -7,13 +7,25 @@ import { fileURLToPath } from "node:url";
 const synod = fileURLToPath(new URL("../../bin/synod.js", import.meta.url));
 const bank = fileURLToPath(new URL("../../examples/bank/system.ts", import.meta.url));
 const careless = fileURLToPath(new URL("careless-system.ts", import.meta.url));
+/** Runs on its first thread, its third and so on end their worker; the others break a promise. */
+const dying = fileURLToPath(new URL("lost/dying.scenario.ts", import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
 
 function surrounding(name: string): string {
   return fileURLToPath(new URL(`surroundings/${name}`, import.meta.url));
 }
 
-async function sim(...words: string[]): Promise<{ code: number | null; output: string; errors: string }> {
-  const child = spawn(process.execPath, [synod, "sim", ...words], { stdio: ["ignore", "pipe", "pipe"] });
+function sim(...words: string[]): Promise<Ended> {
+  return node(synod, "sim", ...words);
+}
+
+async function node(...words: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"] });
   let [output, errors] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
@@ -89,4 +101,55 @@ test("what cannot be simulated is refused in one sentence", async () => {
   assert.equal(code, 1);
   assert.match(errors, /declares neither a system nor a scenario/);
   assert.equal((await sim(bank, "--seed", "many")).code, 2);
+});
+
+test("what a file prints while it is loaded is told once, on standard error", async () => {
+  const { code, output, errors } = await sim(surrounding("printing-system.ts"), "--seeds", "1", "--json");
+  assert.equal(code, 0, errors);
+  assert.equal(JSON.parse(output).runs, 1);
+  assert.equal(errors, "bells are being hung\n");
+});
+
+test("a failure is told before the page of it is written", async () => {
+  const { code, output, errors } = await sim(careless, "--seed", "1", "--html", "/nowhere/x.html");
+  assert.equal(code, 1);
+  assert.match(output, /seed 1 breaks a promise/);
+  assert.match(errors, /\/nowhere\/x\.html/);
+});
+
+test("a failure is told, though one worker dies before it is found and one while it is made small", async () => {
+  const { code, output, errors } = await sim(dying, "--seeds", "2", "--workers", "2", "--json");
+  assert.equal(code, 1);
+  const { failure, lost, shrunk } = JSON.parse(output);
+  assert.deepEqual([failure.seed, lost.seed].toSorted(), [1, 2]);
+  assert.ok(shrunk.operations.length > 0);
+  assert.match(
+    errors,
+    /breaks a promise: invariant[\s\S]*came to no result: .*doomed[\s\S]*not made any smaller.*doomed/,
+  );
+});
+
+test("a run whose worker dies is a failure, with the line that runs it alone", async () => {
+  const { code, output } = await sim(dying, "--seeds", "5", "--workers", "1");
+  assert.equal(code, 1);
+  assert.match(output, /^seed 1 came to no result: .*doomed\nalone: synod sim .*dying\.scenario\.ts --seed 1\n/);
+});
+
+test("flags of Node that no worker takes are no obstacle", async () => {
+  const file = surrounding("printing-system.ts");
+  const { code, errors } = await node("--expose-gc", synod, "sim", file, "--seeds", "1");
+  assert.equal(code, 0, errors);
+});
+
+test("Ctrl-C ends a campaign, which says what was under way", async () => {
+  const child = spawn(process.execPath, [synod, "sim", bank, "--seeds", "100000", "--workers", "1"]);
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+    // Its progress: so the campaign is under way.
+    if (/runs\/s/.test(text)) child.kill("SIGINT");
+  });
+  const signal = await new Promise<string | null>((resolve) => child.on("close", (_code, by) => resolve(by)));
+  assert.equal(signal, "SIGINT");
+  assert.match(errors, /under way when it was stopped: seed \d+\n$/);
 });

@@ -33,6 +33,16 @@ export class Progress {
     );
   }
 
+  ofLongRun(seed: number, ms: number): void {
+    this.note(`seed ${seed} has been running for ${duration(ms)}`);
+  }
+
+  /** A line that stays, also for whoever wants no progress. */
+  note(text: string): void {
+    this.end();
+    process.stderr.write(`${text}\n`);
+  }
+
   /** What follows begins on a line of its own. */
   end(): void {
     if (process.stderr.isTTY && !this.#quiet) process.stderr.write("\r\u001b[K");

@@ -11,17 +11,32 @@ export interface ShrunkOptions {
   readonly quiet: boolean;
 }
 
+/** A run of so long may be waited for however little time there is, ms. */
+const runLeastMs = 60_000;
+
+/** As small as it could be made: what goes wrong on the way does not hide what was found. */
 export async function shrunk(from: Failure, options: ShrunkOptions): Promise<Failure> {
   const { file, mutation, workers, timeMaxMs, quiet } = options;
-  await using runner = new CaseRunner({ file, mutation }, workers);
   const progress = new Progress(quiet);
-  const { smallest } = await shrink({
-    from,
-    run: (one, endsAtMs) => runner.run({ ...one, endsAtMs }),
-    width: workers,
-    timeMaxMs,
-    onProgress: (soFar) => progress.ofShrinking(soFar),
+  await using runner = new CaseRunner({ file, mutation }, workers, {
+    runMaxMs: Math.max(timeMaxMs, runLeastMs),
+    onLong: (seed, ms) => progress.ofLongRun(seed, ms),
   });
-  progress.end();
+  let smallest = from;
+  try {
+    await shrink({
+      from,
+      run: (one, endsAtMs) => runner.run({ ...one, endsAtMs }),
+      width: workers,
+      timeMaxMs,
+      onProgress: (soFar) => {
+        smallest = soFar.smallest;
+        progress.ofShrinking(soFar);
+      },
+    });
+    progress.end();
+  } catch (error) {
+    progress.note(`it was not made any smaller, because a run came to no result: ${(error as Error).message}`);
+  }
   return smallest;
 }

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { relative, resolve } from "node:path";
 import { explainLoadError } from "../../host/load-errors.ts";
-import { runCampaign } from "../../simulation/campaign.ts";
+import { type CampaignReport, runCampaign } from "../../simulation/campaign.ts";
 import { type Case, type CaseOptions, caseOf, decodeCase, encodeCase } from "../../simulation/case.ts";
 import { mutations } from "../../simulation/mutations.ts";
 import { pageOf } from "../../simulation/report/page.ts";
@@ -17,9 +17,10 @@ import { type RunResult, simulate } from "../../simulation/simulate.ts";
 import { replaceSurroundings } from "../../simulation/user-code/install.ts";
 import { formatTraceLine } from "../../simulation/world/trace.ts";
 import { exitCodes, UsageError } from "../exit.ts";
+import { beforeInterrupt } from "./interrupted.ts";
 import { Progress } from "./progress.ts";
 import { shrunk } from "./shrunk.ts";
-import { type Replay, replayLine, wordsOfFailure, wordsOfReport, wordsOfShrunk } from "./words.ts";
+import { type Replay, replayLine, wordsOfFailure, wordsOfLost, wordsOfReport, wordsOfShrunk } from "./words.ts";
 
 export interface SimOptions {
   readonly seeds: number;
@@ -85,38 +86,29 @@ async function one(file: string, scenario: Scenario, options: SimOptions, what: 
   const result = await simulate({ ...what, scenario, keepTrace: wantsTrace(options), ...(mutation && { mutation }) });
   const replay: Replay = { file, mutation: options.mutation, only: options.only };
   const asked = options.shrink ?? (options.save === undefined ? 0 : shrinkDefaultS);
+  const failed = result.violations.length > 0;
+  if (failed) tellAtOnce(wordsOfFailure(result, replay), options);
   const small = await smallest(file, result, what, scenario, { ...options, shrink: asked });
-  await show(result, options, replay);
   if (options.json) print(JSON.stringify({ ...withoutTrace(result), shrunk: small?.case }));
   else {
-    const found = result.violations.length > 0;
-    print(found ? wordsOfFailure(result, replay) : `${nameOf(what)}: nothing found`);
+    if (!failed) print(`${nameOf(what)}: nothing found`);
     if (small !== undefined && asked > 0) print(wordsOfShrunk(small, result, replay));
-    print(`  trace ${result.digest}`);
   }
+  await show(result, options, replay);
+  if (!options.json) print(`  trace ${result.digest}`);
   await keep(file, small, options);
-  return result.violations.length === 0 ? exitCodes.done : exitCodes.failed;
+  return failed ? exitCodes.failed : exitCodes.done;
 }
 
 async function many(file: string, scenario: Scenario, options: SimOptions): Promise<number> {
   const startedAt = performance.now();
-  const progress = new Progress(options.json);
-  const report = await runCampaign({
-    file,
-    firstSeed: 1,
-    seeds: options.seeds,
-    workers: workersOf(options),
-    timeMaxMs: options.minutes === undefined ? undefined : options.minutes * 60_000,
-    mutation: options.mutation,
-    onResult: (_result, soFar) => progress.ofCampaign(soFar, options.seeds, performance.now() - startedAt),
-  });
-  progress.end();
-  const tookMs = performance.now() - startedAt;
-  const { failure } = report;
   const replay: Replay = { file, mutation: options.mutation, only: undefined };
-  if (!options.json) {
-    print(failure === undefined ? `nothing found in ${report.runs} runs` : wordsOfFailure(failure, replay));
-  }
+  const report = await campaign(options, replay);
+  const tookMs = performance.now() - startedAt;
+  const { failure, lost } = report;
+  const failed = failure !== undefined || lost !== undefined;
+  if (failed) tellAtOnce(wordsOfEnd(report, replay).join("\n"), options);
+  else if (!options.json) print(`nothing found in ${report.runs} runs`);
   const small = failure && (await smallest(file, failure, { seed: failure.seed }, scenario, options));
   if (options.json) {
     print(
@@ -134,7 +126,40 @@ async function many(file: string, scenario: Scenario, options: SimOptions): Prom
   }
   if (small !== undefined) await showAgain(small, scenario, { ...options, file });
   await keep(file, small, options);
-  return failure === undefined ? exitCodes.done : exitCodes.failed;
+  return failed ? exitCodes.failed : exitCodes.done;
+}
+
+/** Runs the seeds, with progress. */
+async function campaign(options: SimOptions, replay: Replay): Promise<CampaignReport> {
+  const startedAt = performance.now();
+  const progress = new Progress(options.json);
+  const underWay = new Set<number>();
+  let latest: CampaignReport | undefined;
+  using _interrupt = beforeInterrupt(() => {
+    for (const words of latest === undefined ? [] : wordsOfEnd(latest, replay)) progress.note(words);
+    progress.note(`under way when it was stopped: ${[...underWay].map((seed) => `seed ${seed}`).join(", ")}`);
+  });
+  const report = await runCampaign({
+    file: replay.file,
+    firstSeed: 1,
+    seeds: options.seeds,
+    workers: workersOf(options),
+    timeMaxMs: options.minutes === undefined ? undefined : options.minutes * 60_000,
+    mutation: options.mutation,
+    underWay,
+    onLong: (seed, ms) => progress.ofLongRun(seed, ms),
+    onResult: (_result, soFar) => {
+      latest = soFar;
+      progress.ofCampaign(soFar, options.seeds, performance.now() - startedAt);
+    },
+  });
+  progress.end();
+  return report;
+}
+
+/** What a campaign has ended at, or will. */
+function wordsOfEnd({ failure, lost }: CampaignReport, replay: Replay): string[] {
+  return [...(failure ? [wordsOfFailure(failure, replay)] : []), ...(lost ? [wordsOfLost(lost, replay)] : [])];
 }
 
 /** The failure with as little in it as there was time for; undefined when nothing failed. */
@@ -208,6 +233,11 @@ function nameOf(what: CaseOptions): string {
 
 function withoutTrace(result: RunResult | undefined): object | undefined {
   return result && { ...result, trace: undefined, passages: undefined, asked: undefined };
+}
+
+/** Before it is made small and files are written, which may go wrong. JSON comes as a whole, in the end. */
+function tellAtOnce(text: string, { json }: SimOptions): void {
+  (json ? process.stderr : process.stdout).write(`${text}\n`);
 }
 
 function print(text: string): void {

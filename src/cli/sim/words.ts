@@ -1,5 +1,5 @@
 /** What `synod sim` says of its runs. */
-import type { CampaignReport } from "../../simulation/campaign.ts";
+import type { CampaignReport, LostRun } from "../../simulation/campaign.ts";
 import { type Case, encodeCase } from "../../simulation/case.ts";
 import { describeFault, faultKinds } from "../../simulation/faults.ts";
 import { type Reachable, reachable } from "../../simulation/reached.ts";
@@ -28,6 +28,10 @@ export function wordsOfFailure(result: RunResult, replay: Replay): string {
     ...(first?.text ?? "").split("\n").map((line) => `  ${line}`),
     `replay it: ${replayLine(replay, result.seed)} --trace`,
   ].join("\n");
+}
+
+export function wordsOfLost({ seed, reason }: LostRun, replay: Replay): string {
+  return `seed ${seed} came to no result: ${reason}\nalone: ${replayLine(replay, seed)}`;
 }
 
 export function replayLine({ file, mutation, only }: Replay, seed: number): string {
@@ -70,7 +74,9 @@ function bounded(lines: readonly string[]): readonly string[] {
 
 /** `unasked`: what no client asked for, with the reason. */
 export function wordsOfReport(report: CampaignReport, ms: number, unasked: readonly string[]): string {
-  const { operations, faults, failure } = report;
+  const { operations, faults } = report;
+  // One that ended early came to little, which says nothing.
+  const ended = report.failure !== undefined || report.lost !== undefined;
   const injected = Object.entries(faults).sort(([, a], [, b]) => b - a);
   // These happen where the scenario has a release to change to, durable commands, or windows shorter than a run.
   const apart: readonly string[] = ["upgrade", "newCode", "outage"];
@@ -80,12 +86,11 @@ export function wordsOfReport(report: CampaignReport, ms: number, unasked: reado
     `  operations  ${operations.ok} answered, ${operations.fail} did not happen, ${operations.info} unknown`,
     `  checked     ${report.checks} answers, ${report.commits} commits`,
     `  faults      ${injected.map(([kind, count]) => `${kind} ${count}`).join(", ") || "none"}`,
-    // A campaign that ended at a failure came to little, which says nothing.
-    ...(never.length > 0 && failure === undefined ? [`  never       ${never.join(", ")}`] : []),
+    ...(never.length > 0 && !ended ? [`  never       ${never.join(", ")}`] : []),
     ...(Object.keys(reachable) as Reachable[])
       .filter((what) => report.reached[what] > 0)
       .map((what) => `  came to     ${report.reached[what]} ${reachable[what]}`),
-    ...(failure === undefined ? wordsOfMarks(report) : []),
+    ...(ended ? [] : wordsOfMarks(report)),
     ...unasked.map((one) => `  not asked   ${one}`),
   ].join("\n");
 }
