@@ -11,11 +11,12 @@ export interface ShrunkOptions {
   readonly quiet: boolean;
 }
 
-export async function shrunk(from: Failure, options: ShrunkOptions): Promise<Failure> {
+/** Undefined when the run does not fail as a list of its operations. */
+export async function shrunk(from: Failure, options: ShrunkOptions): Promise<Failure | undefined> {
   const { file, mutation, workers, timeMaxMs, quiet } = options;
   await using runner = new CaseRunner({ file, mutation }, workers);
   const progress = new Progress(quiet);
-  const { smallest } = await shrink({
+  const made = await shrink({
     from,
     run: (one, endsAtMs) => runner.run({ ...one, endsAtMs }),
     width: workers,
@@ -23,5 +24,5 @@ export async function shrunk(from: Failure, options: ShrunkOptions): Promise<Fai
     onProgress: (soFar) => progress.ofShrinking(soFar),
   });
   progress.end();
-  return smallest;
+  return made?.smallest;
 }

@@ -19,7 +19,7 @@ import { formatTraceLine } from "../../simulation/world/trace.ts";
 import { exitCodes, UsageError } from "../exit.ts";
 import { Progress } from "./progress.ts";
 import { shrunk } from "./shrunk.ts";
-import { type Replay, replayLine, wordsOfFailure, wordsOfReport, wordsOfShrunk } from "./words.ts";
+import { type Replay, replayLine, wordsOfFailure, wordsOfNoCase, wordsOfReport, wordsOfShrunk } from "./words.ts";
 
 export interface SimOptions {
   readonly seeds: number;
@@ -85,12 +85,14 @@ async function one(file: string, scenario: Scenario, options: SimOptions, what: 
   const result = await simulate({ ...what, scenario, keepTrace: wantsTrace(options), ...(mutation && { mutation }) });
   const replay: Replay = { file, mutation: options.mutation, only: options.only };
   const asked = options.shrink ?? (options.save === undefined ? 0 : shrinkDefaultS);
-  const small = await smallest(file, result, what, scenario, { ...options, shrink: asked });
+  const wanted = asked > 0 || options.save !== undefined || options.json;
+  const small = wanted ? await smallest(file, result, what, scenario, { ...options, shrink: asked }) : undefined;
   await show(result, options, replay);
   if (options.json) print(JSON.stringify({ ...withoutTrace(result), shrunk: small?.case }));
   else {
     const found = result.violations.length > 0;
     print(found ? wordsOfFailure(result, replay) : `${nameOf(what)}: nothing found`);
+    if (found && wanted && small === undefined) print(wordsOfNoCase);
     if (small !== undefined && asked > 0) print(wordsOfShrunk(small, result, replay));
     print(`  trace ${result.digest}`);
   }
@@ -129,15 +131,15 @@ async function many(file: string, scenario: Scenario, options: SimOptions): Prom
       }),
     );
   } else {
-    if (failure && small) print(wordsOfShrunk(small, failure, replay));
+    if (failure) print(small ? wordsOfShrunk(small, failure, replay) : wordsOfNoCase);
     print(wordsOfReport(report, tookMs, scenario.unasked));
   }
-  if (small !== undefined) await showAgain(small, scenario, { ...options, file });
+  if (failure) await showAgain(small?.case ?? { seed: failure.seed }, scenario, { ...options, file });
   await keep(file, small, options);
   return failure === undefined ? exitCodes.done : exitCodes.failed;
 }
 
-/** The failure with as little in it as there was time for; undefined when nothing failed. */
+/** The failure with as little in it as there was time for; undefined when nothing failed, or nothing but the seed does. */
 async function smallest(
   file: string,
   result: RunResult,
@@ -149,8 +151,9 @@ async function smallest(
   if (violation === undefined) return undefined;
   const whole = caseOf(result, what, scenario.durationMs);
   const from = failureOf(whole, result, violation);
+  // A case that was given was just seen to fail; what was drawn is run as a case first, however little time there is.
+  if (from === undefined || what.operations !== undefined) return from;
   const seconds = options.shrink ?? shrinkDefaultS;
-  if (from === undefined || seconds === 0) return from;
   return await shrunk(from, {
     file,
     mutation: options.mutation,
@@ -160,16 +163,17 @@ async function smallest(
   });
 }
 
-/** A campaign keeps no traces; what somebody wants to look at, the small one, is run once more. */
+/** A campaign keeps no traces; what somebody wants to look at, the small one if there is one, is run once more. */
 async function showAgain(
-  { case: small }: Failure,
+  what: Case | { readonly seed: number },
   scenario: Scenario,
   options: SimOptions & { readonly file: string },
 ): Promise<void> {
   if (!wantsTrace(options)) return;
   const mutation = mutations.find(({ name }) => name === options.mutation);
-  const again = await simulate({ ...small, scenario, keepTrace: true, ...(mutation && { mutation }) });
-  await show(again, options, { file: options.file, mutation: options.mutation, only: encodeCase(small) });
+  const again = await simulate({ ...what, scenario, keepTrace: true, ...(mutation && { mutation }) });
+  const only = "plan" in what ? encodeCase(what) : undefined;
+  await show(again, options, { file: options.file, mutation: options.mutation, only });
 }
 
 async function show(result: RunResult, { trace, html, json }: SimOptions, replay: Replay): Promise<void> {

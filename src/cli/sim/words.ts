@@ -49,6 +49,10 @@ export function wordsOfShrunk({ case: small, violation }: Failure, whole: RunRes
   ].join("\n");
 }
 
+/** Instead of what is left: the operations of the run are not what breaks the promise. */
+export const wordsOfNoCase =
+  "as a list of its operations the run does not fail, so that nothing of it can be left out: replay it by its seed";
+
 function wordsOfCase({ plan, operations, fairWeather }: Case): string[] {
   const asked = operations.map(({ client, at, request, calm }) => {
     const { service, key, operation, input } = request;
