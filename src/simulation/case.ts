@@ -32,7 +32,7 @@ const caseBytesMax = 64 * 1024 * 1024;
 export function caseOf(result: RunResult, what: CaseOptions, durationDefaultMs: number): Case {
   const { seed, plan, asked } = result;
   const { timing = 0, fairWeather = false, durationMs = durationDefaultMs } = what;
-  return { seed, timing, fairWeather, durationMs, plan, operations: asked };
+  return { seed, timing, fairWeather, durationMs, plan, operations: what.operations ?? asked };
 }
 
 /** One word: it can be copied from a log into a shell. */
@@ -78,7 +78,7 @@ function faultOf(value: Partial<Case> | null): string | undefined {
   }
   if (!Array.isArray(value.operations)) return "operations is no list";
   for (const { client, turn, at, request } of value.operations as readonly Partial<PlannedOperation>[]) {
-    const whole = Number.isInteger(client) && Number.isInteger(turn) && Number.isFinite(at);
+    const whole = Number.isInteger(client) && client! >= 0 && Number.isInteger(turn) && Number.isFinite(at);
     if (!whole || typeof request?.operation !== "string") return "an operation lacks client, turn, at or request";
   }
   return undefined;

@@ -42,6 +42,8 @@ import type { World } from "./world/world.ts";
 export interface Violation {
   /** The promise in words: `linearizable`, `effectively once`, … */
   readonly promise: string;
+  /** Of an invariant of the scenario: its name. */
+  readonly invariant?: string;
   readonly text: string;
   /** When it was seen, ms since the world began, and after how many lines of the trace. */
   readonly at: number;
@@ -98,11 +100,12 @@ export class Judge implements StoreObserver, RunObserver {
     this.#derived = new DerivedCalls(report);
   }
 
-  report(promise: string, text: string): void {
+  report(promise: string, text: string, invariantName?: string): void {
     this.#world.trace.add("judge", "violation", `${promise}: ${text.split("\n")[0]}`);
     if (this.violations.length >= violationsMax) return;
     const { now, trace } = this.#world;
-    this.violations.push({ promise, text, at: now, traceLength: trace.length });
+    const named = invariantName === undefined ? undefined : { invariant: invariantName };
+    this.violations.push({ promise, ...named, text, at: now, traceLength: trace.length });
   }
 
   order(service: string, key: string): EntityOrder {

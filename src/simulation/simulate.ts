@@ -17,12 +17,13 @@ import { isForgotten, isOfTheCaller, isShedHalfway, waitsForDurable } from "./ex
 import { type Fault, FaultInjector, type InjectedFault, planFaults, planUpgrade } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutation.ts";
-import { type ClientOperation, describeOperation, describeReply } from "./operation.ts";
+import { type ClientOperation, describeOperation, describeReply, type Request } from "./operation.ts";
 import { nameOfThing, pendingThings } from "./pending.ts";
 import type { Reachable } from "./reached.ts";
 import { drawLimits } from "./run-limits.ts";
 import type { Scenario, Workload } from "./scenario.ts";
 import { type RunCode, runCode } from "./scenario-file.ts";
+import { clientsOf, nodesOf, refuseMissingNodes } from "./sizes.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { type Place, runAt } from "./user-code/place.ts";
 import { scenarioPlace } from "./user-code/places.ts";
@@ -96,8 +97,12 @@ const timerSlackMs = 2_000;
 const patienceMs = 120_000;
 const stopMs = 5_000;
 
-/** Whoever has started a run; unhandled rejections belong to it. One run at a time. */
+/**
+ * Whoever has started a run; unhandled rejections belong to it. One run at a time. Throws `failed_precondition` when the
+ * plan is about nodes that the scenario does not have.
+ */
 export async function simulate(options: RunOptions): Promise<RunResult> {
+  refuseMissingNodes(options);
   const giveBack = replaceSurroundings();
   try {
     const { scenario, code } = await runCode(options.scenario);
@@ -147,7 +152,7 @@ class Run {
   constructor(options: RunOptions, code: RunCode["code"]) {
     const { scenario, seed, mutation } = options;
     this.#options = options;
-    const nodes = scenario.nodes ?? 3 + (seed % 3);
+    const nodes = nodesOf(scenario, seed);
     const storeKind = options.storeKind ?? mutation?.storeKind ?? drawStoreKind(seed);
     this.#durationMs = options.durationMs ?? scenario.durationMs;
     const limits = { ...drawLimits(seed), ...mutation?.limits };
@@ -173,7 +178,7 @@ class Run {
     const names = this.#cluster.machines.map(({ name }) => name);
     const retentionMs = limits.retentionMs ?? defaultLimits.retentionMs;
     this.#plan = options.plan ?? drawPlan(options, { names, storeKind, retentionMs });
-    const clients = scenario.clients ?? 2 + prng.below(19);
+    const clients = Math.max(scenario.clients ?? 2 + prng.below(19), clientsOf(options.operations));
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
       timeoutMs: pick(prng, [500, 2_000, 10_000]),
@@ -207,7 +212,7 @@ class Run {
     const { world } = this.#cluster;
     this.#servedAt = world.now;
     this.#injector.schedule(this.#plan);
-    const workload: Workload = (prng, client) => runAt(this.#place, () => scenario.workload(prng, client));
+    const workload: Workload = (prng, client) => runAt(this.#place, () => asJson(scenario.workload(prng, client)));
     const asking = operations ? new ListedAsking(world, operations) : new DrawnAsking(world, workload);
     this.#asking = asking;
     const over = (): boolean => this.#finishing || this.#broken;
@@ -266,9 +271,11 @@ class Run {
     const calm: Behaviour = { timeoutMs: 10_000, attemptsMax: 8, answerLost: 0 };
     const unknown = judge.operations.filter(({ outcome }) => outcome === "info");
     const until = world.now + calmMs;
+    let late = false;
     const calmWork = {
       over: () => world.now >= until || this.#broken,
-      broken: () => this.#broken,
+      // Whose time in a list comes later than anybody waits for is not asked for: the nodes leave then.
+      broken: () => late || this.#broken,
       heard: (operation: ClientOperation) => {
         const expected = isOfTheCaller(operation) || isShedHalfway(operation) || waitsForDurable(operation, system);
         if (operation.outcome !== "ok" && !expected) this.#unanswered(operation);
@@ -282,7 +289,9 @@ class Run {
       }
       await this.#asking?.calmWork(client, index, calm, calmWork);
     });
-    if (!(await this.#done(Promise.all(settle)))) this.#stuck();
+    if (await this.#done(Promise.all(settle))) return;
+    late = true;
+    this.#stuck();
   }
 
   /** What was promised for later, and is there now, gets done; whatever comes of it may still be under way. */
@@ -316,8 +325,10 @@ class Run {
   #stuck(): void {
     const open = this.#cluster.judge.operations.filter(({ outcome }) => outcome === "open");
     const [first] = open;
-    const example = first === undefined ? "" : `, such as ${describeOperation(first)}`;
-    this.#cluster.judge.report("liveness", `${open.length} operations never ended${example}`);
+    // A list may want something so late that nobody waits for it: it was never asked for.
+    if (first === undefined) return;
+    const example = describeOperation(first);
+    this.#cluster.judge.report("liveness", `${open.length} operations never ended, such as ${example}`);
   }
 
   /** Planned: every node hands over and leaves; nothing stays behind. */
@@ -345,7 +356,7 @@ class Run {
     for (const { name, holds } of invariants) {
       const said = runAt(this.#place, () => holds(state));
       if (said === true) continue;
-      this.#cluster.judge.report("invariant", `${name}${typeof said === "string" ? `: ${said}` : ""}`);
+      this.#cluster.judge.report("invariant", `${name}${typeof said === "string" ? `: ${said}` : ""}`, name);
     }
   }
 
@@ -396,6 +407,14 @@ function drawPlan({ scenario, seed, mutation }: RunOptions, among: PlannedAmong)
     ...(hasDurableCommands(system) ? planCodeChanges(seedPrng(seed, "code"), names, durationMs) : []),
     ...planOutage(seedPrng(seed, "outage"), names, { durationMs, retentionMs }),
   ];
+}
+
+/**
+ * A request as it travels, and as a case keeps it. The workload may change its objects afterwards, and what is more than
+ * JSON in them would be lost, or refused, on the way from a worker.
+ */
+function asJson(request: Request): Request {
+  return JSON.parse(JSON.stringify(request)) as Request;
 }
 
 function inWords(thrown: unknown): string {

@@ -1,10 +1,51 @@
 /** A run can be written out, as its faults and its operations, and run again with all of them or with fewer. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Account } from "../../examples/bank/account.interface.ts";
 import bank from "../../examples/bank/system.ts";
-import { defineScenario, simulate } from "../../src/simulation/index.ts";
+import {
+  type CommittedState,
+  defineScenario,
+  type Fault,
+  simulate,
+  type Workload,
+} from "../../src/simulation/index.ts";
 
 const scenario = defineScenario({ system: bank, nodes: 3, clients: 5, duration: "2s" });
+
+/** A number of one's own kind, which only JSON knows as a number. */
+class Amount {
+  readonly #amount: number;
+
+  constructor(amount: number) {
+    this.#amount = amount;
+  }
+
+  toJSON(): number {
+    return this.#amount;
+  }
+}
+
+const deposit = { service: "account", key: "a", operation: "deposit" };
+const reused = { ...deposit, input: { amount: 0 } };
+const workloads: Readonly<Record<string, Workload>> = {
+  "one object that it changes": (prng) => {
+    reused.input.amount = 1 + prng.below(100);
+    return reused;
+  },
+  "an input with toJSON": (prng) => ({ ...deposit, input: { amount: new Amount(1 + prng.below(100)) } }),
+  "an input with a function": (prng) => ({ ...deposit, input: { amount: 1 + prng.below(100), note: () => "spare" } }),
+};
+
+for (const [name, workload] of Object.entries(workloads)) {
+  test(`the list of a run has what was asked, where the workload returns ${name}`, async () => {
+    const drawn = await simulate({ scenario: { ...scenario, workload }, seed: 3, keepTrace: true });
+    assert.ok(drawn.operations.ok > 40);
+    // As it comes from a worker.
+    const { plan, asked: operations } = structuredClone({ plan: drawn.plan, asked: drawn.asked });
+    assert.equal((await simulate({ scenario, seed: 3, plan, operations })).digest, drawn.digest);
+  });
+}
 
 test("a run by its own list of faults and operations is that run, byte for byte", async () => {
   for (const seed of [3, 5]) {
@@ -45,4 +86,32 @@ test("a run that is to end at an instant ends there, with nothing said of what w
   const { simulatedMs, violations } = await simulate({ scenario, seed: 3, endsAtMs: 2_000 });
   assert.deepEqual(violations, []);
   assert.ok(simulatedMs >= 2_000 && simulatedMs < 2_100, `${simulatedMs} ms`);
+});
+
+test("what is listed for later than anybody waits is not asked, and breaks nothing", async () => {
+  const { asked } = await simulate({ scenario, seed: 3, plan: [], keepTrace: true });
+  const calm = asked.filter((operation) => operation.calm === true);
+  assert.ok(calm.length > 5);
+  // Long after the end of the run, and while the nodes leave.
+  for (const at of [300_000, 131_000]) {
+    const operations = calm.map((operation) => ({ ...operation, at }));
+    const late = await simulate({ scenario, seed: 3, plan: [], operations, durationMs: 500, keepTrace: true });
+    assert.deepEqual(late.violations, []);
+    assert.deepEqual(late.asked, []);
+  }
+});
+
+test("a case keeps the clients that it was found with, and is refused where its nodes are missing", async () => {
+  const invariants = [{ name: "nobody is rich", holds: (state: CommittedState) => state.all(Account).size === 0 }];
+  const found = await simulate({ scenario: { ...scenario, invariants }, seed: 3, plan: [], keepTrace: true });
+  const operations = found.asked.filter(({ client }) => client === 4);
+  const run = { seed: 3, plan: [], operations };
+  const [before, after] = [
+    await simulate({ ...run, scenario: { ...scenario, invariants } }),
+    await simulate({ ...run, scenario: { ...scenario, invariants, clients: 1 } }),
+  ];
+  assert.equal(before.violations[0]?.invariant, "nobody is rich");
+  assert.equal(after.digest, before.digest);
+  const plan: Fault[] = [{ kind: "crash", at: 100, lastsMs: 50, nodes: ["node-5"], amount: 1 }];
+  await assert.rejects(simulate({ ...run, scenario, plan }), /about node-5, and the scenario has 3 nodes/);
 });

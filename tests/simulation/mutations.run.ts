@@ -67,7 +67,7 @@ async function look(mutation: Mutation): Promise<Found> {
   return { took, promises: [...promises], small: first && (await shrunk(first, scenario, mutation)) };
 }
 
-function shrunk(result: RunResult, scenario: Scenario, mutation: Mutation): Promise<ShrinkProgress> {
+function shrunk(result: RunResult, scenario: Scenario, mutation: Mutation): Promise<ShrinkProgress | undefined> {
   const whole = caseOf(result, { seed: result.seed }, scenario.durationMs);
   const from = failureOf(whole, result, result.violations[0]!)!;
   const run: Parameters<typeof shrink>[0]["run"] = (one, endsAtMs) =>

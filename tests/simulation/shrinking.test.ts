@@ -1,6 +1,7 @@
 /** A failing run is made small, keeps what it broke, and can be kept: as a line, as a file, as a test. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -24,6 +25,7 @@ async function shrunk(name: string, timeMaxMs: number): Promise<ShrinkProgress> 
     const run: Parameters<typeof shrink>[0]["run"] = (one, endsAtMs) =>
       simulate({ scenario, mutation, ...one, endsAtMs });
     const progress = await shrink({ from, run, width: 1, timeMaxMs });
+    assert.ok(progress !== undefined, "a run by its list of operations is that run");
     const { smallest } = progress;
     assert.equal(smallest.violation.promise, violation.promise);
     // What is kept is a run that fails: here it is again, from its text.
@@ -42,9 +44,9 @@ for (const name of ["reply-before-durable", "epoch-not-increased"]) {
   });
 }
 
-test("without time, what is kept is the run as it was found", async () => {
+test("without time, what is kept is the run as it was found, seen to fail as a case", async () => {
   const { runs, smallest } = await shrunk("reply-before-durable", 0);
-  assert.equal(runs, 0);
+  assert.equal(runs, 1);
   assert.ok(smallest.case.operations.length > 0);
 });
 
@@ -119,4 +121,39 @@ test("a defect of the user's own is shrunk, replayed by the printed line, and ke
   const mended = await node(flights.path, "--test", "overbooked.test.ts");
   const saved = await readFile(join(flights.path, "overbooked.test.ts"), "utf8");
   assert.equal(mended.code, 0, `${mended.output}\n${saved}`);
+});
+
+const failsByItsWorkload = `
+import { command, defineInterface, defineSystem, implement } from "synod";
+import { defineScenario } from "synod/simulation";
+import { z } from "zod";
+
+const Bell = defineInterface("bell", { key: z.string(), operations: { ring: command({ output: z.null() }) } });
+const bell = implement(Bell, { state: { version: 1, initial: () => ({}) }, operations: { ring: () => null } });
+let asked = 0;
+export default defineScenario({
+  system: defineSystem({ name: "bells", services: [bell] }),
+  duration: "3s",
+  workload: () => {
+    if (++asked === 5) throw new Error("out of ideas");
+    return { service: "bell", key: "a", operation: "ring" };
+  },
+});
+`;
+
+test("a failure of the workload itself is no case: no line replays one, and none is saved", async () => {
+  using bells = project(failsByItsWorkload);
+  const synod = join(root, "bin/synod.js");
+  for (const words of [
+    ["--seeds", "1"],
+    ["--seed", "1"],
+    ["--seeds", "1", "--shrink", "0"],
+  ]) {
+    const found = await node(bells.path, synod, "sim", "system.ts", ...words, "--save", "idle.test.ts");
+    assert.equal(found.code, 1, found.output);
+    assert.match(found.output, /out of ideas[\s\S]*replay it: synod sim system\.ts --seed 1[\s\S]*by its seed/);
+    assert.doesNotMatch(found.output, /--only|what is left/);
+    assert.match(found.output, /nothing to save/);
+    assert.equal(existsSync(join(bells.path, "idle.test.ts")), false);
+  }
 });

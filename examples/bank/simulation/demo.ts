@@ -108,7 +108,7 @@ async function madeSmall(result: RunResult): Promise<Failure> {
     const stillLost = lossIn(smaller);
     return { ...smaller, violations: stillLost === undefined ? [] : [stillLost] };
   };
-  return (await shrink({ from, run, width: 1, timeMaxMs: shrinkMs })).smallest;
+  return (await shrink({ from, run, width: 1, timeMaxMs: shrinkMs }))!.smallest;
 }
 
 function indented(text: string): string {

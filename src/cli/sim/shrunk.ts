@@ -14,17 +14,20 @@ export interface ShrunkOptions {
 /** A run of so long may be waited for however little time there is, ms. */
 const runLeastMs = 60_000;
 
-/** As small as it could be made: what goes wrong on the way does not hide what was found. */
-export async function shrunk(from: Failure, options: ShrunkOptions): Promise<Failure> {
+/**
+ * As small as it could be made: what goes wrong on the way does not hide what was found. Undefined when the run was not seen
+ * to fail as a list of its operations.
+ */
+export async function shrunk(from: Failure, options: ShrunkOptions): Promise<Failure | undefined> {
   const { file, mutation, workers, timeMaxMs, quiet } = options;
   const progress = new Progress(quiet);
   await using runner = new CaseRunner({ file, mutation }, workers, {
     runMaxMs: Math.max(timeMaxMs, runLeastMs),
     onLong: (seed, ms) => progress.ofLongRun(seed, ms),
   });
-  let smallest = from;
+  let smallest: Failure | undefined;
   try {
-    await shrink({
+    const made = await shrink({
       from,
       run: (one, endsAtMs) => runner.run({ ...one, endsAtMs }),
       width: workers,
@@ -34,6 +37,7 @@ export async function shrunk(from: Failure, options: ShrunkOptions): Promise<Fai
         progress.ofShrinking(soFar);
       },
     });
+    smallest = made?.smallest;
     progress.end();
   } catch (error) {
     progress.note(`it was not made any smaller, because a run came to no result: ${(error as Error).message}`);

@@ -20,7 +20,15 @@ import { exitCodes, UsageError } from "../exit.ts";
 import { beforeInterrupt } from "./interrupted.ts";
 import { Progress } from "./progress.ts";
 import { shrunk } from "./shrunk.ts";
-import { type Replay, replayLine, wordsOfFailure, wordsOfLost, wordsOfReport, wordsOfShrunk } from "./words.ts";
+import {
+  type Replay,
+  replayLine,
+  wordsOfFailure,
+  wordsOfLost,
+  wordsOfNoCase,
+  wordsOfReport,
+  wordsOfShrunk,
+} from "./words.ts";
 
 export interface SimOptions {
   readonly seeds: number;
@@ -88,10 +96,12 @@ async function one(file: string, scenario: Scenario, options: SimOptions, what: 
   const asked = options.shrink ?? (options.save === undefined ? 0 : shrinkDefaultS);
   const failed = result.violations.length > 0;
   if (failed) tellAtOnce(wordsOfFailure(result, replay), options);
-  const small = await smallest(file, result, what, scenario, { ...options, shrink: asked });
+  const wanted = asked > 0 || options.save !== undefined || options.json;
+  const small = wanted ? await smallest(file, result, what, scenario, { ...options, shrink: asked }) : undefined;
   if (options.json) print(JSON.stringify({ ...withoutTrace(result), shrunk: small?.case }));
   else {
     if (!failed) print(`${nameOf(what)}: nothing found`);
+    else if (wanted && small === undefined) print(wordsOfNoCase);
     if (small !== undefined && asked > 0) print(wordsOfShrunk(small, result, replay));
   }
   await show(result, options, replay);
@@ -121,10 +131,10 @@ async function many(file: string, scenario: Scenario, options: SimOptions): Prom
       }),
     );
   } else {
-    if (failure && small) print(wordsOfShrunk(small, failure, replay));
+    if (failure) print(small ? wordsOfShrunk(small, failure, replay) : wordsOfNoCase);
     print(wordsOfReport(report, tookMs, scenario.unasked));
   }
-  if (small !== undefined) await showAgain(small, scenario, { ...options, file });
+  if (failure) await showAgain(small?.case ?? { seed: failure.seed }, scenario, { ...options, file });
   await keep(file, small, options);
   return failed ? exitCodes.failed : exitCodes.done;
 }
@@ -162,7 +172,7 @@ function wordsOfEnd({ failure, lost }: CampaignReport, replay: Replay): string[]
   return [...(failure ? [wordsOfFailure(failure, replay)] : []), ...(lost ? [wordsOfLost(lost, replay)] : [])];
 }
 
-/** The failure with as little in it as there was time for; undefined when nothing failed. */
+/** The failure with as little in it as there was time for; undefined when nothing failed, or nothing but the seed does. */
 async function smallest(
   file: string,
   result: RunResult,
@@ -174,8 +184,9 @@ async function smallest(
   if (violation === undefined) return undefined;
   const whole = caseOf(result, what, scenario.durationMs);
   const from = failureOf(whole, result, violation);
+  // A case that was given was just seen to fail; what was drawn is run as a case first, however little time there is.
+  if (from === undefined || what.operations !== undefined) return from;
   const seconds = options.shrink ?? shrinkDefaultS;
-  if (from === undefined || seconds === 0) return from;
   return await shrunk(from, {
     file,
     mutation: options.mutation,
@@ -185,16 +196,17 @@ async function smallest(
   });
 }
 
-/** A campaign keeps no traces; what somebody wants to look at, the small one, is run once more. */
+/** A campaign keeps no traces; what somebody wants to look at, the small one if there is one, is run once more. */
 async function showAgain(
-  { case: small }: Failure,
+  what: Case | { readonly seed: number },
   scenario: Scenario,
   options: SimOptions & { readonly file: string },
 ): Promise<void> {
   if (!wantsTrace(options)) return;
   const mutation = mutations.find(({ name }) => name === options.mutation);
-  const again = await simulate({ ...small, scenario, keepTrace: true, ...(mutation && { mutation }) });
-  await show(again, options, { file: options.file, mutation: options.mutation, only: encodeCase(small) });
+  const again = await simulate({ ...what, scenario, keepTrace: true, ...(mutation && { mutation }) });
+  const only = "plan" in what ? encodeCase(what) : undefined;
+  await show(again, options, { file: options.file, mutation: options.mutation, only });
 }
 
 async function show(result: RunResult, { trace, html, json }: SimOptions, replay: Replay): Promise<void> {

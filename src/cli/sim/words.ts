@@ -53,6 +53,10 @@ export function wordsOfShrunk({ case: small, violation }: Failure, whole: RunRes
   ].join("\n");
 }
 
+/** Instead of what is left: the operations of the run are not what breaks the promise. */
+export const wordsOfNoCase =
+  "it was not seen to fail as a list of its operations, so that nothing of it can be left out: replay it by its seed";
+
 function wordsOfCase({ plan, operations, fairWeather }: Case): string[] {
   const asked = operations.map(({ client, at, request, calm }) => {
     const { service, key, operation, input } = request;

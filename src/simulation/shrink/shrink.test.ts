@@ -5,6 +5,7 @@ import { hash32 } from "../../values/hash32.ts";
 import type { PlannedOperation } from "../asking.ts";
 import type { Case } from "../case.ts";
 import type { Fault } from "../faults.ts";
+import type { Violation } from "../judge.ts";
 import type { RunResult } from "../simulate.ts";
 import { type Failure, failureOf, type ShrinkOptions, type ShrinkProgress, shrink } from "./shrink.ts";
 
@@ -21,8 +22,14 @@ const operations: readonly PlannedOperation[] = Array.from({ length: 400 }, (_, 
 });
 const whole: Case = { seed: 1, timing: 0, fairWeather: false, durationMs, plan: faults, operations };
 
-function resultOf(one: Case, at: number | undefined): RunResult {
-  const violation = { promise: "floors", text: "a call below the floor", at: at ?? 0, traceLength: 0 } as const;
+const belowTheFloor = { promise: "floors", text: "a call below the floor" };
+
+function resultOf(
+  one: Case,
+  at: number | undefined,
+  broken: Pick<Violation, "promise" | "text"> = belowTheFloor,
+): RunResult {
+  const violation = { ...broken, at: at ?? 0, traceLength: 0 };
   return {
     ...{ seed: one.seed, violations: at === undefined ? [] : [violation], digest: "", trace: [], passages: [] },
     ...{ injected: [], nodes: [], plan: one.plan, asked: at === undefined ? [] : one.operations, servedAt: 0 },
@@ -31,11 +38,17 @@ function resultOf(one: Case, at: number | undefined): RunResult {
   };
 }
 
+function failing(one: Case, at: number, broken?: Pick<Violation, "promise" | "text">): Failure {
+  const result = resultOf(one, at, broken);
+  return failureOf(one, result, result.violations[0]!)!;
+}
+
 async function shrunk(breaks: Breaks, options: Partial<ShrinkOptions> = {}): Promise<ShrinkProgress> {
-  const result = resultOf(whole, breaks(whole));
-  const from: Failure = failureOf(whole, result, result.violations[0]!)!;
+  const from = options.from ?? failing(whole, breaks(whole)!);
   const run = async (one: Case): Promise<RunResult> => resultOf(one, breaks(one));
-  return shrink({ from, run, width: 1, timeMaxMs: 30_000, ...options });
+  const progress = await shrink({ from, run, width: 1, timeMaxMs: 30_000, ...options });
+  assert.ok(progress !== undefined, "the run fails as a case");
+  return progress;
 }
 
 /** Every fault has a part in when this one operation happens. */
@@ -101,4 +114,42 @@ test("no run that kept the promise is run again", async () => {
   });
   assert.equal(progress.runs, runs);
   assert.ok(runs > 100, `${runs} runs`);
+});
+
+test("a run that does not fail as the list of its operations is nothing to make small", async () => {
+  let runs = 0;
+  const run = async (one: Case): Promise<RunResult> => {
+    runs++;
+    return resultOf(one, undefined);
+  };
+  assert.equal(await shrink({ from: failing(whole, 9_000), run, width: 1, timeMaxMs: 30_000 }), undefined);
+  assert.equal(runs, 2, "with what had happened, and with all");
+});
+
+test("where a run fails only with faults that come after the violation, they are kept", async () => {
+  const { smallest } = await shrunk((one) => (one.plan.length === faults.length ? 9_000 : undefined));
+  assert.equal(smallest.case.plan.length, faults.length);
+});
+
+test("what is asked when all is calm moves with the end of the faults", async () => {
+  const calm = { ...operations[0]!, turn: 100, at: durationMs + 9_000.5, calm: true as const };
+  const late: Case = { ...whole, operations: [...operations, calm] };
+  const breaks: Breaks = (one) => {
+    const [asked] = one.operations.filter((each) => each.calm === true);
+    return asked?.at === one.durationMs + 9_000.5 ? asked.at + 10 : undefined;
+  };
+  const { smallest } = await shrunk(breaks, { from: failing(late, durationMs + 9_010.5) });
+  assert.equal(smallest.case.durationMs, 500);
+  assert.deepEqual(smallest.case.operations, [{ ...calm, at: 9_500.5 }]);
+});
+
+test("one invariant is not taken for another whose name begins alike", async () => {
+  const total = { promise: "invariant", invariant: "bank: total constant", text: "bank: total constant" };
+  const negative = { promise: "invariant", invariant: "bank: none negative", text: "bank: none negative" };
+  const { smallest } = await shrunk(() => 9_000, {
+    from: failing(whole, 9_000, total),
+    run: async (one) => resultOf(one, 9_000, one.operations.length >= 30 ? total : negative),
+  });
+  assert.equal(smallest.violation.text, total.text);
+  assert.equal(smallest.case.operations.length, 30);
 });

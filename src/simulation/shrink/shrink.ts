@@ -4,7 +4,8 @@
  *
  * A run with less in it has another timing of its own, and a race that depends on it may not happen any more. So a
  * candidate is tried with several timings, with few while it is large and with more as it gets small and cheap. What
- * is kept is always a run that was seen to fail, with its timing.
+ * is kept is always a run that was seen to fail, with its timing. That goes for the first one, too: it was drawn from
+ * its seed, and as a list of its operations it may not fail, because a list never asks the workload.
  *
  * One way down may end at a run that cannot be made smaller and is not small. So there are several, and the smallest run
  * of them all is the result.
@@ -21,6 +22,8 @@ import { Tried } from "./tried.ts";
 /** A run that failed, as it is kept while smaller ones are looked for. */
 export interface Failure {
   readonly case: Case;
+  /** The same with only what had happened by then. Whether that fails is not known before it was run. */
+  readonly happened: Case;
   readonly violation: Violation;
   /** When the nodes first served, ms since the world began: from there on the times of a case count. */
   readonly servedAt: number;
@@ -66,8 +69,10 @@ const windowsMs = [500, 2_000, 8_000] as const;
 /** No fault is made shorter than this, ms. */
 const faultLeastMs = 20;
 
-export async function shrink(options: ShrinkOptions): Promise<ShrinkProgress> {
+/** Undefined when the run to begin with does not fail as the case that it is. However little time there is, that is tried. */
+export async function shrink(options: ShrinkOptions): Promise<ShrinkProgress | undefined> {
   const shrinking = new Shrinking(options);
+  if (!(await shrinking.begin())) return undefined;
   await shrinking.go();
   return shrinking.progress;
 }
@@ -89,6 +94,8 @@ function isFew({ plan, operations }: Case): boolean {
 class Shrinking {
   readonly #options: ShrinkOptions;
   readonly #startedAt = performance.now();
+  /** What there is to make small, as it failed as a case. */
+  #found: Failure;
   /** The smallest that was seen to fail, on any way down. */
   #smallest: Failure;
   /** What the next candidates are made from: the smallest of this way down. */
@@ -101,12 +108,23 @@ class Shrinking {
 
   constructor(options: ShrinkOptions) {
     this.#options = options;
+    this.#found = options.from;
     this.#smallest = options.from;
     this.#current = options.from;
   }
 
   get progress(): ShrinkProgress {
     return { smallest: this.#smallest, runs: this.#runs, tookMs: performance.now() - this.#startedAt };
+  }
+
+  /** False when there is nothing to make small: no case of the run fails. */
+  async begin(): Promise<boolean> {
+    const { from } = this.#options;
+    const failure = (await this.#failureIn(from.happened)) ?? (await this.#failureIn(from.case));
+    if (failure === undefined) return false;
+    this.#found = failure;
+    this.#smallest = failure;
+    return true;
   }
 
   async go(): Promise<void> {
@@ -134,16 +152,16 @@ class Shrinking {
    * with some other timing the last few faults do.
    */
   async #anew(timings: number): Promise<void> {
-    const { from } = this.#options;
-    this.#current = from;
+    const whole = this.#found.happened;
+    this.#current = this.#found;
     this.#timings = 1;
-    const plan = from.case.plan.toSorted((a, b) => a.at - b.at);
+    const plan = whole.plan.toSorted((a, b) => a.at - b.at);
     const lengths = lastFaultsLengths.filter((length) => length < this.#smallest.case.plan.length);
     const candidates = lengths.flatMap((length) => {
       const last = plan.slice(-length);
-      const operations = from.case.operations.filter(({ at }) => at >= last[0]!.at - leadMs);
+      const operations = whole.operations.filter(({ at }) => at >= last[0]!.at - leadMs);
       return Array.from({ length: timingsAnew }, (_, index) => {
-        return { ...from.case, plan: last, operations, timing: this.#timingsAnewUsed + index };
+        return { ...whole, plan: last, operations, timing: this.#timingsAnewUsed + index };
       });
     });
     this.#timingsAnewUsed += timingsAnew;
@@ -238,7 +256,7 @@ class Shrinking {
     }
   }
 
-  /** The run needs no more time for faults than the last of what is in it. */
+  /** The run needs no more time for faults than the last of what is in it. What is asked when all is calm comes as much earlier. */
   async #end(): Promise<void> {
     const { plan, operations, durationMs } = this.#case;
     const last = Math.max(
@@ -247,7 +265,12 @@ class Shrinking {
       ...operations.filter(({ calm }) => calm !== true).map(({ at }) => at),
     );
     const needed = Math.ceil(last + tailMs);
-    if (needed < durationMs) await this.#first([{ ...this.#case, durationMs: needed }]);
+    const earlierMs = durationMs - needed;
+    if (earlierMs <= 0) return;
+    const moved = operations.map((one) => {
+      return one.calm === true ? { ...one, at: Math.round((one.at - earlierMs) * 1_000) / 1_000 } : one;
+    });
+    await this.#first([{ ...this.#case, durationMs: needed, operations: moved }]);
   }
 
   async #reduce<T>(parts: readonly T[], apply: (left: readonly T[], to: Case) => Case): Promise<void> {
@@ -305,7 +328,14 @@ class Shrinking {
     return [one, ...others.slice(0, this.#timings - 1).map((timing) => ({ ...one, timing }))];
   }
 
+  /** What of a run that fails had not happened by then is left out, where it still fails. */
   async #try(one: Case): Promise<Failure | undefined> {
+    const failure = await this.#failureIn(one);
+    if (failure === undefined || sizeOf(failure.happened) === sizeOf(one)) return failure;
+    return (await this.#failureIn(failure.happened)) ?? failure;
+  }
+
+  async #failureIn(one: Case): Promise<Failure | undefined> {
     const { from, run } = this.#options;
     const endsAt = this.#endsAt();
     if (this.#tried.has(one, endsAt)) return undefined;
@@ -325,24 +355,19 @@ class Shrinking {
   }
 }
 
-/** A run of a case as a failure, with only what had happened in it; undefined unless it broke the promise. */
+/** A run of a case as a failure; undefined unless it broke the promise. */
 export function failureOf(one: Case, result: RunResult, wanted: Violation): Failure | undefined {
   const violation = result.violations.find((found) => isLike(found, wanted));
   if (violation === undefined) return undefined;
   const { servedAt, digest } = result;
   const plan = one.plan.filter(({ at }) => servedAt + at <= violation.at);
   const operations = happened(one.operations, result.asked);
-  return { case: { ...one, plan, operations }, violation, servedAt, digest };
+  return { case: one, happened: { ...one, plan, operations }, violation, servedAt, digest };
 }
 
 /** The same kind: the promise, and of invariants the name. */
 function isLike(found: Violation, wanted: Violation): boolean {
-  if (found.promise !== wanted.promise) return false;
-  return found.promise !== "invariant" || nameOfInvariant(found) === nameOfInvariant(wanted);
-}
-
-function nameOfInvariant({ text }: Violation): string {
-  return text.split(":")[0]!;
+  return found.promise === wanted.promise && found.invariant === wanted.invariant;
 }
 
 function happened(operations: readonly PlannedOperation[], asked: readonly PlannedOperation[]): PlannedOperation[] {
