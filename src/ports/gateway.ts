@@ -42,7 +42,7 @@ export interface GatewayCall {
 }
 
 /** As much of a call as decides whether there is room for it. */
-export type CallOutline = Pick<GatewayCall, "service" | "operation" | "caller" | "priority" | "timeoutMs">;
+export type CallOutline = Pick<GatewayCall, "service" | "key" | "operation" | "caller" | "priority" | "timeoutMs">;
 
 /** An error as it leaves the gateway. */
 export interface GatewayError {
@@ -112,7 +112,8 @@ export interface Gateway {
   readonly busy: boolean;
   /**
    * Whether a call would be turned away if it came now, because the node has too much to do; asked before a call is
-   * read, so that turning it away costs little. It is not asked whether the call is in order.
+   * read, so that turning it away costs little. It is not asked whether the call is in order. One that this node would
+   * pass on to another is not turned away: whether there is room for it is for that node to say.
    */
   refusal(call: CallOutline): GatewayError | undefined;
   /** Never rejects: every failure is a reply. */

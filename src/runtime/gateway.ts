@@ -132,13 +132,13 @@ export class NodeGateway implements Gateway {
     return this.#environment.load.control.queued > 0;
   }
 
-  refusal({ service, operation, caller = "", priority, timeoutMs }: CallOutline): GatewayError | undefined {
+  refusal({ service, key, operation, caller = "", priority, timeoutMs }: CallOutline): GatewayError | undefined {
     const { load, clock, limits, meters } = this.#environment;
     const known = this.#services.get(service);
-    const declared =
-      known && Object.hasOwn(known.interface.operations, operation)
-        ? known.interface.operations[operation]!.priority
-        : "normal";
+    // What this node does not host it carries out in no case.
+    if (known === undefined || this.#router.passesOn(known, key)) return undefined;
+    const { operations } = known.interface;
+    const declared = Object.hasOwn(operations, operation) ? operations[operation]!.priority : "normal";
     const deadline = clock.monotonic() + (timeoutMs ?? limits.timeoutDefaultMs);
     const refused = load.refusal(rankOf(declared, priority), caller, deadline);
     if (refused !== undefined) meters.of(known, operation).shed("queue");

@@ -101,7 +101,7 @@ function invocationOf({ body, deadline, signal, priority }: InboundCall, target:
     requestId: body.request,
     principal: body.principal,
     rank: rankOfByte(priority),
-    caller: body.principal,
+    caller: body.caller ?? body.principal,
     id: target.operation.kind === "command" ? commandIdOf(body) : null,
     deadline,
     signal,

@@ -132,6 +132,11 @@ export class PeerCalls {
     );
   }
 
+  /** Whether one of these members that answer calls of this service, or may again, has so many calls at the most. */
+  someHasAtMost(calls: number, members: readonly Member[], service: string): boolean {
+    return members.some((member) => this.loadOf(member) <= calls && this.conduct.mayTry(member.incarnation, service));
+  }
+
   /** What a member has to do, as far as is known; infinite where it cannot be reached. */
   loadOf({ incarnation }: Member): number {
     return this.#links?.loadOf(incarnation) ?? Number.POSITIVE_INFINITY;
@@ -193,7 +198,7 @@ export class PeerCalls {
   }
 
   #body(
-    { target, input, requestId, principal, id, traceparent, waitFor, existing }: Invocation,
+    { target, input, requestId, principal, caller, id, traceparent, waitFor, existing }: Invocation,
     epoch: number | undefined,
   ): CallBody {
     const floor = id === null ? undefined : (id.floor ?? this.floorOf(id));
@@ -206,6 +211,7 @@ export class PeerCalls {
       command: id === null ? undefined : commandOf(id),
       request: requestId,
       principal,
+      ...(caller === principal ? {} : { caller }),
       traceparent,
       input: existing ? id!.inputHash : input,
       ...(waitFor === undefined ? {} : { waitFor }),

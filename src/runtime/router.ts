@@ -7,6 +7,7 @@
 import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
+import type { AnyService } from "../service/model.ts";
 import { derivedRecordId } from "../values/ids.ts";
 import { mark } from "../values/marks.ts";
 import { ranks } from "../values/priority.ts";
@@ -117,6 +118,21 @@ export class Router {
   async #dispatchStateless(invocation: Invocation): Promise<GatewayReply> {
     const spread = this.#options.environment.load.standing ? await this.#spread(invocation) : undefined;
     return spread ?? this.#runStateless(invocation);
+  }
+
+  /**
+   * Whether a call of a service that this node hosts would go to another node now, so that it is not for this one's queue to
+   * turn it away. Asked for each request at the door of a busy node: no chance is drawn, and nothing is sent.
+   */
+  passesOn(service: AnyService, key: string | undefined): boolean {
+    const { environment, peers, shards } = this.#options;
+    const { load } = environment;
+    const { name, key: keys } = service.interface;
+    if (keys === undefined)
+      return load.standing && peers.someHasAtMost(load.calls / spreadTimes, this.hostedElsewhere(name), name);
+    if (key === undefined) return false;
+    const shard = shards.ofKey(service, key);
+    return !shard.admits && this.#destination(shard) !== undefined;
   }
 
   /** For calls of other nodes: answered here, or sent elsewhere. Never rejects. */

@@ -19,8 +19,9 @@ const callFlags = {
   keyTime: 64,
   acceptance: 128,
   existing: 256,
+  caller: 512,
 } as const;
-const callFlagsAll = 511;
+const callFlagsAll = 1_023;
 
 const replyCodes = { ok: 0, declared: 1, status: 2, moved: 3 } as const;
 /** Flags of replies; a reply of one kind may carry only its own. */
@@ -35,6 +36,7 @@ export function checkCall(body: CallBody): void {
   checkText(body.service, limit.nameBytesMax, "service");
   checkText(body.operation, limit.nameBytesMax, "operation");
   checkText(body.principal, limit.principalBytesMax, "principal");
+  if (body.caller !== undefined) checkText(body.caller, limit.principalBytesMax, "caller");
   if (body.key !== undefined) checkText(body.key, limit.keyBytesMax, "key");
   if (body.traceparent !== undefined) checkText(body.traceparent, limit.traceparentBytesMax, "traceparent");
   if (body.identity !== undefined) checkIdentity(body.identity);
@@ -67,7 +69,8 @@ export function writeCall(writer: ByteWriter, frame: CallFrame): void {
       (body.command === undefined ? 0 : callFlags.command) |
       (body.command === undefined || body.command.keyTime === null ? 0 : callFlags.keyTime) |
       (body.waitFor === undefined ? 0 : callFlags.acceptance) |
-      (body.existing === undefined ? 0 : callFlags.existing),
+      (body.existing === undefined ? 0 : callFlags.existing) |
+      (body.caller === undefined ? 0 : callFlags.caller),
   );
   writer.varint(Math.max(0, Math.ceil(frame.remainingMs)));
   writer.byte(Math.min(frame.priority, priorityMax));
@@ -84,6 +87,7 @@ export function writeCall(writer: ByteWriter, frame: CallFrame): void {
     writer.text(body.command.id, limit.commandIdBytesMax, "command id");
     if (body.command.keyTime !== null) writer.varint(body.command.keyTime);
   }
+  if (body.caller !== undefined) writer.text(body.caller, limit.principalBytesMax, "caller");
   if (body.input !== undefined) writer.rest(body.input);
 }
 
@@ -104,6 +108,7 @@ export function readCall(reader: ByteReader): CallFrame {
   const traceparent =
     (flags & callFlags.traceparent) === 0 ? undefined : reader.text(limit.traceparentBytesMax, "traceparent");
   const command = readCommand(reader, flags);
+  const caller = (flags & callFlags.caller) === 0 ? {} : { caller: reader.name(limit.principalBytesMax, "caller") };
   const bytes = reader.left;
   const input = (flags & callFlags.input) === 0 ? undefined : reader.rest("input");
   reader.end();
@@ -118,6 +123,7 @@ export function readCall(reader: ByteReader): CallFrame {
     command,
     request,
     principal,
+    ...caller,
     traceparent,
     input,
     ...waitFor,

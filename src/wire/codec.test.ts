@@ -63,7 +63,7 @@ function reply(replyBody: ReplyBody): Frame {
 
 const refused = (pattern: RegExp) => (error: unknown) => error instanceof SynodError && pattern.test(error.message);
 
-/** The bytes of protocol version 1. A change here is a new version, or a break with every node that runs. */
+/** The bytes of protocol versions 1 and 2. A change here is a new version, or a break with every node that runs. */
 const golden: readonly (readonly [Frame, string])[] = [
   [hello, `01 01 02 04 62616e6b 06 6e6f64652d31 07 03 ${"ab".repeat(32)} 808004 e807 c801`],
   [{ kind: "proof", proof: new Uint8Array(32).fill(1) }, `02 ${"01".repeat(32)}`],
@@ -80,6 +80,11 @@ const golden: readonly (readonly [Frame, string])[] = [
   [
     { ...call, body: { ...keyless, command: { id: "c", keyTime: 300 }, traceparent: "t" }, bytes: 0 },
     "03 01 68 fa01 02 07 01 72 01 6f 00 00 01 74 01 63 ac02",
+  ],
+  // The only thing that only version 2 says.
+  [
+    { ...call, body: { ...keyless, command: { id: "c", keyTime: null }, caller: "1.2", input: "1" }, bytes: 1 },
+    "03 01 b004 fa01 02 07 01 72 01 6f 00 00 01 63 03 312e32 31",
   ],
   [reply({ kind: "ok", output: "17", replayed: true }), "04 05 00 03 3137"],
   [reply({ kind: "ok", output: undefined, replayed: false }), "04 05 00 00"],
@@ -109,7 +114,7 @@ const golden: readonly (readonly [Frame, string])[] = [
   [{ kind: "goodbye", accepted: 4, cause: "stopped", message: "hm" }, "0a 04 07 73746f70706564 02 686d"],
 ];
 
-test("every kind of frame has the bytes of protocol version 1, and comes back from them", () => {
+test("every kind of frame has the bytes of its protocol version, and comes back from them", () => {
   for (const [frame, hex] of golden) {
     const bytes = bytesOf(frame);
     assert.equal(bytes.toString("hex", 4), hex.replaceAll(" ", ""), frame.kind);
@@ -154,7 +159,7 @@ test("what a frame may not be is refused with a reason", () => {
     ["05 8000", /longer than it must be/],
     ["05 ffffffffffffff10", /larger than 9007199254740991/],
     ["05 ffffffffffffffffff01", /larger than/],
-    ["03 01 8004", /unknown flags 512/],
+    ["03 01 8008", /unknown flags 1024/],
     ["03 01 40 00 00 00 00 00 00 00", /the instant of an id without the id/],
     ["04 05 04 00", /unknown kind 4/],
     ["04 05 00 10", /unknown flags 16/],
@@ -196,6 +201,7 @@ test("a call that no link carries is refused before it is written", () => {
     [{ operation: long(258) }, /the operation/],
     [{ key: long(4_098) }, /the key has 4098 bytes/],
     [{ principal: long(1_026) }, /the principal/],
+    [{ caller: long(1_026) }, /the caller/],
     [{ traceparent: long(258) }, /the traceparent/],
     [{ command: { id: long(258), keyTime: null } }, /the command id has 258 bytes/],
     [{ request: long(514) }, /the request has 514 bytes/],
@@ -221,6 +227,7 @@ test("the largest head fits into the bytes that are kept for it", () => {
     command: { id: text(limit.commandIdBytesMax), keyTime: Number.MAX_SAFE_INTEGER },
     request: text(limit.requestBytesMax),
     principal: text(limit.principalBytesMax),
+    caller: text(limit.principalBytesMax),
     traceparent: text(limit.traceparentBytesMax),
     input: "",
   };

@@ -59,6 +59,8 @@ export interface CallBody {
   /** Names the request in logs, on every node that it passes. */
   readonly request: string;
   readonly principal: string;
+  /** Whose call it is for the queue, in which callers take turns. Absent: the principal's. From protocol version 2 on. */
+  readonly caller?: string | undefined;
   /** W3C trace context, carried along. */
   readonly traceparent: string | undefined;
   /** The input as JSON text; absent for an operation without input. */

@@ -21,7 +21,10 @@ import { writeFrame } from "./codec.ts";
 import type { HelloFrame } from "./frames.ts";
 
 /** Oldest and newest protocol version of this code; two adjacent versions of Synod always share one. */
-export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
+export const protocolVersions: { readonly min: number; readonly max: number } = { min: 1, max: 2 };
+
+/** The first version in which a call says whose it is, beside its principal. */
+export const callerVersion = 2;
 
 /** A shorter secret could be guessed by trying, from a recorded handshake. */
 const secretBytesMin = 16;

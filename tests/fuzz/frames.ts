@@ -33,7 +33,7 @@ const identity = fc
     return { ...rest, open: ascending, floor: Math.max(floor, (ascending.at(-1) ?? -1) + 1) };
   });
 
-const body: fc.Arbitrary<CallBody> = record({
+const bodyWithoutCaller: fc.Arbitrary<CallBody> = record({
   service: text(20),
   key: fc.option(text(40), { nil: undefined }),
   operation: text(20),
@@ -45,6 +45,10 @@ const body: fc.Arbitrary<CallBody> = record({
   traceparent: fc.option(text(55), { nil: undefined }),
   input: payload,
 });
+const body: fc.Arbitrary<CallBody> = fc.oneof(
+  bodyWithoutCaller,
+  fc.tuple(bodyWithoutCaller, text(20)).map(([rest, caller]) => ({ ...rest, caller })),
+);
 
 const call: fc.Arbitrary<CallFrame> = fc
   .record({ number, remainingMs: number, priority: fc.nat(255), incarnation: number, body })

@@ -37,6 +37,8 @@ export interface Ask {
   /** The idempotency key. */
   readonly id?: string;
   readonly principal?: string;
+  /** Whose call it is for the queue, where that is not the principal. */
+  readonly caller?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly waitFor?: "acceptance";

@@ -62,9 +62,9 @@ test("another system, a newer protocol and a namesake are each refused by name",
   const cases = [
     [helloOf({ system: "shop" }), "wrong-system", /node b belongs to the system bank, and node peer to shop/],
     [
-      helloOf({ versionMin: 2, versionMax: 3 }),
+      helloOf({ versionMin: 3, versionMax: 4 }),
       "wrong-version",
-      /node b speaks protocol version 1, and node peer versions 2 to 3/,
+      /node b speaks protocol versions 1 to 2, and node peer versions 3 to 4/,
     ],
     [helloOf({ node: "b", incarnation: 3 }), "same-node", /two nodes have the id b \(incarnations 2 and 3\)/],
   ] as const;

@@ -349,6 +349,20 @@ test("adjacent versions talk, and the newer one both speak is taken", async () =
   assert.match(JSON.stringify(a.log), /speaks protocol versions 3 to 4, and node a versions 1 to 2/);
 });
 
+test("whose call it is arrives where it is understood, and is left out where it is not", async () => {
+  await using a = await startNode("a", 1);
+  await using old = await startNode("old", 2, { versions: { min: 1, max: 1 } });
+  await using b = await startNode("b", 3);
+  for (const [other, arrived] of [
+    [old, undefined],
+    [b, "10.0.0.7"],
+  ] as const) {
+    a.links.connectTo([other.member]);
+    assert.ok((await a.call(other, { caller: "10.0.0.7", principal: "anonymous" })).kind === "ok");
+    assert.equal(other.calls[0]?.body.caller, arrived);
+  }
+});
+
 test("the dialler measures round trips, and an acceptor that asks nothing hears it all the same", async () => {
   const limits = { pingIntervalMs: 10 };
   await using a = await startNode("a", 1, { limits });

@@ -88,3 +88,49 @@ test("a call that its owner turns away is not repeated there, and what a handler
   gate.open();
   await world.until(held);
 });
+
+test("a node whose queue stands turns away no call that another node would carry out", async () => {
+  await using world = wideWorld();
+  const gate = new Gate();
+  const rate = (node: number) => () => node;
+  const [first, second] = await startTwo(world, (node) => ({ act: { waits: () => gate.pass() }, rate: rate(node) }));
+  const [own, other] = [await keyOf(first!, 1), await keyOf(second!)];
+  const held = first!.ask("act", { key: await keyOf(first!), input: "waits" });
+  await world.settle();
+  for (let call = 0; call < 400; call++) first!.ask("value", { key: own, timeoutMs: 5_000 });
+  await world.advance(300);
+  const { gateway } = first!.running;
+  const add = { service: "counter", operation: "add", caller: "tester", timeoutMs: 200 };
+  assert.equal(gateway.refusal({ ...add, key: own })?.code, "resource_exhausted");
+  assert.equal(gateway.refusal({ ...add, key: other }), undefined);
+  assert.equal(await first!.answer("add", { key: other, input: 1, timeoutMs: 200 }), "1");
+  const rates = { service: "rates", operation: "rate", caller: "tester", timeoutMs: 200 };
+  assert.equal(gateway.refusal(rates), undefined);
+  assert.equal(await first!.answer("rate", { service: "rates", timeoutMs: 200 }), "2");
+  assert.equal(gateway.refusal({ ...rates, service: "elsewhere" }), undefined, "hosted by others, if by anybody");
+  second!.kill();
+  await world.advance(100);
+  assert.equal(gateway.refusal(rates)?.code, "resource_exhausted", "nobody has less to do");
+  gate.open();
+  await world.until(held);
+});
+
+test("callers take turns in the queue of the node that carries out their calls, wherever these came in", async () => {
+  await using world = wideWorld();
+  const gate = new Gate();
+  const served: string[] = [];
+  const act = { waits: () => gate.pass(), hot: () => served.push("hot"), light: () => served.push("light") };
+  const [first, second] = await startTwo(world, () => ({ act }));
+  const key = await keyOf(second!, 1);
+  const held = second!.ask("act", { key: await keyOf(second!), input: "waits" });
+  await world.settle();
+  const ask = (caller: string) => first!.ask("act", { key, input: caller, caller, principal: "anonymous" });
+  const calls = Array.from({ length: 50 }, () => ask("hot"));
+  calls.push(ask("light"));
+  await world.settle();
+  gate.open();
+  await world.until(held);
+  for (const call of calls) await world.until(call);
+  assert.equal(served.length, 51);
+  assert.equal(served.indexOf("light"), 1, "after one of the other's");
+});

@@ -29,13 +29,17 @@ import type { HttpSettings } from "./options.ts";
 import { goesOn, ofCommand, outcomeCallOf, outcomeLocation } from "./outcomes.ts";
 import { badRequest, type Problem, problemHeaders, problemOf, problemText, Refusal } from "./problem.ts";
 import { ownPaths, Routes } from "./routes.ts";
+import { answerExpectations } from "./server.ts";
 
 const jsonMediaType = "application/json; charset=utf-8";
 /** Names of what the hooks leave on a request for its handler. */
 const principalName = "principal";
 const headName = "callHead";
+const receivedAtName = "receivedAt";
 /** How much of a refused body is read and dropped, in bodies of the largest size, so that the answer arrives. */
 const droppedBodiesMax = 4;
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface AppOptions {
   readonly environment: AdapterEnvironment;
@@ -55,18 +59,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { limits } = options.settings;
   const routes = new Routes(gateway.services, (service) => gateway.isHostedElsewhere(service));
   const app = fastify({
-    serverFactory: (listener) => {
-      const { bodyBytesMax, keepAliveTimeoutMs } = limits;
-      const { closing, connections } = options;
-      const held = new HeldRefusals({
-        ...{ keepAliveTimeoutMs, closing },
-        owed: (socket) => connections.owe(socket),
-        paid: (socket) => connections.paid(socket),
-      });
-      options.server.on("connection", () => gateway.connected());
-      const door = doorTo(listener, { gateway, routes, bodyBytesMax, keepAliveTimeoutMs, closing, held });
-      return options.server.on("request", door);
-    },
+    serverFactory: (listener) => servedBy(listener, options, routes),
     clientErrorHandler: options.onBrokenRequest,
     bodyLimit: limits.bodyBytesMax,
     exposeHeadRoutes: false,
@@ -88,12 +81,34 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (options.closing()) reply.header("connection", "close");
     done();
   });
+  // Before all other hooks: whoever waits for the answer waits while it is found out who he is, too.
+  app.decorateRequest(receivedAtName, 0);
+  app.addHook("onRequest", (request, _reply, done) => {
+    request.setDecorator(receivedAtName, performance.now());
+    done();
+  });
   const authenticator = authenticatorOf(options.settings, log);
   addOwnRoutes(app, gateway, authenticator);
   addCallRoute(app, gateway, routes, authenticator);
   addOutcomeRoute(app, gateway, authenticator);
   await app.ready();
   return app;
+}
+
+/** The server, with the door before the application. */
+function servedBy(listener: Listener, options: AppOptions, routes: Routes): Server {
+  const { server, closing, connections } = options;
+  const { gateway } = options.environment;
+  const { bodyBytesMax, keepAliveTimeoutMs } = options.settings.limits;
+  const held = new HeldRefusals({
+    ...{ keepAliveTimeoutMs, closing },
+    owed: (socket) => connections.owe(socket),
+    paid: (socket) => connections.paid(socket),
+  });
+  server.on("connection", () => gateway.connected());
+  answerExpectations(server, bodyBytesMax, (socket) => held.answerAll(socket));
+  const door = doorTo(listener, { gateway, routes, bodyBytesMax, keepAliveTimeoutMs, closing, held });
+  return server.on("request", door);
 }
 
 function addOwnRoutes(app: FastifyInstance, gateway: Gateway, authenticator: Authenticator | undefined): void {
@@ -128,7 +143,8 @@ function addCallRoute(
   for (const method of METHODS)
     if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   const readHeadOf: onRequestHookHandler = (request, reply, done) => {
-    const head = readHead(request.raw, routes, gateway.timeoutMaxMs);
+    const receivedAt = request.getDecorator<number>(receivedAtName);
+    const head = readHead(request.raw, routes, gateway.timeoutMaxMs, receivedAt);
     if (request.method === "OPTIONS") return void reply.code(204).header("allow", allowHeader(head.operation)).send();
     request.setDecorator(headName, head);
     done();
@@ -166,7 +182,7 @@ function addOutcomeRoute(app: FastifyInstance, gateway: Gateway, authenticator: 
     url: `${ownPaths.outcomes}:name`,
     onRequest,
     handler: async (request, reply) => {
-      const receivedAt = performance.now();
+      const receivedAt = request.getDecorator<number>(receivedAtName);
       const timeoutMs = requestTimeoutMs(request.raw.headers, gateway.timeoutMaxMs);
       const call: GatewayCall = {
         ...outcomeCallOf((request.params as { readonly name: string }).name),

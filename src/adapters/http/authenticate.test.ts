@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SynodError } from "../../errors.ts";
 import { problemIn, send, startHttp } from "./fixture.test.ts";
+import { outcomeLocation } from "./outcomes.ts";
 
 describe("authenticate", () => {
   test("says who the principal is, at once or later, from the head of the request", async () => {
@@ -82,6 +83,23 @@ describe("authenticate", () => {
       const errors = server.logged.filter(({ level }) => level === "error");
       assert.equal(errors.length, status === 200 ? 0 : 1);
     }
+  });
+
+  test("takes of the time that the caller has, for a call and for an outcome", async () => {
+    await using server = await startHttp({
+      authenticate: () => new Promise((resolve) => setTimeout(() => resolve("alice"), 100)),
+    });
+    const headers = { "request-timeout": "0.05" };
+    const outcome = outcomeLocation({
+      ...{ service: "account", key: "a", operation: "deposit", idempotencyKey: "k", principal: "alice" },
+    });
+    for (const [method, path] of [
+      ["POST", "/account/a/close"],
+      ["GET", outcome],
+    ] as const) {
+      problemIn(await send(server, method, path, undefined, { headers }), 504, "deadline_exceeded");
+    }
+    assert.equal(server.gateway.calls.length, 0);
   });
 
   test("that never answers is given up", async () => {

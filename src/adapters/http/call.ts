@@ -39,8 +39,13 @@ export interface CallHead {
   readonly async: boolean;
 }
 
-/** Reads the head. Throws a {@link Refusal}. */
-export function readHead(request: IncomingMessage, routes: Routes, timeoutMaxMs: number): CallHead {
+/** Reads the head, which arrived at `receivedAt`. Throws a {@link Refusal}. */
+export function readHead(
+  request: IncomingMessage,
+  routes: Routes,
+  timeoutMaxMs: number,
+  receivedAt: number = performance.now(),
+): CallHead {
   const { headers, method = "" } = request;
   if (headers.host === undefined && request.httpVersion === "1.1") throw badRequest("the Host header is missing");
   const { service, key, operation, query } = routes.find(method, request.url ?? "");
@@ -54,7 +59,7 @@ export function readHead(request: IncomingMessage, routes: Routes, timeoutMaxMs:
     idempotencyKey: operation.kind === "command" ? keyOf(operation, headers) : undefined,
     priority: priority(headers),
     timeoutMs: requestTimeoutMs(headers, timeoutMaxMs),
-    receivedAt: performance.now(),
+    receivedAt,
     traceparent: traceparent(headers),
     async: operation.durable && prefersAsync(headers),
   };
@@ -130,7 +135,12 @@ function checkNoInput(service: string, { name }: OperationDescription, input: st
 export function remainingMs(timeoutMs: number, receivedAt: number): number {
   const remaining = timeoutMs - (performance.now() - receivedAt);
   if (remaining > 0) return remaining;
-  throw new Refusal(504, "deadline_exceeded", "the Request-Timeout was over before the request had arrived", {
-    retryable: true,
-  });
+  throw new Refusal(
+    504,
+    "deadline_exceeded",
+    "the Request-Timeout was over before the whole request was here, and its caller known",
+    {
+      retryable: true,
+    },
+  );
 }

@@ -26,14 +26,15 @@ describe("the door of a busy node", () => {
     assert.equal(server.gateway.calls.length, 0);
   });
 
-  test("asks for the call's own operation, priority and time", async () => {
+  test("asks for the call's own entity, operation, priority and time", async () => {
     await using server = await startHttp();
     server.gateway.busy = true;
     const headers = { "synod-priority": "background", "request-timeout": "2.5" };
-    assert.equal((await send(server, "POST", "/account/a/deposit", "1", { headers })).status, 200);
+    assert.equal((await send(server, "POST", "/account/a%2Fb/deposit", "1", { headers })).status, 200);
     const [outline] = server.gateway.outlines;
     assert.deepEqual(outline, {
-      ...{ service: "account", operation: "deposit", caller: "127.0.0.1", priority: "background", timeoutMs: 2_500 },
+      ...{ service: "account", key: "a/b", operation: "deposit" },
+      ...{ caller: "127.0.0.1", priority: "background", timeoutMs: 2_500 },
     });
     assert.equal(server.gateway.lastCall.priority, "background");
     assert.equal(server.gateway.lastCall.caller, "127.0.0.1");

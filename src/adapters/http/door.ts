@@ -80,9 +80,9 @@ function refusalOf(
   if (request.headers["transfer-encoding"] !== undefined) return undefined;
   if (Number(request.headers["content-length"] ?? 0) > bodyBytesMax || request.method === "OPTIONS") return undefined;
   try {
-    const { service, operation, priority, timeoutMs } = readHead(request, routes, gateway.timeoutMaxMs);
+    const { service, key, operation, priority, timeoutMs } = readHead(request, routes, gateway.timeoutMaxMs);
     const caller = callers.get(request.socket) ?? request.socket.remoteAddress;
-    const error = gateway.refusal({ service, operation: operation.name, caller, priority, timeoutMs });
+    const error = gateway.refusal({ service, key, operation: operation.name, caller, priority, timeoutMs });
     return error && { error, leftMs: timeoutMs ?? Number.POSITIVE_INFINITY };
   } catch {
     return undefined;

@@ -39,6 +39,25 @@ describe("a refusal that is held", () => {
     assert.match(client.received(), /"retryAfterMs":2000[^{]*\{"status":"alive"\}$/);
   });
 
+  for (const [expected, answer] of [
+    ["something", /^HTTP\/1.1 417 /],
+    ["100-continue", /^HTTP\/1.1 100 /],
+  ] as const) {
+    test(`goes before what a request behind it hears that expects ${expected}`, async () => {
+      await using server = await startHttp();
+      server.gateway.busy = true;
+      server.gateway.refused = refusedAfter(1_500);
+      using client = await connectRaw(server, `${call.repeat(many)}${head}Expect: ${expected}\r\n\r\n`);
+      await until(() => /HTTP\/1.1 (?:417|100) /.test(client.received()), "the answer to what was expected");
+      const before = client
+        .received()
+        .split('"retryAfterMs":1500}')
+        .slice(0, many + 1);
+      assert.equal(before.length, many + 1, "all refusals are there");
+      assert.match(before.at(-1)!, answer);
+    });
+  }
+
   test("waits for the answer to a request before it that was let in", async () => {
     const running = gate();
     await using server = await startHttp({}, async () => {

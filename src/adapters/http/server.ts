@@ -38,17 +38,21 @@ export function createHttpServer(settings: HttpSettings, callTimeoutMaxMs: numbe
   server.maxHeadersCount = 0;
   // The last resort against a client that never reads its answer: no bytes for longer than any call takes.
   server.timeout = callTimeoutMaxMs + requestTimeoutMs;
-  answerExpectations(server, limits.bodyBytesMax);
   return server;
 }
 
-/** A client that asks before it sends a body that is too large is not told to go on. */
-function answerExpectations(server: Server, bodyBytesMax: number): void {
+/**
+ * A client that asks before it sends a body that is too large is not told to go on. `answerOwed`: told before anything
+ * is written, because what its connection is owed for earlier requests goes first.
+ */
+export function answerExpectations(server: Server, bodyBytesMax: number, answerOwed: (socket: Socket) => void): void {
   server.on("checkContinue", (request, response) => {
+    answerOwed(request.socket);
     if (Number(request.headers["content-length"] ?? 0) <= bodyBytesMax) response.writeContinue();
     server.emit("request", request, response);
   });
   server.on("checkExpectation", (request, response) => {
+    answerOwed(request.socket);
     const detail = `Expect: ${request.headers.expect} cannot be met, only 100-continue`;
     const { problem } = new Refusal(417, "unimplemented", detail);
     response.writeHead(problem.status, problemHeaders(problem)).end(problemText(problem));

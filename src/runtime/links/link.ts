@@ -17,6 +17,7 @@ import { ByteWriter } from "../../wire/bytes.ts";
 import { writeFrame } from "../../wire/codec.ts";
 import { FrameDecoder } from "../../wire/decoder.ts";
 import type { CallFrame, ReplyBody } from "../../wire/frames.ts";
+import { callerVersion } from "../../wire/handshake.ts";
 import { helloFrameBytesMax } from "../../wire/limits.ts";
 import { InboundCall, type LinkPeerIdentity, type PendingCall } from "./calls.ts";
 
@@ -188,8 +189,10 @@ export class Link {
   }
 
   #callFrame({ number, remainingMs, call }: SentFrame<LinkTypes> & { kind: "call" }): CallFrame {
-    const { body, bytes, priority } = call;
+    const { bytes, priority } = call;
     const { incarnation } = this.session.config.hello;
+    const isUnderstood = call.body.caller === undefined || this.session.version >= callerVersion;
+    const body = isUnderstood ? call.body : { ...call.body, caller: undefined };
     return { kind: "call", number, remainingMs, priority, incarnation, body, bytes };
   }
 
