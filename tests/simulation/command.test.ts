@@ -122,7 +122,7 @@ test("a failure is told, though one worker dies before it is found and one while
   assert.equal(code, 1);
   const { failure, lost, shrunk } = JSON.parse(output);
   assert.deepEqual([failure.seed, lost.seed].toSorted(), [1, 2]);
-  assert.ok(shrunk.operations.length > 0);
+  assert.equal(shrunk, undefined, "no list of its operations was seen to fail");
   assert.match(
     errors,
     /breaks a promise: invariant[\s\S]*came to no result: .*doomed[\s\S]*not made any smaller.*doomed/,
