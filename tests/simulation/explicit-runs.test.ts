@@ -46,3 +46,9 @@ test("a run that is to end at an instant ends there, with nothing said of what w
   assert.deepEqual(violations, []);
   assert.ok(simulatedMs >= 2_000 && simulatedMs < 2_100, `${simulatedMs} ms`);
 });
+
+test("a run that is to be longer than its scenario says has faults all along", async () => {
+  const durationMs = 300_000;
+  const { plan } = await simulate({ scenario, seed: 3, durationMs, endsAtMs: 1_000 });
+  assert.ok(plan.some(({ at }) => at > durationMs / 2));
+});
