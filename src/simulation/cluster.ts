@@ -13,6 +13,7 @@ import { type CrashOptions, Machine, type ProcessCode } from "./machine.ts";
 import { type ClientOperation, type HandlerRun, isDurable, nameOfEntity } from "./operation.ts";
 import { Operator } from "./operator.ts";
 import { nodePlace } from "./user-code/places.ts";
+import { stackOf } from "./user-code/stacks.ts";
 import type { Weather } from "./weather.ts";
 import { SimulatedNetwork } from "./world/network.ts";
 import { type Process, seededRandom } from "./world/process.ts";
@@ -331,8 +332,4 @@ export class Cluster {
   #note(verb: string, text: string): void {
     this.world.trace.add("world", "fault", `${verb} ${text}`.trimEnd());
   }
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -11,8 +11,9 @@ import { initialText } from "../runtime/snapshot.ts";
 import type { AnyHandler, AnyInterface, AnyOperation, AnyService, AnySystem } from "../service/model.ts";
 import { validate } from "../service/schema.ts";
 import { encodeJson } from "../values/json.ts";
-import type { ClientOperation, HandlerRun, MadeCall } from "./operation.ts";
+import { type ClientOperation, type HandlerRun, type MadeCall, nameOfEntity } from "./operation.ts";
 import type { StateShapes } from "./state-shapes.ts";
+import { stackOf } from "./user-code/stacks.ts";
 import { type HeardCall, watchedCalls } from "./watched-calls.ts";
 import { watchedSend, watchedStep, watchedTimer } from "./watched-work.ts";
 import type { Process } from "./world/process.ts";
@@ -60,6 +61,8 @@ export function observedSystem(system: AnySystem, process: Process, observer: Ru
 type To = (...address: readonly unknown[]) => Parameters<typeof watchedCalls>[0];
 
 const texts = new WeakMap<object, string>();
+/** Innermost places of the user's code that a line of the trace has room for. */
+const placesMax = 3;
 
 class Observation {
   readonly #service: AnyService;
@@ -210,6 +213,7 @@ class Observation {
   }
 
   #threw(error: unknown): void {
+    if (!(error instanceof SynodError)) this.#sayWhere(error);
     const declares = error instanceof SynodError && Object.hasOwn(this.#operation.errors, error.code);
     if (!declares) return this.#end("failed", () => undefined);
     this.#end("declared", () => {
@@ -219,6 +223,16 @@ class Observation {
       const reply = { code, declared: true, message, data: text, outcome: "not-happened", retryable: false } as const;
       return { ok: false, error: reply, replayed: false };
     });
+  }
+
+  /** For whoever looks at the run, who finds it nowhere else. */
+  #sayWhere(error: unknown): void {
+    const { process, service, key, operation } = this.#noted;
+    const [first, ...places] = stackOf(error).split("\n    at ");
+    const below = places.findIndex((place) => place.includes(import.meta.url));
+    const own = places.slice(0, below < 0 ? placesMax : Math.min(below, placesMax));
+    const words = [first, ...own].join(", at ").replaceAll("\n", " ");
+    process.world.trace.aside(process.name, "throws", `${nameOfEntity(service, key)}.${operation}: ${words}`);
   }
 
   #inShape(text: string): string {

@@ -155,14 +155,16 @@ export class Machine {
 
   /** The whole machine sleeps: its monotonic clock stands still. */
   suspend(): void {
-    this.process?.pause();
+    // Nobody would wake it before its next process runs.
+    if (!this.process?.alive) return;
+    this.process.pause();
     this.clock.suspend();
   }
 
-  /** Planned: drain, leave, and the process ends. */
+  /** Planned: drain, leave, and the process ends. One that does not serve yet has nothing to hand over, and ends at once. */
   async stop(drainMs: number): Promise<void> {
     const { process, running } = this;
-    if (process === null || running === null) return;
+    if (process === null || running === null) return this.crash();
     await new Promise<void>((resolve) => {
       const done = (): void => {
         this.waiting.delete(done);
@@ -178,8 +180,16 @@ export class Machine {
     this.running = running;
     this.#options.world.trace.add(this.name, "process", `serves as incarnation ${running.incarnation}`);
     void running.stopped.then((reason) => {
+      if (reason === undefined) this.#checkNothingLeft(process);
       this.#ended(process, reason === undefined ? "stopped" : `had to stop: ${reason.message}`);
     });
+  }
+
+  /** As long as the process is there: its end takes away whatever it has. */
+  #checkNothingLeft(process: Process): void {
+    const { network, judge } = this.#options;
+    const left = process.alive ? network.connectionsInUse(process) : 0;
+    if (left > 0) judge.report("bounded", `${this.name} has stopped and left ${left} ends of connections open`);
   }
 
   #ended(process: Process, why: string): void {

@@ -27,6 +27,7 @@ import { clientsOf, nodesOf, refuseMissingNodes } from "./sizes.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { type Place, runAt } from "./user-code/place.ts";
 import { scenarioPlace } from "./user-code/places.ts";
+import { hideStacks, stackOf } from "./user-code/stacks.ts";
 import { drawStoreKind, drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { planCodeChanges, planOutage } from "./work-faults.ts";
 import { honestAnswers, type StoreKind } from "./world/store.ts";
@@ -114,6 +115,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
 
 async function simulateWith(options: RunOptions, code: RunCode["code"]): Promise<RunResult> {
   const undo = options.mutation?.install?.();
+  const showStacks = hideStacks();
   // Where an error was made is of interest to whoever looks at one run, and costs a tenth of every run.
   const { stackTraceLimit } = Error;
   if (options.keepTrace !== true) Error.stackTraceLimit = 0;
@@ -128,6 +130,7 @@ async function simulateWith(options: RunOptions, code: RunCode["code"]): Promise
     process.off("unhandledRejection", onRejection);
     if (captures) process.setUncaughtExceptionCaptureCallback(null);
     Error.stackTraceLimit = stackTraceLimit;
+    showStacks();
     undo?.();
   }
 }
@@ -177,7 +180,7 @@ class Run {
     this.#injector = new FaultInjector(this.#cluster);
     const names = this.#cluster.machines.map(({ name }) => name);
     const retentionMs = limits.retentionMs ?? defaultLimits.retentionMs;
-    this.#plan = options.plan ?? drawPlan(options, { names, storeKind, retentionMs });
+    this.#plan = options.plan ?? drawPlan(options, { names, storeKind, retentionMs, durationMs: this.#durationMs });
     const clients = Math.max(scenario.clients ?? 2 + prng.below(19), clientsOf(options.operations));
     this.#clients = Array.from({ length: clients }, () => this.#cluster.client());
     this.#behaviour = {
@@ -188,11 +191,11 @@ class Run {
   }
 
   rejected(reason: unknown): void {
-    this.#cluster.judge.report("no defect", `a promise was rejected and nobody cared: ${inWords(reason)}`);
+    this.#cluster.judge.report("no defect", `a promise was rejected and nobody cared: ${stackOf(reason)}`);
   }
 
   thrown(error: unknown): void {
-    this.#cluster.judge.report("no defect", `thrown where nobody can catch it: ${inWords(error)}`);
+    this.#cluster.judge.report("no defect", `thrown where nobody can catch it: ${stackOf(error)}`);
   }
 
   async run(): Promise<RunResult> {
@@ -333,7 +336,7 @@ class Run {
 
   /** Planned: every node hands over and leaves; nothing stays behind. */
   async #leave(): Promise<void> {
-    const { machines, judge, network, database } = this.#cluster;
+    const { machines, judge, database } = this.#cluster;
     for (const machine of machines) {
       machine.wanted = false;
       const { running } = machine;
@@ -343,8 +346,6 @@ class Run {
     const stops = machines.map((machine) => machine.stop(stopMs));
     if (!(await this.#cluster.until(Promise.all(stops), patienceMs))) judge.report("liveness", "a node did not stop");
     await this.#cluster.advance(stopMs);
-    if (network.connectionsLength > 0)
-      judge.report("bounded", `${network.connectionsLength} ends of connections are left`);
     if (database.members.size > 0) this.#cluster.note("members left", [...database.members.keys()].join(" "));
     this.#checkInvariants();
   }
@@ -393,12 +394,13 @@ interface PlannedAmong {
   readonly names: readonly string[];
   readonly storeKind: StoreKind;
   readonly retentionMs: number;
+  readonly durationMs: number;
 }
 
 /** Everything that happens in the run of a seed; a mutation may want faults of its own. */
 function drawPlan({ scenario, seed, mutation }: RunOptions, among: PlannedAmong): Fault[] {
-  const { system, upgrade, durationMs } = scenario;
-  const { names, storeKind, retentionMs } = among;
+  const { system, upgrade } = scenario;
+  const { names, storeKind, retentionMs, durationMs } = among;
   const plan = (mutation?.plan ?? planFaults)(seedPrng(seed, "faults"), names, durationMs, storeKind);
   if (mutation?.plan !== undefined) return [...plan];
   return [
@@ -415,8 +417,4 @@ function drawPlan({ scenario, seed, mutation }: RunOptions, among: PlannedAmong)
  */
 function asJson(request: Request): Request {
   return JSON.parse(JSON.stringify(request)) as Request;
-}
-
-function inWords(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }

@@ -3,6 +3,8 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { z } from "zod";
+import { command, defineInterface, defineSystem, implement } from "../../src/index.ts";
 import { defineScenario, simulate } from "../../src/simulation/index.ts";
 import { formatTraceLine } from "../../src/simulation/world/trace.ts";
 import { workshop } from "./workshop-system.ts";
@@ -33,4 +35,25 @@ test("a run with its trace kept is, line by line, the run without", async () => 
   assert.equal(bare.trace.length, 0);
   assert.equal(kept.trace.map(formatTraceLine).join("\n"), again.trace.map(formatTraceLine).join("\n"));
   assert.equal(kept.digest, bare.digest);
+});
+
+test("so is one whose handlers throw while others wait for them on another node, and its trace says where", async () => {
+  const Till = defineInterface("till", { key: z.enum(["a", "b", "c", "d"]), operations: { ring: command() } });
+  const till = implement(Till, {
+    state: { version: 1, initial: () => ({ rings: 0 }) },
+    operations: {
+      ring: (ctx) => {
+        ctx.state.rings += 1;
+        if (Math.random() < 0.5) throw new Error("this till is stuck");
+      },
+    },
+  });
+  const scenario = defineScenario({ system: defineSystem({ name: "tills", services: [till] }) });
+  for (const seed of [1, 2, 3]) {
+    const options = { scenario, seed, endsAtMs: 4_000 };
+    const [kept, bare] = [await simulate({ ...options, keepTrace: true }), await simulate(options)];
+    const thrown = kept.trace.filter(({ what }) => what === "throws").map(({ text }) => text);
+    assert.match(thrown[0]!, /^till\/[a-d]\.ring: Error: this till is stuck, at ring \(.*determinism\.test\.ts:\S+\)$/);
+    assert.equal(kept.digest, bare.digest, `seed ${seed}`);
+  }
 });

@@ -115,3 +115,9 @@ test("a case keeps the clients that it was found with, and is refused where its 
   const plan: Fault[] = [{ kind: "crash", at: 100, lastsMs: 50, nodes: ["node-5"], amount: 1 }];
   await assert.rejects(simulate({ ...run, scenario, plan }), /about node-5, and the scenario has 3 nodes/);
 });
+
+test("a run that is to be longer than its scenario says has faults all along", async () => {
+  const durationMs = 300_000;
+  const { plan } = await simulate({ scenario, seed: 3, durationMs, endsAtMs: 1_000 });
+  assert.ok(plan.some(({ at }) => at > durationMs / 2));
+});

@@ -10,7 +10,14 @@ import { World } from "../../src/simulation/world/world.ts";
 
 const weather = { delayMinMs: 0.1, delayMaxMs: 20, cutProbability: 0.5 };
 
-function newWorld(): { world: World; network: SimulatedNetwork; port: (host: string) => Network } {
+interface SmallWorld {
+  readonly world: World;
+  readonly network: SimulatedNetwork;
+  readonly processOf: (host: string) => Process;
+  readonly port: (host: string) => Network;
+}
+
+function newWorld(): SmallWorld {
   const world = new World({
     seed: 1,
     onThrown: (error) => {
@@ -19,7 +26,13 @@ function newWorld(): { world: World; network: SimulatedNetwork; port: (host: str
   });
   const network = new SimulatedNetwork(world, { ...weather });
   const clock = new MachineClock(world, { monotonicMs: 0, offsetMs: 0 });
-  return { world, network, port: (host) => network.portOf(new Process(world, host, 1, clock)) };
+  const processes = new Map<string, Process>();
+  const processOf = (host: string): Process => {
+    const process = processes.get(host) ?? new Process(world, host, 1, clock);
+    processes.set(host, process);
+    return process;
+  };
+  return { world, network, processOf, port: (host) => network.portOf(processOf(host)) };
 }
 
 let over = false;
@@ -106,4 +119,33 @@ test("whoever loses a connection unseen is not told, and the other side learns o
   connection.send(counted(0, 3));
   await world.run(world.now + 1_000);
   assert.equal(network.connectionsLength, 0, "a reset came back");
+});
+
+test("what a crashed process had sent waits out a partition, and what is in a machine without power is gone", async () => {
+  for (const powerLost of [false, true]) {
+    const { world, network, processOf, port } = newWorld();
+    // Long after the world has begun.
+    await world.run(20_000);
+    const { connection, received } = await stream(world, port);
+    const heal = network.block("a", "b");
+    connection.send(counted(0, 20));
+    network.processEnded(processOf("a"), powerLost);
+    await world.run(world.now + 2_000);
+    heal();
+    await world.run(world.now + 5_000);
+    assert.deepEqual(received, powerLost ? [] : [...counted(0, 20)]);
+  }
+});
+
+test("of a connection whose dialler has given up before the answer came, no end is left", async () => {
+  const { world, network, port } = newWorld();
+  await port("b").listen("b:1", () => {});
+  network.slowDown("b", "a", 500);
+  const dialled = port("a").connect("b:1", 300);
+  const refused = assert.rejects(dialled, { code: "unavailable" });
+  await world.run(200);
+  assert.equal(network.connectionsLength, 2, "the other side has accepted it");
+  await world.run(5_000);
+  await refused;
+  assert.equal(network.connectionsLength, 0);
 });

@@ -107,7 +107,7 @@ function textOf({ where, what, text }: TraceLine, kind: EventKind): string {
   if (kind === "process") return `${where}: ${text.replace(/^(\d+) starts$/, "process $1 starts")}`;
   if (kind === "ran") return `${where} ran ${text}`;
   if (kind === "fault") return text.replace(/^(\w+) \1 /, "$1 ");
-  return kind === "log" ? `${where} ${what === "prints" ? "prints" : "logs"}: ${text}` : text;
+  return kind === "log" ? `${where} ${logLevels.has(what) ? "logs" : what}: ${text}` : text;
 }
 
 /** The last thing that happened before this line of the judge: it is what the judge speaks of. */
@@ -124,7 +124,7 @@ function kindOf({ where, what }: TraceLine): EventKind {
   if (where.startsWith("client-")) return "client";
   if (logLevels.has(what)) return "log";
   if (what === "process" || what === "ran") return what;
-  return what === "prints" ? "log" : "ran";
+  return what === "prints" || what === "throws" ? "log" : "ran";
 }
 
 function passageOf(passage: Passage, laneOf: ReadonlyMap<string, number>): StoryPassage[] {

@@ -37,6 +37,11 @@ export function loadInstance(file: string, place: Place): Promise<Record<string,
   return loaded;
 }
 
+/** The same text with the files alone: instances are counted, so that their names differ from one time to the next. */
+export function withoutInstances(text: string): string {
+  return text.replace(/[?&]synod-node=[^&#:)\s]*/g, "");
+}
+
 async function load(url: string, place: Place): Promise<Record<string, unknown>> {
   const others = setAside();
   place.loads++;

@@ -6,6 +6,7 @@
 import { fileURLToPath } from "node:url";
 import type { Place } from "./place.ts";
 import { atPlaces, type Doing, type Replacement } from "./replacement.ts";
+import { stackOf } from "./stacks.ts";
 
 /** Thrown at code that reaches for what a run does not have. */
 class NoOutsideWorldError extends Error {
@@ -48,7 +49,7 @@ const own = new URL("..", import.meta.url).href;
 function callerOutside(): string | undefined {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = framesMax;
-  const { stack = "" } = new Error();
+  const stack = stackOf(new Error());
   Error.stackTraceLimit = stackTraceLimit;
   for (const [, url, line] of stack.matchAll(/(file:\/\/[^\s)]+?):(\d+):\d+\)?$/gm)) {
     if (!url!.startsWith(own) && !url!.includes("/node_modules/")) return `${fileURLToPath(url!)}:${line}`;

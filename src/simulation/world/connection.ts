@@ -20,6 +20,8 @@ const bufferedBytesMax = 16 * 1024;
 const resendFirstMs = 200;
 const resendMaxMs = 5_000;
 const lingerMs = 10_000;
+/** Segments that a machine which loses power may not have sent yet. */
+const unsentMax = 2;
 /** After bytes that came late: until the end that got them learns that its connection is no more, ms. */
 const lateResetMs = 1_000;
 
@@ -75,6 +77,11 @@ export class SimulatedConnection implements Connection {
     return this.#closed === undefined;
   }
 
+  /** Whether this end was handed over to somebody, who has not closed it. */
+  get isInUse(): boolean {
+    return this.open && this.#events !== undefined;
+  }
+
   get bufferedBytes(): number {
     return Math.max(0, this.#undeliveredBytes - kernelBytesMax);
   }
@@ -120,11 +127,17 @@ export class SimulatedConnection implements Connection {
     if (this.open) this.#close({ kind: "lost", message });
   }
 
-  /** The process at this end is no more; nobody is told. Its last `unsent` segments never leave the machine. */
-  vanish(unsent: number): void {
+  /**
+   * The process at this end is no more; nobody is told. What it has sent its kernel goes on with, unless the machine
+   * itself is gone (`powerLost`): then the last segments never leave it, and none is sent again.
+   */
+  vanish(powerLost: boolean): void {
+    const { now } = this.#network.world;
+    if (powerLost) this.#closedAt = Number.NEGATIVE_INFINITY;
+    else if (this.open) this.#closedAt = now;
     this.#closed ??= { kind: "destroyed", message: "its process is no more" };
     this.#arrived = [];
-    this.#lastNumber = this.#sent - 1 - unsent;
+    this.#lastNumber = this.#sent - 1 - (powerLost ? this.way.prng.below(unsentMax + 1) : 0);
   }
 
   /** From now on something on the way (a proxy, a full receive buffer) keeps what this end sends. */

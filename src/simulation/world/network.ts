@@ -64,6 +64,11 @@ export class SimulatedNetwork {
     return this.#connections.size;
   }
 
+  /** The ends of connections that a process uses. */
+  connectionsInUse(process: Process): number {
+    return [...this.#connections].filter((connection) => connection.process === process && connection.isInUse).length;
+  }
+
   /** The network as one process sees it. */
   portOf(process: Process): Network {
     return {
@@ -146,7 +151,7 @@ export class SimulatedNetwork {
     }
     for (const connection of [...this.#connections]) {
       if (connection.process !== process) continue;
-      connection.vanish(powerLost ? connection.way.prng.below(3) : 0);
+      connection.vanish(powerLost);
       this.#connections.delete(connection);
       if (!powerLost) this.sendReset(connection, "the process at the other side ended");
     }
@@ -222,8 +227,9 @@ export class SimulatedNetwork {
         const [dialled, accepted] = this.#pair(process, listening.process, address);
         this.world.after(this.delayMs(back), () => {
           // Whoever gave up meanwhile does not know this connection.
-          if (settled || !process.alive) this.sendReset(dialled, "the other side knows nothing of this connection");
-          else settle(() => resolve(dialled));
+          if (!settled && process.alive) return settle(() => resolve(dialled));
+          dialled.lose("its dialler had given up");
+          this.sendReset(dialled, "the other side knows nothing of this connection");
         });
         listening.process.deliver(() => listening.onConnection(accepted));
       };

@@ -104,6 +104,13 @@ test("a paused process finds everything when it goes on, and a dead one nothing"
   assert.equal(seen.length, 2);
 });
 
+test("two waits at a time go on when what held the world is done", { timeout: 10_000 }, async () => {
+  const world = newWorld();
+  world.after(5, () => world.hold(new Promise((resolve) => setTimeout(resolve, 20))));
+  await Promise.all([world.run(10), world.run(10)]);
+  assert.equal(world.now, 10);
+});
+
 test("while a machine sleeps its monotonic clock stands still and its wall clock does not", async () => {
   const world = newWorld();
   const running = newProcess(world);

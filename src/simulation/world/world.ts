@@ -44,8 +44,8 @@ export class World {
   #tieUs = 0;
   #tiesHere = 0;
   #held = 0;
-  /** Goes on once nothing holds the world. */
-  #goOn = (): void => {};
+  /** Runs that wait until nothing holds the world: several may be under way. */
+  readonly #waiting = new Set<() => void>();
   #nowUs = 0;
 
   constructor({ seed, timing = 0, keepTrace = false, onThrown }: WorldOptions) {
@@ -138,18 +138,20 @@ export class World {
         over = done() || !this.#step(untilUs);
         if (over) resolve();
       };
-      let waits = false;
       const turn = (): void => {
-        waits = this.#held > 0;
-        if (over || waits) return;
+        if (over) return;
+        if (this.#held > 0) return void this.#waiting.add(turn);
         for (let count = 0; count < eventsPerTurn; count++) nextTurn(step);
         nextTurn(turn);
       };
-      this.#goOn = () => {
-        if (waits) turn();
-      };
       turn();
     });
+  }
+
+  #goOn(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const turn of waiting) turn();
   }
 
   /** One event; false when none is due by then, and time has come there. */
