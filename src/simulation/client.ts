@@ -16,6 +16,8 @@ import { between, skewed, type World } from "./world/world.ts";
 
 export interface ClientOptions {
   readonly name: string;
+  /** Whose idempotency keys it sends; its own, by its name, when absent. */
+  readonly principal?: string;
   readonly world: World;
   readonly judge: Judge;
   readonly machines: readonly Machine[];
@@ -27,11 +29,11 @@ export interface ClientOptions {
 
 /** What a client does with its next moments. */
 export interface Behaviour {
-  /** How long it waits for an answer, ms. */
+  /** How long it waits for an answer to each attempt, ms. */
   readonly timeoutMs: number;
   /** How often it asks in all. */
   readonly attemptsMax: number;
-  /** It does not ask again when this has passed since it first asked, ms. */
+  /** It waits and asks no more when this has passed since it first asked, ms. */
   readonly lastsMs?: number;
   /** How likely it is that an answer is lost on its way to the client. */
   readonly answerLost: number;
@@ -87,8 +89,9 @@ export class Client {
     const repeatable = request.key !== undefined && request.repeatable !== false;
     const operation = judge.invoked(request, {
       client: this.name,
+      principal: this.#options.principal ?? this.name,
       inputText: request.input === undefined ? undefined : JSON.stringify(request.input),
-      idempotencyKey: repeatable ? (request.idempotencyKey ?? this.#keyOf(turn)) : undefined,
+      idempotencyKey: repeatable ? this.#keyOf(turn, request.idempotencyKey) : undefined,
     });
     world.trace.add(this.name, "asks", describeOperation(operation));
     await this.#attempts(operation, behaviour, world.prng(`client/${this.name}/${turn}`));
@@ -96,9 +99,11 @@ export class Client {
     return operation;
   }
 
-  #keyOf(turn: number): string {
+  /** `given`: by whoever asks. Where records are forgotten, a key with a time in it stands for that one as well. */
+  #keyOf(turn: number, given: string | undefined): string {
+    const { world, timedKeys } = this.#options;
+    if (given !== undefined && !timedKeys) return given;
     if (!this.#timedKeys) return `${this.name}-${turn}`;
-    const { world } = this.#options;
     const random = seededRandom(world.prng(`client/${this.name}/${turn}/key`));
     return makeTimedKey(epochMs + world.now, random.bytes(timedKeyRandomBytes));
   }
@@ -119,7 +124,8 @@ export class Client {
     let reply: GatewayReply | undefined;
     operation.refusals = [];
     for (let attempt = 1; attempt <= behaviour.attemptsMax; attempt++) {
-      const heard = await this.#ask(operation, behaviour, prng);
+      const timeoutMs = Math.min(behaviour.timeoutMs, until - world.now);
+      const heard = await this.#ask(operation, { ...behaviour, timeoutMs }, prng);
       if (heard.kind === "reply") {
         reply = heard.reply;
         if (isReply(reply)) return judge.completed(operation, "ok", reply);
@@ -128,7 +134,8 @@ export class Client {
         if (!reply.ok && !reply.error.retryable && reply.error.code !== "deadline_exceeded") break;
       } else if (heard.kind === "lost") unknown = true;
       if ((unknown && !mayRepeat) || world.now >= until) break;
-      await this.sleep(between(prng, 5, 400));
+      await this.sleep(Math.min(between(prng, 5, 400), until - world.now));
+      if (world.now >= until) break;
     }
     judge.completed(operation, unknown && operation.kind === "command" ? "info" : "fail", reply);
   }
@@ -196,7 +203,8 @@ export class Client {
       input: operation.inputText,
       idempotencyKey: operation.kind === "command" ? operation.idempotencyKey : undefined,
       timeoutMs,
-      principal: principalOf(this.name, operation.number),
+      // Of the first under its key, or else the system would take them for two.
+      principal: principalOf(operation.principal, operation.underItsKey[0]!.number),
       signal,
     };
   }

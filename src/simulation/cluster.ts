@@ -49,6 +49,9 @@ export interface Skew {
 /** Of a process, when a durable command there has made a call, ms: before its journal is written, or after. */
 const crashDelayMaxMs = 30;
 
+/** As whom the clients of tests call, so that an idempotency key of theirs is one key whichever of them sends it. */
+const strangersPrincipal = "client";
+
 /** Within this time of the world, all nodes of a quiet system serve, ms. */
 const startMs = 60_000;
 
@@ -120,10 +123,18 @@ export class Cluster {
     return new Client({ name: this.#nameOfClient(), world, judge, machines, timedKeys: this.#forgets });
   }
 
-  /** A client that asks any of these machines, and likes none best. */
+  /** A client that asks any of these machines, and likes none best. To the system all of them are one caller. */
   strangerTo(machines: readonly Machine[]): Client {
     const { world, judge } = this;
-    return new Client({ name: this.#nameOfClient(), world, judge, machines, timedKeys: this.#forgets, loyalty: 0 });
+    return new Client({
+      name: this.#nameOfClient(),
+      world,
+      judge,
+      machines,
+      principal: strangersPrincipal,
+      timedKeys: this.#forgets,
+      loyalty: 0,
+    });
   }
 
   #nameOfClient(): string {

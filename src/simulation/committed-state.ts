@@ -9,7 +9,11 @@ export function committedState({ services }: MemoryDatabase, shapes: StateShapes
   return {
     pending: ({ name }: AnyInterface) => {
       let count = 0;
-      for (const { pending } of services.get(name) ?? []) count += pending.inbox.size + pending.outbox.size;
+      for (const { pending } of services.get(name) ?? []) {
+        const { inbox, outbox, timers } = pending;
+        // A message that leaves later rests among the timers until it is due.
+        count += inbox.size + outbox.size + timers.messages;
+      }
       return count;
     },
     all: <State>({ name }: AnyInterface) => {

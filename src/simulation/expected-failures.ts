@@ -11,6 +11,11 @@ export function isForgotten({ reply }: Failed): boolean {
   return reply?.ok === false && reply.error.code === "failed_precondition" && reply.error.outcome === "unknown";
 }
 
+/** The same of one that asks again for what another asked for long ago, under one key. */
+export function isForgottenRepeat(operation: ClientOperation): boolean {
+  return operation.underItsKey[0] !== operation && isForgotten(operation);
+}
+
 /**
  * Small bounds may turn the second call of a stateless command away when the first is done. Without a key of its own
  * nobody can ask for the rest again, and that it is not known is the answer.

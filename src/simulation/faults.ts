@@ -9,6 +9,7 @@ import { invariant } from "../errors.ts";
 import { chance, type Prng, pick } from "../values/prng.ts";
 import { buildOf, isAskedToLeave } from "./builds.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Process } from "./world/process.ts";
 import type { StoreKind } from "./world/store.ts";
 import { between } from "./world/world.ts";
 
@@ -70,6 +71,11 @@ export interface Fault {
 /** No clock is further off than this; the bound of docs/guarantees.md is 0.1. */
 const clockRateOffMax = 0.05;
 
+/** In a smaller ring everybody is everybody's neighbour. */
+const ringNodesMin = 4;
+/** Of the time in which bytes of a late duplicate stay on the way: when their sender loses the connection at the latest. */
+const lateShareMax = 0.8;
+
 /** How many of the kinds a seed has: few, so that each comes often, or many, so that they meet. */
 const kindsShares = [0.15, 0.4] as const;
 
@@ -81,7 +87,8 @@ export function planFaults(
   store: StoreKind = "file",
 ): readonly Fault[] {
   const share = pick(prng, kindsShares);
-  const kinds = kindsByStore[store].filter(() => chance(prng, share));
+  const drawn = kindsByStore[store].filter(() => chance(prng, share));
+  const kinds = drawn.filter((kind) => kind !== "ring" || nodes.length >= ringNodesMin);
   const faults: Fault[] = [];
   if (kinds.length === 0) return faults;
   const meanGapMs = pick(prng, [700, 2_000, 5_000]);
@@ -90,7 +97,7 @@ export function planFaults(
     const fault = bearable(drawFault(prng, pick(prng, kinds), nodes, at), kinds);
     const next = quiet.find(({ to }) => at < to);
     if (next === undefined) faults.push(fault);
-    else if (at < next.from) faults.push({ ...fault, lastsMs: Math.min(fault.lastsMs, Math.round(next.from - at)) });
+    else if (at < next.from) faults.push(endedBy(fault, Math.round(next.from - at)));
   }
   return faults;
 }
@@ -126,6 +133,14 @@ function drawQuiet(prng: Prng, durationMs: number): readonly { readonly from: nu
 function bearable(fault: Fault, kinds: readonly FaultKind[]): Fault {
   if (fault.kind !== "clockJump" || !kinds.includes("suspend")) return fault;
   return { ...fault, amount: Math.abs(fault.amount) };
+}
+
+/** The same, over after so long at the latest. */
+function endedBy(fault: Fault, lastsMaxMs: number): Fault {
+  const lastsMs = Math.min(fault.lastsMs, lastsMaxMs);
+  // What arrives before its sender has lost the connection is not late.
+  const amount = fault.kind === "lateDuplicate" ? Math.min(fault.amount, lastsMs * lateShareMax) : fault.amount;
+  return { ...fault, lastsMs, amount };
 }
 
 function gap(prng: Prng, meanMs: number): number {
@@ -201,7 +216,8 @@ function drawFault(prng: Prng, kind: FaultKind, nodes: readonly string[], at: nu
   const [min, max] = lasts[kind];
   // Most are short; enough of them last beyond every lease.
   const lastsMs = min + (max - min) * prng.number() ** pick(prng, [1, 2]);
-  return { kind, at: Math.round(at), lastsMs: Math.round(lastsMs), nodes: order, amount: amounts[kind] };
+  const fault = { kind, at: Math.round(at), lastsMs: Math.round(lastsMs), nodes: order, amount: amounts[kind] };
+  return endedBy(fault, fault.lastsMs);
 }
 
 export function shuffled<T>(prng: Prng, list: readonly T[]): T[] {
@@ -228,6 +244,7 @@ export interface InjectedFault {
 
 /** Injects the faults of a plan into a cluster, and takes back what is left of them. */
 export class FaultInjector {
+  /** Of those that found something to do: the others test nothing. */
   readonly counts: Partial<Record<FaultKind, number>> = {};
   /** When each was really there. */
   readonly injected: InjectedFault[] = [];
@@ -255,11 +272,12 @@ export class FaultInjector {
   #begin(fault: Fault): void {
     if (this.#over) return;
     const { world } = this.#cluster;
-    this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
     this.#cluster.note(fault.kind, describeFault(fault));
+    const take = effects[fault.kind](this.#cluster, fault);
+    if (take === null) return this.#cluster.note(fault.kind, "finds nothing to do");
+    this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1;
     const injected = { fault, from: world.now, to: world.now + fault.lastsMs };
     this.injected.push(injected);
-    const take = effects[fault.kind](this.#cluster, fault);
     const undo = (): void => {
       if (!this.#open.delete(undo)) return;
       this.#cluster.note(fault.kind, "ends");
@@ -271,7 +289,8 @@ export class FaultInjector {
   }
 }
 
-type Effect = (cluster: Cluster, fault: Fault) => () => void;
+/** Null when there was nothing to be done, and nothing was. */
+type Effect = (cluster: Cluster, fault: Fault) => (() => void) | null;
 const nothing = (): void => {};
 
 const first = ({ nodes }: Fault): string => {
@@ -280,35 +299,49 @@ const first = ({ nodes }: Fault): string => {
   return name;
 };
 
+/** The process of the machine that a fault is about, if there is one that lives. */
+function victim(cluster: Cluster, fault: Fault): Process | null {
+  const { process } = cluster.machine(first(fault));
+  return process?.alive ? process : null;
+}
+
 /** What each kind does; returns what ends it. */
 const effects: Readonly<Record<FaultKind, Effect>> = {
   crash: (cluster, fault) => {
+    if (victim(cluster, fault) === null) return null;
     cluster.crash(first(fault), { supervised: fault.amount === 1, staysDown: true });
     return () => cluster.restart(first(fault));
   },
   powerLoss: (cluster, fault) => {
+    if (victim(cluster, fault) === null) return null;
     cluster.crash(first(fault), { powerLost: true });
     return () => cluster.restart(first(fault));
   },
   pause: (cluster, fault) => {
+    if (victim(cluster, fault) === null) return null;
     cluster.pause(first(fault));
     return () => cluster.resume(first(fault));
   },
   suspend: (cluster, fault) => {
+    if (victim(cluster, fault) === null) return null;
     cluster.suspend(first(fault));
     return () => cluster.resume(first(fault));
   },
   slow: (cluster, fault) => {
-    const { process } = cluster.machine(first(fault));
-    if (process === null) return nothing;
+    const process = victim(cluster, fault);
+    if (process === null) return null;
     process.costMs = fault.amount;
     return () => {
       process.costMs = 0;
     };
   },
-  isolate: (cluster, { nodes: [alone, ...others] }) => cluster.partition([alone!], others),
-  halves: (cluster, { nodes, amount }) => cluster.partition(nodes.slice(0, amount), nodes.slice(amount)),
-  oneWay: (cluster, { nodes: [from, to] }) => (to === undefined ? nothing : cluster.hold(from!, to)),
+  isolate: (cluster, { nodes: [alone, ...others] }) => {
+    return others.length === 0 ? null : cluster.partition([alone!], others);
+  },
+  halves: (cluster, { nodes, amount }) => {
+    return amount >= nodes.length ? null : cluster.partition(nodes.slice(0, amount), nodes.slice(amount));
+  },
+  oneWay: (cluster, { nodes: [from, to] }) => (to === undefined ? null : cluster.hold(from!, to)),
   ring: (cluster, { nodes }) => {
     // Each machine keeps only its two neighbours.
     const undo: (() => void)[] = [];
@@ -318,21 +351,20 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
         if (apart > 1 && apart < nodes.length - 1) undo.push(cluster.network.block(from, to));
       }
     }
+    if (undo.length === 0) return null;
     return () => {
       for (const one of undo) one();
     };
   },
   cut: (cluster, { nodes: [a, b] }) => {
-    if (b !== undefined) cluster.network.cutConnections(a!, b);
-    return nothing;
+    return b !== undefined && cluster.network.cutConnections(a!, b) > 0 ? nothing : null;
   },
   halfCut: (cluster, { nodes: [a, b] }) => {
-    if (b !== undefined) cluster.network.cutConnections(a!, b, "one end");
-    return nothing;
+    return b !== undefined && cluster.network.cutConnections(a!, b, "one end") > 0 ? nothing : null;
   },
   lateDuplicate: (cluster, { nodes: [from, to], amount }) => {
-    if (to === undefined) return nothing;
-    const arrive = cluster.network.delayUntilLost(from!, to, amount);
+    const arrive = to === undefined ? null : cluster.network.delayUntilLost(from!, to, amount);
+    if (to === undefined || arrive === null) return null;
     const unblock = cluster.network.block(from!, to);
     return () => {
       unblock();
@@ -364,8 +396,9 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     };
   },
   drain: (cluster, fault) => {
+    if (victim(cluster, fault) === null) return null;
     const machine = cluster.machine(first(fault));
-    // It may be down, or be crashed while it drains: then the supervisor starts it all the same.
+    // It may be crashed while it drains: then the supervisor starts it all the same.
     void machine.stop(fault.amount);
     return nothing;
   },

@@ -75,8 +75,16 @@ class Trial {
   readonly judge: Judge = new Judge(new World({ seed: 1, onThrown: assert.ifError }), system, defaultLimits);
 
   asked(operation: string, service = "post"): ClientOperation {
+    const client = { client: "client-1", principal: "client-1" };
     const request = service === "post" ? { service, key: "a", operation } : { service, operation };
-    return this.judge.invoked(request, { client: "client-1", inputText: undefined, idempotencyKey: "k" });
+    return this.judge.invoked(request, { ...client, inputText: undefined, idempotencyKey: "k" });
+  }
+
+  /** Under a key that is given to it. */
+  askedUnder(idempotencyKey: string, operation: string): ClientOperation {
+    const request = { service: "post", key: "a", operation, idempotencyKey };
+    const client = { client: "client-1", principal: "client-1" };
+    return this.judge.invoked(request, { ...client, inputText: undefined, idempotencyKey });
   }
 
   /** One that the judge has not heard of. */
@@ -220,6 +228,33 @@ test("a command without a key is not said not to have happened once it was begun
     if (!isFirst) trial.judge.started(trial.atDesk(client));
     assert.deepEqual(trial.broken, ["known outcome"]);
   }
+});
+
+test("of several under one key, what is refused to one says nothing of the others", () => {
+  const act = effects["a message"]!;
+  for (const refusedToFirst of [true, false]) {
+    const trial = new Trial();
+    const [first, repeat] = [trial.askedUnder("once", "act"), trial.askedUnder("once", "act")];
+    const [told, answered] = refusedToFirst ? [first, repeat] : [repeat, first];
+    trial.judge.completed(told, "fail", refused);
+    trial.ran(first, act, "id");
+    trial.commits(act, ["id"]);
+    trial.judge.left(answered, done);
+    trial.judge.completed(answered, "ok", done);
+    assert.deepEqual(trial.broken, []);
+  }
+});
+
+test("of several under one key that were all refused, nothing may happen; another key's are others", () => {
+  const trial = new Trial();
+  const [first, repeat] = [trial.askedUnder("once", "act"), trial.askedUnder("once", "act")];
+  const other = trial.askedUnder("twice", "act");
+  trial.ran(first, effects["a message"]!, "id");
+  trial.commits(effects["a message"]!, ["id"]);
+  for (const told of [other, first]) trial.judge.completed(told, "fail", refused);
+  assert.deepEqual(trial.broken, []);
+  trial.judge.completed(repeat, "fail", refused);
+  assert.deepEqual(trial.broken, ["known outcome"]);
 });
 
 // Which of two commits has the second of these is not known before there is another.

@@ -15,6 +15,7 @@ import { originOf } from "./checkers/origin.ts";
 import { OwnershipTrace } from "./checkers/ownership.ts";
 import { PromisedWork } from "./checkers/promised-work.ts";
 import { settledCallsIn } from "./checkers/settled-calls.ts";
+import { GivenKeys } from "./given-keys.ts";
 import type { RunObserver } from "./handler-runs.ts";
 import {
   type ClientOperation,
@@ -53,6 +54,8 @@ export interface Violation {
 /** Violations that a run keeps: the first is the one that matters. */
 const violationsMax = 20;
 
+type MadeByClient = Pick<ClientOperation, "client" | "principal" | "inputText" | "idempotencyKey">;
+
 /** What was in the memory of a process when it sent a commit. */
 type SentCommit = ReadonlyMap<string, readonly HandlerRun[]>;
 
@@ -82,6 +85,7 @@ export class Judge implements StoreObserver, RunObserver {
   /** Durable commands, messages and timers. */
   readonly work: PromisedWork;
   readonly #derived: DerivedCalls;
+  readonly #givenKeys = new GivenKeys();
   /** What is wrong with settled calls in the commit that is being decided. */
   #settled: readonly string[] = [];
   readonly #nodes = new Map<number, string>();
@@ -121,11 +125,11 @@ export class Judge implements StoreObserver, RunObserver {
   }
 
   /** A client is about to ask for something. */
-  invoked(request: Request, made: Pick<ClientOperation, "client" | "inputText" | "idempotencyKey">): ClientOperation {
+  invoked(request: Request, made: MadeByClient): ClientOperation {
     const service = this.#services.get(request.service);
     const definition = service?.interface.operations[request.operation];
     invariant(service !== undefined && definition !== undefined, "a workload asks for what the system has");
-    const operation: ClientOperation = {
+    const operation = this.#givenKeys.join({
       ...made,
       number: this.operations.length,
       kind: definition.kind,
@@ -136,12 +140,13 @@ export class Judge implements StoreObserver, RunObserver {
       reply: undefined,
       refusals: [],
       completedAt: Number.POSITIVE_INFINITY,
+      underItsKey: [],
       running: new Set(),
       attempts: 0,
       runs: [],
       committed: [],
       called: [],
-    };
+    });
     this.operations.push(operation);
     return operation;
   }
@@ -366,7 +371,9 @@ export class Judge implements StoreObserver, RunObserver {
 
   /** Nothing is left of it or of what it called; and what has no key, with effects elsewhere, was not even begun. */
   #mustNotHaveHappened(operation: ClientOperation): void {
-    const { committed, called, attempts, kind, request } = operation;
+    const { committed, called, attempts, kind, request, underItsKey } = operation;
+    // What is refused to one of several under one key says nothing of the others.
+    if (underItsKey.some(({ outcome }) => outcome !== "fail")) return;
     const effect = [...committed, ...called].find((run) => {
       return run.position > 0 && hasEffect(run) && this.order(run.service, run.key!).isCertain(run);
     });

@@ -13,7 +13,7 @@ export interface Request {
   readonly input?: unknown;
   /** False: without an idempotency key, so that it is not repeated once its outcome is unknown. */
   readonly repeatable?: boolean | undefined;
-  /** Instead of a key that the client makes. */
+  /** Instead of a key that the client makes: under it several operations are one, as with the client library. */
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -21,6 +21,8 @@ export interface Request {
 export interface ClientOperation {
   readonly number: number;
   readonly client: string;
+  /** Whose idempotency key it has. */
+  readonly principal: string;
   readonly kind: "query" | "command";
   readonly request: Request;
   /** As it travels. */
@@ -35,9 +37,12 @@ export interface ClientOperation {
   /** Why it was turned away, attempt by attempt, since its client has last begun to ask for it. */
   refusals: string[];
   completedAt: number;
+  /** All that to the system are this one, as they have its idempotency key, from the first; itself among them. */
+  readonly underItsKey: ClientOperation[];
+  // What follows is told of the first of them, and shared by the others.
   /** Runs of its handler that have not ended. */
   readonly running: Set<HandlerRun>;
-  /** How often it was begun. */
+  /** How often it was begun; 0 for all but the first. */
   attempts: number;
   /** Runs of its handler that ended well, on whichever node. */
   readonly runs: HandlerRun[];

@@ -151,6 +151,7 @@ export class SimulatedSystem implements AsyncDisposable {
   /**
    * The operations of an interface, asked for by a new client of whichever node it likes; commands carry an idempotency
    * key and are repeated under it for as long as their timeout lasts (10 s). A call begins at once and is answered while time passes.
+   * All callers are one to the system, so that commands of one entity under one `id` are one, whoever sends them.
    */
   to<I extends AnyInterface>(callee: I, ...address: Address<I>): Operations<I> {
     return this.#operations(this.#cluster.strangerTo(this.#cluster.machines), callee, address);

@@ -13,7 +13,7 @@ import { completeBuild, hasDurableCommands } from "./builds.ts";
 import type { Behaviour, Client } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { committedState } from "./committed-state.ts";
-import { isForgotten, isOfTheCaller, isShedHalfway, waitsForDurable } from "./expected-failures.ts";
+import { isForgotten, isForgottenRepeat, isOfTheCaller, isShedHalfway, waitsForDurable } from "./expected-failures.ts";
 import { type Fault, FaultInjector, type InjectedFault, planFaults, planUpgrade } from "./faults.ts";
 import type { Violation } from "./judge.ts";
 import type { Mutation } from "./mutation.ts";
@@ -280,7 +280,8 @@ class Run {
       // Whose time in a list comes later than anybody waits for is not asked for: the nodes leave then.
       broken: () => late || this.#broken,
       heard: (operation: ClientOperation) => {
-        const expected = isOfTheCaller(operation) || isShedHalfway(operation) || waitsForDurable(operation, system);
+        const refused = isOfTheCaller(operation) || isForgottenRepeat(operation) || isShedHalfway(operation);
+        const expected = refused || waitsForDurable(operation, system);
         if (operation.outcome !== "ok" && !expected) this.#unanswered(operation);
       },
     };

@@ -110,6 +110,28 @@ test("what is sent into a partition waits it out, and arrives in order after it"
   assert.deepEqual(received, [...counted(0, 40)]);
 });
 
+test("what is late no more before its connection is lost arrives on that, and nobody loses it", async () => {
+  const { world, network, port } = newWorld();
+  const { connection, received, closed } = await stream(world, port);
+  const end = network.delayUntilLost("a", "b", 500);
+  assert.ok(end !== null);
+  connection.send(counted(0, 20));
+  await world.run(world.now + 300);
+  assert.deepEqual(received, []);
+  end();
+  connection.send(counted(20, 40));
+  await world.run(world.now + 10_000);
+  assert.deepEqual(received, [...counted(0, 40)]);
+  assert.equal(closed(), undefined);
+  assert.equal(network.connectionsLength, 2, "both ends are there");
+});
+
+test("where two machines have no connection there is none to be cut or lost", () => {
+  const { network } = newWorld();
+  assert.equal(network.delayUntilLost("a", "b", 500), null);
+  assert.equal(network.cutConnections("a", "b"), 0);
+});
+
 test("whoever loses a connection unseen is not told, and the other side learns of it when it sends", async () => {
   const { world, network, port } = newWorld();
   const { connection, closed } = await stream(world, port);

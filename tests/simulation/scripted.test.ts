@@ -47,6 +47,50 @@ test("across a partition a call waits, and its caller may be told that nobody kn
   });
 });
 
+test("calls under one id are one call, from whichever callers", async () => {
+  await using system = await startSimulatedSystem(bank, { nodes: 3 });
+  const paying = (node: string, amount: number) => system.at(node).to(Account, "a", { id: "once" }).deposit({ amount });
+  for (const node of system.nodes) assert.deepEqual(await system.outcome(paying(node, 5)), { balance: 5 });
+  const again = system.to(Account, "a", { id: "once" }).deposit({ amount: 5 });
+  assert.deepEqual(await system.outcome(again), { balance: 5 });
+  await assert.rejects(system.outcome(paying("node-1", 6)), { code: "invalid_argument" });
+  const other = system.to(Account, "b", { id: "once" }).deposit({ amount: 6 });
+  assert.deepEqual(await system.outcome(other), { balance: 6 }, "another entity's is another call");
+});
+
+test("calls under one id at the same time take effect once", async () => {
+  await using system = await startSimulatedSystem(bank, { nodes: 3 });
+  const paying = system.nodes.map((node) => system.at(node).to(Account, "a", { id: "once" }).deposit({ amount: 5 }));
+  for (const call of paying) assert.deepEqual(await system.outcome(call), { balance: 5 });
+});
+
+/** What comes of a call of 4 s to a node that is down until then, and cannot ask the owner, and after how long. */
+async function askedOfOneWhoComesLate(afterMs: number): Promise<{ readonly code: string; readonly ms: number }> {
+  await using system = await startSimulatedSystem(bank, { nodes: 3 });
+  const owner = await system.ownerOf(Account, "alice");
+  const other = system.nodes.find((node) => node !== owner)!;
+  system.crash(other, { staysDown: true });
+  const asked = system.now;
+  const call = system.at(other).to(Account, "alice", { timeout: "4s" }).deposit.safe({ amount: 5 });
+  await system.advance(afterMs);
+  system.hold(other, owner);
+  system.restart(other);
+  const heard = await system.outcome(call);
+  assert.ok(!heard.ok);
+  return { code: heard.error.code, ms: system.now - asked };
+}
+
+test("a call lasts no longer than its timeout, however late its last attempt begins", async () => {
+  const codes = new Set<string>();
+  for (let afterMs = 3_000; afterMs < 4_000; afterMs += 100) {
+    const { code, ms } = await askedOfOneWhoComesLate(afterMs);
+    assert.ok(ms < 4_300, `it lasted ${ms} ms`);
+    codes.add(code);
+  }
+  // A last attempt was let in, or came to nobody; none was made without any time left.
+  assert.deepEqual(codes, new Set(["deadline_exceeded", "unavailable"]));
+});
+
 test("what is held one way arrives when it is released", async () => {
   await using system = await startSimulatedSystem(bank, { nodes: 3 });
   const owner = await system.ownerOf(Account, "alice");

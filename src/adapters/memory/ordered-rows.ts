@@ -57,6 +57,11 @@ export class OrderedRows<Row, Place> {
     this.#cells.delete(name);
   }
 
+  /** All of them, in no order. */
+  *[Symbol.iterator](): Generator<Row> {
+    for (const { row } of this.#cells.values()) yield row;
+  }
+
   page(after: Place | null, limit: number): Page<Row, Place> {
     const list = this.#sorted();
     const rows: Row[] = [];

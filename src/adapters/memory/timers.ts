@@ -15,6 +15,13 @@ export class TimerRows {
     return this.#rows.size;
   }
 
+  /** How many of them are messages that leave when they are due. */
+  get messages(): number {
+    let length = 0;
+    for (const { service } of this.#rows) if (service !== null) length += 1;
+    return length;
+  }
+
   get(key: string, name: string): TimerRow | undefined {
     return this.#rows.get(rowName(key, name));
   }

@@ -145,6 +145,13 @@ export class SimulatedConnection implements Connection {
     this.#held ??= [];
   }
 
+  /** Nothing keeps it any more: what was kept goes on its way. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const segment of held) this.#launch(segment, resendFirstMs);
+  }
+
   /**
    * This end loses the connection, and the other end is not told. Returns what lets the kept bytes arrive there: by
    * then their sender has long tried again on another connection.

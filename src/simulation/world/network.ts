@@ -118,30 +118,42 @@ export class SimulatedNetwork {
     };
   }
 
-  /** Cuts every connection between two machines; `one end`: the second one is not told. */
-  cutConnections(a: string, b: string, ends: "both ends" | "one end" = "both ends"): void {
-    for (const connection of [...this.#connections]) {
-      if (connection.host === a && connection.other.host === b) {
-        connection.lose("the network cut the connection");
-        if (ends === "both ends") connection.other.lose("the network cut the connection");
-      }
+  /** Cuts every connection between two machines; `one end`: the second one is not told. Returns how many there were. */
+  cutConnections(a: string, b: string, ends: "both ends" | "one end" = "both ends"): number {
+    const connections = this.#connectionsBetween(a, b);
+    for (const connection of connections) {
+      connection.lose("the network cut the connection");
+      if (ends === "both ends") connection.other.lose("the network cut the connection");
     }
+    return connections.length;
   }
 
   /**
    * What `from` sends to `to` on the connections of now stays on the way; then `from` loses them. Returns what lets
-   * those bytes arrive at last.
+   * those bytes arrive at last; before they are lost it leaves the connections whole. Null when there are none.
    */
-  delayUntilLost(from: string, to: string, lostAfterMs: number): () => void {
-    const connections = [...this.#connections].filter(({ host, other }) => host === from && other.host === to);
+  delayUntilLost(from: string, to: string, lostAfterMs: number): (() => void) | null {
+    const connections = this.#connectionsBetween(from, to);
+    if (connections.length === 0) return null;
     for (const connection of connections) connection.hold();
-    const arrivals: (() => void)[] = [];
-    this.world.after(lostAfterMs, () => {
-      for (const connection of connections) if (connection.open) arrivals.push(connection.strand());
+    let letGo = (): void => {
+      for (const connection of connections) connection.release();
+    };
+    const losing = this.world.after(lostAfterMs, () => {
+      const arrivals = connections.filter(({ open }) => open).map((connection) => connection.strand());
+      letGo = () => {
+        for (const arrive of arrivals) arrive();
+      };
     });
     return () => {
-      for (const arrive of arrivals) arrive();
+      this.world.cancel(losing);
+      letGo();
     };
+  }
+
+  /** Of each its end at `host`. */
+  #connectionsBetween(host: string, otherHost: string): readonly SimulatedConnection[] {
+    return [...this.#connections].filter((one) => one.host === host && one.other.host === otherHost);
   }
 
   /** The process is no more; its machine tells the others, unless the machine itself is gone (`powerLost`). */
