@@ -3,7 +3,6 @@
  * promises are those of docs/guarantees.md; what a violation is called here is what a report shows.
  */
 import type { MemoryDatabase } from "../adapters/memory/database.ts";
-import { invariant } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { CommitBatch, CommitResult, EntityChange, JoinRequest, Read, ShardId } from "../ports/store.ts";
 import type { NodeLimits } from "../runtime/limits.ts";
@@ -33,6 +32,7 @@ import {
   shortened,
 } from "./operation.ts";
 import { Reached } from "./reached.ts";
+import { operationAskedFor } from "./scenario-code.ts";
 import { StateShapes } from "./state-shapes.ts";
 import type { HeardCall } from "./watched-calls.ts";
 import type { Process } from "./world/process.ts";
@@ -126,9 +126,7 @@ export class Judge implements StoreObserver, RunObserver {
 
   /** A client is about to ask for something. */
   invoked(request: Request, made: MadeByClient): ClientOperation {
-    const service = this.#services.get(request.service);
-    const definition = service?.interface.operations[request.operation];
-    invariant(service !== undefined && definition !== undefined, "a workload asks for what the system has");
+    const definition = operationAskedFor(this.#services, request);
     const operation = this.#givenKeys.join({
       ...made,
       number: this.operations.length,

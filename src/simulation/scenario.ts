@@ -1,8 +1,9 @@
 /**
  * Scenarios: what is simulated. A system is enough; whoever knows more of it says what clients do and what must hold.
  */
+import { checkMembers, definitionError, quoted } from "../service/definition.ts";
 import type { AnyInterface, AnyService, AnySystem } from "../service/model.ts";
-import { replaceServices } from "../service/system.ts";
+import { isSystem, replaceServices } from "../service/system.ts";
 import { type Duration, parseDuration } from "../values/durations.ts";
 import type { Prng } from "../values/prng.ts";
 import type { Request } from "./operation.ts";
@@ -102,6 +103,7 @@ const durationDefault: Duration = "60s";
  * ```
  */
 export function defineScenario(definition: ScenarioDefinition): Scenario {
+  checkDefinition(definition);
   const { replace = [], nodes, clients, invariants = [], duration = durationDefault } = definition;
   const system = replace.length === 0 ? definition.system : replaceServices(definition.system, replace);
   const upgrade = definition.upgrade && withReplaced(definition.upgrade, replace);
@@ -111,6 +113,46 @@ export function defineScenario(definition: ScenarioDefinition): Scenario {
   const durationMs = parseDuration(duration, "the duration of the scenario");
   const marked = { [scenarioMark]: true };
   return { ...marked, system, upgrade, nodes, clients, workload, unasked, invariants, durationMs };
+}
+
+const members = ["system", "replace", "upgrade", "nodes", "clients", "workload", "invariants", "duration"];
+
+/** A slip of the pen would simulate less than was meant, and find nothing. */
+function checkDefinition(definition: ScenarioDefinition): void {
+  checkMembers(definition, members, "a scenario");
+  const { system, upgrade, replace, nodes, clients, workload, invariants } = definition;
+  if (!isSystem(system)) throw definitionError("system of a scenario must be made by defineSystem()");
+  if (upgrade !== undefined && !isSystem(upgrade)) {
+    throw definitionError("upgrade of a scenario must be made by defineSystem()");
+  }
+  if (replace !== undefined && !Array.isArray(replace)) {
+    throw definitionError("replace of a scenario must be a list of what implement() makes");
+  }
+  checkCount(nodes, "nodes");
+  checkCount(clients, "clients");
+  if (workload !== undefined && typeof workload !== "function") {
+    throw definitionError("workload of a scenario must be a function that gives what a client asks for next");
+  }
+  if (invariants === undefined) return;
+  if (!Array.isArray(invariants)) throw definitionError("invariants of a scenario must be a list");
+  for (const [index, invariant] of invariants.entries()) checkInvariant(invariant, index);
+}
+
+function checkCount(count: number | undefined, member: string): void {
+  if (count === undefined || (Number.isSafeInteger(count) && count >= 1)) return;
+  throw definitionError(`${member} of a scenario is ${quoted(count)}, and must be a whole number from 1`);
+}
+
+function checkInvariant(invariant: Invariant, index: number): void {
+  const subject = `invariants[${index}] of a scenario`;
+  checkMembers(invariant, ["name", "holds"], subject);
+  const { name, holds } = invariant;
+  if (typeof name !== "string" || name === "") {
+    throw definitionError(`${subject} has no name: say in words what must hold, for the report`);
+  }
+  if (typeof holds !== "function") {
+    throw definitionError(`${subject} has no function holds, which says whether ${quoted(name)}`);
+  }
 }
 
 /** What it hosts of these takes the place of its own. */

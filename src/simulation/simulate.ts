@@ -22,11 +22,13 @@ import { nameOfThing, pendingThings } from "./pending.ts";
 import type { Reachable } from "./reached.ts";
 import { drawLimits } from "./run-limits.ts";
 import type { Scenario, Workload } from "./scenario.ts";
+import { askedBy, type Broken, brokenBy, mistakeIn, ScenarioMistake } from "./scenario-code.ts";
 import { type RunCode, runCode } from "./scenario-file.ts";
 import { clientsOf, nodesOf, refuseMissingNodes } from "./sizes.ts";
+import { watchGlobals } from "./user-code/globals.ts";
 import { replaceSurroundings } from "./user-code/install.ts";
 import { type Place, runAt } from "./user-code/place.ts";
-import { scenarioPlace } from "./user-code/places.ts";
+import { outsidePromise, scenarioPlace } from "./user-code/places.ts";
 import { hideStacks, stackOf } from "./user-code/stacks.ts";
 import { drawStoreKind, drawWeather, fairWeather, setWeather } from "./weather.ts";
 import { planCodeChanges, planOutage } from "./work-faults.ts";
@@ -191,6 +193,7 @@ class Run {
   }
 
   rejected(reason: unknown): void {
+    if (reason instanceof ScenarioMistake) return this.#report(mistakeIn(reason));
     this.#cluster.judge.report("no defect", `a promise was rejected and nobody cared: ${stackOf(reason)}`);
   }
 
@@ -203,10 +206,12 @@ class Run {
     const listenNoMore = listenToMarks((mark) => {
       this.#marks[mark] = (this.#marks[mark] ?? 0) + 1;
     });
+    const globalsSince = watchGlobals();
     judge.onCommitted = (batch) => this.#checkInvariants(batch);
     if (await this.#cluster.start()) await this.#phases();
     else judge.report("liveness", "the nodes did not come to serve");
     listenNoMore();
+    this.#checkGlobals(globalsSince());
     return this.#result();
   }
 
@@ -215,11 +220,14 @@ class Run {
     const { world } = this.#cluster;
     this.#servedAt = world.now;
     this.#injector.schedule(this.#plan);
-    const workload: Workload = (prng, client) => runAt(this.#place, () => asJson(scenario.workload(prng, client)));
+    const workload: Workload = (prng, client) =>
+      runAt(this.#place, () => asJson(askedBy(scenario.workload, prng, client)));
     const asking = operations ? new ListedAsking(world, operations) : new DrawnAsking(world, workload);
     this.#asking = asking;
     const over = (): boolean => this.#finishing || this.#broken;
-    const work = this.#clients.map((client, index) => asking.work(client, index, this.#behaviour, over));
+    const work = this.#clients.map((client, index) =>
+      asking.work(client, index, this.#behaviour, over).catch((reason: unknown) => this.rejected(reason)),
+    );
     await this.#cluster.until(() => this.#broken, this.#durationMs);
     if (this.#broken) return;
     await this.#recover();
@@ -293,7 +301,8 @@ class Run {
       }
       await this.#asking?.calmWork(client, index, calm, calmWork);
     });
-    if (await this.#done(Promise.all(settle))) return;
+    const settled = Promise.all(settle).catch((reason: unknown) => this.rejected(reason));
+    if (await this.#done(settled)) return;
     late = true;
     this.#stuck();
   }
@@ -355,11 +364,20 @@ class Run {
     const { invariants } = this.#options.scenario;
     if (invariants.length === 0) return;
     const state = committedState(this.#cluster.database, this.#cluster.judge.shapes);
-    for (const { name, holds } of invariants) {
-      const said = runAt(this.#place, () => holds(state));
-      if (said === true) continue;
-      this.#cluster.judge.report("invariant", `${name}${typeof said === "string" ? `: ${said}` : ""}`, name);
+    for (const invariant of invariants) {
+      const broken = runAt(this.#place, () => brokenBy(invariant, state));
+      if (broken !== undefined) this.#report(broken);
     }
+  }
+
+  #report({ promise, text, invariant }: Broken): void {
+    this.#cluster.judge.report(promise, text, invariant);
+  }
+
+  #checkGlobals(names: readonly string[]): void {
+    if (names.length === 0) return;
+    const why = "There it is one for all nodes, and outlives their processes: keep it in a variable of a module.";
+    this.#cluster.judge.report(outsidePromise, `user code keeps state on globalThis: ${names.join(", ")}. ${why}`);
   }
 
   #result(): RunResult {

@@ -37,7 +37,7 @@ export async function startSystem(
 
 async function answer(cluster: Cluster, client: Client, request: Request): Promise<unknown> {
   const asked = client.perform(request, { timeoutMs: answerMs, attemptsMax: 1, answerLost: 0 }, 1);
-  await cluster.until(asked, answerMs);
+  if (!(await cluster.until(asked, answerMs))) throw new Error(`${request.operation} was not answered`);
   const { reply } = await asked;
   if (reply?.ok !== true) throw new Error(`${request.operation} was answered ${JSON.stringify(reply)}`);
   return reply.output === undefined ? undefined : JSON.parse(reply.output);

@@ -1,15 +1,19 @@
 /** What user code sees of the world it runs in: its clocks, timers and chance are those of its node. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createHash, scryptSync } from "node:crypto";
 import fs from "node:fs";
 import { test } from "node:test";
 import timersPromises from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { loadScenario, simulate } from "../../src/simulation/index.ts";
 import { startSystem } from "./one-node.ts";
 import { names } from "./surroundings/refused-system.ts";
 
 const reading = new URL("surroundings/system.ts", import.meta.url);
 const reaching = new URL("surroundings/refused-system.ts", import.meta.url);
+const calledBack = new URL("surroundings/callback-system.ts", import.meta.url);
 
 interface Clocks {
   readonly ahead: number;
@@ -46,6 +50,41 @@ test("timers of every kind come in their order, in no real time", async () => {
   assert.deepEqual(await system.ask("timers"), order);
 });
 
+test("a callback finds what its caller's own AsyncLocalStorage had", async () => {
+  await using system = await startSystem(calledBack);
+  const stores = (await system.ask("stores")) as unknown[];
+  assert.deepEqual(stores, [...stores.keys()]);
+});
+
+test("a time limit that is no number has Node's error, and time goes on", async () => {
+  await using system = await startSystem(calledBack);
+  assert.equal(await system.ask("endless"), "ERR_OUT_OF_RANGE");
+  await system.cluster.advance(1_000);
+  assert.ok(system.cluster.world.now >= 1_000);
+  assert.deepEqual(system.cluster.judge.violations, []);
+});
+
+test("Temporal tells the time of the machine", async () => {
+  const program = fileURLToPath(new URL("surroundings/temporal-now.ts", import.meta.url));
+  const flags = "Temporal" in globalThis ? [] : ["--harmony-temporal"];
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, "--conditions=synod-source", program]);
+  const [date, ...read] = JSON.parse(stdout) as [string, ...string[]];
+  const [day, time] = date.slice(0, -1).split("T") as [string, string];
+  assert.equal(day, "2026-01-01");
+  // Temporal leaves out zeros at the end.
+  const short = time.replace(/\.?0+$/, "");
+  assert.deepEqual(read, [`${day}T${short}Z`, `${day}T${short}+00:00[UTC]`, `${day}T${short}`, day, short]);
+});
+
+test("each process has a number, and each machine a name, of the run", async () => {
+  await using system = await startSystem(calledBack);
+  assert.equal(await system.ask("machine"), "1 on node-1");
+  system.cluster.crash("node-1");
+  await system.cluster.until(() => !system.cluster.serves, 1_000);
+  await system.cluster.until(() => system.cluster.serves, 10_000);
+  assert.equal(await system.ask("machine"), "2 on node-1");
+});
+
 test("chance comes from the seed", async () => {
   const drawn: unknown[] = [];
   for (const seed of [1, 1, 2]) {
@@ -66,6 +105,12 @@ test("work of other threads has its result, and the world waits for it", async (
   assert.equal(digest, createHash("sha256").update(new Uint8Array(3)).digest("hex"));
   assert.ok(Number(length) > 4);
   assert.ok(system.cluster.world.now - startedAt < 1_000);
+});
+
+test("signatures that are the same each time are made, and the world waits for them", async () => {
+  await using system = await startSystem(calledBack);
+  assert.deepEqual(await system.ask("signature"), [true, 32, true]);
+  assert.deepEqual(system.cluster.judge.violations, []);
 });
 
 test("what user code prints is in the trace of its node, and not in its hash", async () => {

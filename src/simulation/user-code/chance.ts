@@ -1,11 +1,10 @@
 /**
  * Chance: `Math.random` and all of the two crypto modules that draws. What is drawn comes from the seed of the run, a
- * stream for each process of each node. What cannot be drawn from a seed (keys, primes) is refused.
+ * stream for each process of each node. What cannot be drawn from a seed is in openssl.ts.
  */
 import crypto from "node:crypto";
 import type { Prng } from "../../values/prng.ts";
-import { refusal } from "./outside.ts";
-import type { Place } from "./place.ts";
+import { callBack, type Place } from "./place.ts";
 import { type AnyFunction, atPlaces, type Doing, type Replacement } from "./replacement.ts";
 
 /** Integers that a double holds exactly, as `crypto.randomInt` has it. */
@@ -54,13 +53,13 @@ const randomBytes: Doing = (place, args, real) => {
   const bytes = Buffer.alloc(size);
   fill(place.prng, bytes);
   if (callback === undefined) return bytes;
-  return place.clock.soon(() => void callback(null, bytes));
+  return callBack(place, () => void callback(null, bytes));
 };
 
 const randomFill: Doing = (place, args, real) => {
   const callback = args.at(-1) as AnyFunction;
   const view = fillView(place, args.slice(0, -1), real);
-  place.clock.soon(() => void callback(null, view));
+  callBack(place, () => void callback(null, view));
 };
 
 const randomInt: Doing = (place, args, real) => {
@@ -70,32 +69,22 @@ const randomInt: Doing = (place, args, real) => {
   if (!(max > min && max - min < integerRangeMax)) return real();
   const drawn = min + Math.floor(place.prng.number() * (max - min));
   if (callback === undefined) return drawn;
-  return place.clock.soon(() => void callback(null, drawn));
+  return callBack(place, () => void callback(null, drawn));
 };
 
-/** Keys are made by OpenSSL, which has chance of its own. */
-const keyMakers = [
-  "generateKey",
-  "generateKeySync",
-  "generateKeyPair",
-  "generateKeyPairSync",
-  "generatePrime",
-  "generatePrimeSync",
-];
+/** One function by all the names that it has had. */
+const randomBytesNames = ["randomBytes", "pseudoRandomBytes", "prng", "rng"];
 
 export function chanceReplacements(): Replacement[] {
-  const keys = (name: string): Doing => refusal(`${name}()`, "chance");
   return [
     atPlaces(Math, "random", ({ prng }) => prng.number()),
     atPlaces(Crypto.prototype, "getRandomValues", fillView),
     atPlaces(Crypto.prototype, "randomUUID", (place) => uuid(place, 4)),
-    atPlaces(SubtleCrypto.prototype, "generateKey", keys("crypto.subtle.generateKey")),
     atPlaces(crypto, "randomUUID", (place) => uuid(place, 4)),
     atPlaces(crypto, "randomUUIDv7", (place) => uuid(place, 7)),
-    atPlaces(crypto, "randomBytes", randomBytes),
+    ...randomBytesNames.map((name) => atPlaces(crypto, name, randomBytes)),
     atPlaces(crypto, "randomFillSync", fillView),
     atPlaces(crypto, "randomFill", randomFill),
     atPlaces(crypto, "randomInt", randomInt),
-    ...keyMakers.map((name) => atPlaces(crypto, name, keys(`crypto.${name}`))),
   ];
 }

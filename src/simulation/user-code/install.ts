@@ -5,6 +5,7 @@
  */
 import { syncBuiltinESMExports } from "node:module";
 import { chanceReplacements } from "./chance.ts";
+import { openSslReplacements } from "./openssl.ts";
 import { outputReplacements } from "./output.ts";
 import { outsideReplacements } from "./outside.ts";
 import { replaceAll } from "./replacement.ts";
@@ -36,6 +37,8 @@ function install(): () => void {
     ...timerReplacements(),
     ...chanceReplacements(),
     ...threadReplacements(),
+    // After the threads, and so in front of them: what they are given they do as the simulator itself, which is refused nothing.
+    ...openSslReplacements(),
     ...outsideReplacements(),
     ...outputReplacements(),
   ]);

@@ -4,7 +4,7 @@
  */
 import fs from "node:fs";
 import { refusal } from "./outside.ts";
-import type { Place } from "./place.ts";
+import { callBack, type Place } from "./place.ts";
 import { type AnyFunction, atPlaces, type Doing, type Replacement } from "./replacement.ts";
 
 const decoder = new TextDecoder();
@@ -21,7 +21,7 @@ function lengthOf(chunk: unknown): number {
 /** A callback, if one came last, hears that it is written. */
 function told(place: Place, args: readonly unknown[], ...results: readonly unknown[]): void {
   const callback = args.at(-1);
-  if (typeof callback === "function") place.clock.soon(() => void (callback as AnyFunction)(...results));
+  if (typeof callback === "function") callBack(place, () => void (callback as AnyFunction)(...results));
 }
 
 const streamWrite: Doing = (place, args) => {

@@ -3,10 +3,9 @@
  * Whoever reaches for it is told so, and the run with him: an error that he catches would otherwise hide that less was
  * simulated than he thinks.
  */
-import { fileURLToPath } from "node:url";
 import type { Place } from "./place.ts";
-import { atPlaces, type Doing, type Replacement } from "./replacement.ts";
-import { stackOf } from "./stacks.ts";
+import { atPlaces, type Doing, type Replacement, readAtPlaces } from "./replacement.ts";
+import { userLine, withStacks } from "./user-line.ts";
 
 /** Thrown at code that reaches for what a run does not have. */
 class NoOutsideWorldError extends Error {
@@ -26,7 +25,9 @@ type Advice = keyof typeof advice;
 /** Tells of it, and throws. */
 export function refuse(place: Place, sentence: string): never {
   // The place in the file comes on a line of its own: it differs from machine to machine, and the trace must not.
-  const error = new NoOutsideWorldError(`user code ${sentence}\n    at ${callerOutside() ?? "a package"}`);
+  const error = new NoOutsideWorldError(
+    `user code ${sentence}\n    at ${userLine(withStacks(() => new Error())) ?? "a package"}`,
+  );
   place.refused(error.message);
   throw error;
 }
@@ -39,22 +40,6 @@ export function refusal(called: string, kind: Advice): Doing {
 function refusalOnceLoaded(called: string, kind: Advice): Doing {
   const refusing = refusal(called, kind);
   return (place, args, real) => (place.loads > 0 ? real() : refusing(place, args, real));
-}
-
-/** Frames that an error keeps while somebody looks for who called. */
-const framesMax = 30;
-const own = new URL("..", import.meta.url).href;
-
-/** `path:line` of the code that called into this folder. */
-function callerOutside(): string | undefined {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = framesMax;
-  const stack = stackOf(new Error());
-  Error.stackTraceLimit = stackTraceLimit;
-  for (const [, url, line] of stack.matchAll(/(file:\/\/[^\s)]+?):(\d+):\d+\)?$/gm)) {
-    if (!url!.startsWith(own) && !url!.includes("/node_modules/")) return `${fileURLToPath(url!)}:${line}`;
-  }
-  return undefined;
 }
 
 /** Names of functions and classes of Node's modules, by what is wrong with them in a run. */
@@ -112,12 +97,20 @@ function refusalsIn(table: typeof refused, refusing: typeof refusal): Replacemen
 
 const globals = ["fetch", "WebSocket", "EventSource", "MessageChannel", "BroadcastChannel"];
 const processEnds = ["exit", "abort", "kill", "chdir"];
-const processReadings = ["memoryUsage", "cpuUsage", "resourceUsage", "availableMemory", "constrainedMemory"];
+const processReadings = [
+  "memoryUsage",
+  "cpuUsage",
+  "threadCpuUsage",
+  "resourceUsage",
+  "availableMemory",
+  "constrainedMemory",
+];
 /** They would listen to the real process, for as long as it lives. */
 const processListeners = ["on", "once", "addListener", "prependListener", "prependOnceListener"];
 
 export function outsideReplacements(): Replacement[] {
   const net = process.getBuiltinModule("node:net");
+  const os = process.getBuiltinModule("node:os");
   // The exports of this module are not live, so that the class cannot be replaced, only what it does.
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   return [
@@ -131,7 +124,11 @@ export function outsideReplacements(): Replacement[] {
     ),
     ...globals.map((name) => atPlaces(globalThis, name, refusal(name === "fetch" ? "fetch()" : name, "io"))),
     ...processEnds.map((name) => atPlaces(process, name, refusal(`process.${name}()`, "ending"))),
+    // The function has this one written on it.
+    atPlaces(process.memoryUsage, "rss", refusalOnceLoaded("process.memoryUsage.rss()", "machine")),
     ...processReadings.map((name) => atPlaces(process, name, refusalOnceLoaded(`process.${name}()`, "machine"))),
+    readAtPlaces(process, "pid", ({ pid }) => pid),
+    atPlaces(os, "hostname", ({ name }) => name),
     ...processListeners.map((name) => atPlaces(process, name, () => process)),
     atPlaces(Atomics, "wait", refusal("Atomics.wait()", "thread")),
     atPlaces(Atomics, "waitAsync", refusal("Atomics.waitAsync()", "thread")),

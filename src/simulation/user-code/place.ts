@@ -10,8 +10,10 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Prng } from "../../values/prng.ts";
 
 export interface Place {
-  /** `node-1`, `scenario`. */
+  /** `node-1`, `scenario`; code that asks for the name of its host hears it. */
   readonly name: string;
+  /** What code hears that asks for the number of its process. */
+  readonly pid: number;
   /** Time and timers. A place that is nowhere in a world has a clock that stands still. */
   readonly clock: Clock;
   readonly prng: Prng;
@@ -40,6 +42,19 @@ export function runAt<T>(place: Place, run: () => T): T {
 /** The same for a place that is entered often. */
 export function doorOf(place: Place): (run: () => void) => void {
   return places.run(place, () => AsyncLocalStorage.snapshot());
+}
+
+/**
+ * A callback of user code in the asynchronous context of now: a user's own `AsyncLocalStorage` is there when it is
+ * called, as it is in Node. The door of a place has only the stores of when its machine started.
+ */
+export function inContext(callback: () => void): () => void {
+  return AsyncLocalStorage.bind(callback);
+}
+
+/** Calls it back at an event of the world, in the asynchronous context of now. */
+export function callBack(place: Place, callback: () => void): void {
+  place.clock.soon(inContext(callback));
 }
 
 /** Runs something as the simulator itself. */

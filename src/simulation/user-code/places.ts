@@ -8,18 +8,20 @@ import type { World } from "../world/world.ts";
 import type { Place } from "./place.ts";
 
 /** What is broken by code that reaches for the outside world. */
-const promise = "no outside world";
+export const outsidePromise = "no outside world";
 
 export function nodePlace(process: Process, judge: Judge): Place {
   const { world, name, generation } = process;
   return {
     name,
+    // Each machine counts its own, as containers do: another process has another one.
+    pid: generation,
     clock: process.clock(),
     prng: world.prng(`user code/${name}/${generation}`),
     loads: 0,
     hold: (work) => world.hold(work),
     print: (text) => print(world, name, text),
-    refused: (sentence) => judge.report(promise, `${name}: ${sentence}`),
+    refused: (sentence) => judge.report(outsidePromise, `${name}: ${sentence}`),
   };
 }
 
@@ -27,12 +29,13 @@ export function nodePlace(process: Process, judge: Judge): Place {
 export function scenarioPlace(world: World, judge: Judge): Place {
   return {
     name: "scenario",
+    pid: 1,
     clock: standingClock(() => world.now),
     prng: world.prng("user code/scenario"),
     loads: 0,
     hold: (work) => world.hold(work),
     print: (text) => print(world, "scenario", text),
-    refused: (sentence) => judge.report(promise, `scenario: ${sentence}`),
+    refused: (sentence) => judge.report(outsidePromise, `scenario: ${sentence}`),
   };
 }
 
@@ -46,6 +49,7 @@ export function firstPlace(
 ): Place {
   return {
     name: "first",
+    pid: 1,
     clock: standingClock(() => nowMs),
     prng: createPrng(seed),
     loads: 0,

@@ -5,7 +5,7 @@
  */
 import crypto from "node:crypto";
 import zlib from "node:zlib";
-import { type Place, runOutside } from "./place.ts";
+import { inContext, type Place, runOutside } from "./place.ts";
 import { type AnyFunction, atPlaces, type Doing, type Replacement } from "./replacement.ts";
 
 /** Calls `deliver` with what the work came to, at an event of the world. */
@@ -14,7 +14,7 @@ function awaited(place: Place, work: Promise<unknown>, deliver: (result: Promise
   const settled = Promise.allSettled([work]).then(([one]) => {
     result = one;
   });
-  const tell = (): void => deliver(result!);
+  const tell = inContext(() => deliver(result!));
   // A module that waits for it while it is loaded waits in real time, as the world does.
   if (place.loads > 0) return void settled.then(tell);
   place.hold(settled);
@@ -40,19 +40,33 @@ const callingBack: Doing = (place, args, real) => {
 };
 
 const subtle = [
+  "decapsulateBits",
+  "decapsulateKey",
   "decrypt",
   "deriveBits",
   "deriveKey",
   "digest",
   "encrypt",
   "exportKey",
+  "getPublicKey",
   "importKey",
   "sign",
   "unwrapKey",
   "verify",
   "wrapKey",
 ];
-const derivations = ["argon2", "checkPrime", "hkdf", "pbkdf2", "scrypt"];
+/** Of node:crypto, and on another thread only with a callback. */
+const computations = [
+  "argon2",
+  "checkPrime",
+  "decapsulate",
+  "diffieHellman",
+  "hkdf",
+  "pbkdf2",
+  "scrypt",
+  "sign",
+  "verify",
+];
 const compressions = [
   "brotliCompress",
   "brotliDecompress",
@@ -73,7 +87,7 @@ const webAssembly = Reflect.get(globalThis, "WebAssembly") as object;
 export function threadReplacements(): Replacement[] {
   return [
     ...subtle.map((name) => atPlaces(SubtleCrypto.prototype, name, promising)),
-    ...derivations.map((name) => atPlaces(crypto, name, callingBack)),
+    ...computations.map((name) => atPlaces(crypto, name, callingBack)),
     ...compressions.map((name) => atPlaces(zlib, name, callingBack)),
     atPlaces(webAssembly, "compile", promising),
     atPlaces(webAssembly, "instantiate", promising),

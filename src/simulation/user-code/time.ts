@@ -102,6 +102,34 @@ function hrtime(place: Place, [since]: readonly unknown[]): [number, number] {
   return [Number(passed / 1_000_000_000n), Number(passed % 1_000_000_000n)];
 }
 
+/** What of `Temporal` tells the time of now; no Node before 26 has it unless it is told to. */
+interface TemporalNow {
+  readonly Now: object;
+  readonly Instant: { fromEpochMilliseconds(ms: number): { toZonedDateTimeISO(zone: unknown): ZonedNow } };
+}
+
+interface ZonedNow {
+  toPlainDateTime(): unknown;
+  toPlainDate(): unknown;
+  toPlainTime(): unknown;
+}
+
+function temporalReplacements(): Replacement[] {
+  const temporal = Reflect.get(globalThis, "Temporal") as TemporalNow | undefined;
+  if (temporal === undefined) return [];
+  const { Now, Instant } = temporal;
+  const instant = (place: Place) => Instant.fromEpochMilliseconds(wallMs(place));
+  // Local time is UTC.
+  const zoned = (place: Place, [zone = "UTC"]: readonly unknown[]) => instant(place).toZonedDateTimeISO(zone);
+  return [
+    atPlaces(Now, "instant", instant),
+    atPlaces(Now, "zonedDateTimeISO", zoned),
+    atPlaces(Now, "plainDateTimeISO", (place, args) => zoned(place, args).toPlainDateTime()),
+    atPlaces(Now, "plainDateISO", (place, args) => zoned(place, args).toPlainDate()),
+    atPlaces(Now, "plainTimeISO", (place, args) => zoned(place, args).toPlainTime()),
+  ];
+}
+
 export function timeReplacements(): Replacement[] {
   const date = simulatedDate(Date);
   return [
@@ -118,5 +146,6 @@ export function timeReplacements(): Replacement[] {
     atPlaces(process.hrtime, "bigint", nanoseconds),
     atPlaces(process, "hrtime", hrtime),
     atPlaces(process, "uptime", (place) => sinceStartMs(place) / 1_000),
+    ...temporalReplacements(),
   ];
 }

@@ -5,11 +5,13 @@
 import timers from "node:timers";
 import timersPromises from "node:timers/promises";
 import type { Timer } from "../../ports/clock.ts";
-import type { Place } from "./place.ts";
+import { callBack, inContext, type Place } from "./place.ts";
 import { type AnyFunction, atPlaces, type Doing, type Replacement } from "./replacement.ts";
 
 /** Node takes what is longer for 1 ms. */
 const delayMsMax = 2 ** 31 - 1;
+/** Node refuses what is longer for a signal. */
+const signalMsMax = 2 ** 32 - 1;
 
 /** Timers of each place by the number that they turn into when somebody makes a number of them. */
 const numbered = new WeakMap<Place, Map<number, SimulatedTimer>>();
@@ -27,7 +29,7 @@ class SimulatedTimer {
   constructor(place: Place, callback: AnyFunction, delay: unknown, args: readonly unknown[], repeats: boolean) {
     const ms = Math.trunc(Number(delay));
     this.#place = place;
-    this.#run = () => void callback(...args);
+    this.#run = inContext(() => void callback(...args));
     this.#delayMs = ms >= 1 && ms <= delayMsMax ? ms : 1;
     this.#repeats = repeats;
     this.#start();
@@ -94,7 +96,7 @@ class SimulatedImmediate {
   #referenced = true;
 
   constructor(place: Place, callback: AnyFunction, args: readonly unknown[]) {
-    place.clock.soon(() => {
+    callBack(place, () => {
       if (!this.cleared) callback(...args);
     });
   }
@@ -188,10 +190,15 @@ async function* ticks(place: Place, delay: unknown, value: unknown, options: unk
 }
 
 /** `AbortSignal.timeout(ms)`. */
-const timeoutSignal: Doing = (place, [ms]) => {
+const timeoutSignal: Doing = (place, [ms], real) => {
+  // Not so many milliseconds: Node throws, and knows best why.
+  if (!Number.isInteger(ms) || Number(ms) < 0 || Number(ms) > signalMsMax) return real();
   const controller = new AbortController();
   const late = new DOMException("The operation was aborted due to timeout", "TimeoutError");
-  place.clock.setTimer(Number(ms), () => controller.abort(late));
+  place.clock.setTimer(
+    Number(ms),
+    inContext(() => controller.abort(late)),
+  );
   return controller.signal;
 };
 

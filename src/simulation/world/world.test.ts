@@ -32,6 +32,12 @@ test("events leave the queue by instant, then by tie, then by number", () => {
   assert.equal(queue.take(), undefined);
 });
 
+test("an event at no instant at all is refused", () => {
+  const world = newWorld();
+  assert.throws(() => world.after(Number.NaN, () => {}), /an event of the world happens at an instant/);
+  assert.equal(world.pendingEvents, 0);
+});
+
 test("time stands still until everything that an event set off has run", async () => {
   const world = newWorld();
   const seen: string[] = [];

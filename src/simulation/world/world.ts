@@ -7,6 +7,7 @@
  * them. No I/O is under way in a run, so these immediates are all that the event loop has to do and their order is the
  * order of the queue. They are set by the hundred, because a turn of the event loop costs more than an event.
  */
+import { invariant } from "../../errors.ts";
 import { hash32 } from "../../values/hash32.ts";
 import { createPrng, type Prng, prngOf } from "../../values/prng.ts";
 import { EventQueue, type ScheduledEvent } from "./event-queue.ts";
@@ -97,6 +98,8 @@ export class World {
 
   /** The same at an instant in microseconds, which has not passed. */
   at(atUs: number, run: () => void): ScheduledEvent {
+    // It would be before and after everything, and time would be none from there on.
+    invariant(!Number.isNaN(atUs), "an event of the world happens at an instant");
     const at = Math.max(this.#nowUs, atUs);
     const event = { at, tie: this.#tieAt(at), number: this.#scheduled++, run };
     this.#queue.add(event);

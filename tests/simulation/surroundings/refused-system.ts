@@ -19,6 +19,20 @@ const here = new URL(import.meta.url);
 /** While it is loaded a module may read files. */
 const ownText = readFileSync(here, "utf8");
 
+const p256 = {
+  kty: "EC",
+  crv: "P-256",
+  x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+  y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+  d: "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+};
+/** The key of RFC 7515, A.3. */
+const ecKey = nodeCrypto.createPrivateKey({ key: p256, format: "jwk" });
+const rsaPss = { key: ecKey, padding: nodeCrypto.constants.RSA_PKCS1_PSS_PADDING };
+const bytes = new Uint8Array(8);
+/** What is refused is refused before anybody looks at the key. */
+const anyKey = {} as nodeCrypto.webcrypto.CryptoKey;
+
 const ways: Readonly<Record<string, () => unknown>> = {
   "fetch()": () => fetch("http://127.0.0.1:9/"),
   WebSocket: () => new WebSocket("ws://127.0.0.1:9/"),
@@ -38,8 +52,24 @@ const ways: Readonly<Record<string, () => unknown>> = {
   "zlib.createGzip()": () => createGzip(),
   "crypto.generateKeyPairSync()": () => nodeCrypto.generateKeyPairSync("ed25519"),
   "crypto.subtle.generateKey()": () => crypto.subtle.generateKey("Ed25519", true, ["sign"]),
+  "crypto.publicEncrypt()": () => nodeCrypto.publicEncrypt("no key", bytes),
+  "crypto.sign() with a key of type ec": () => nodeCrypto.sign("sha256", bytes, ecKey),
+  "crypto.sign() with padding as in PSS": () => nodeCrypto.sign("sha256", bytes, rsaPss),
+  "Sign.sign() with a key of type ec": () =>
+    nodeCrypto
+      .createSign("sha256")
+      .update(bytes)
+      .sign({ key: ecKey.export({ format: "pem", type: "pkcs8" }) }),
+  "crypto.subtle.sign() with ECDSA": () => crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, anyKey, bytes),
+  "crypto.subtle.encrypt() with RSA-OAEP": () => crypto.subtle.encrypt("RSA-OAEP", anyKey, bytes),
+  "crypto.subtle.wrapKey() with RSA-OAEP": () => crypto.subtle.wrapKey("raw", anyKey, anyKey, "RSA-OAEP"),
+  "ECDH.generateKeys()": () => nodeCrypto.createECDH("prime256v1").generateKeys(),
+  "DiffieHellmanGroup.generateKeys()": () => nodeCrypto.getDiffieHellman("modp14").generateKeys(),
+  "crypto.createDiffieHellman()": () => nodeCrypto.createDiffieHellman(64),
   "process.exit()": () => process.exit(1),
   "process.memoryUsage()": () => process.memoryUsage(),
+  "process.memoryUsage.rss()": () => process.memoryUsage.rss(),
+  "process.threadCpuUsage()": () => process.threadCpuUsage(),
   "os.freemem()": () => freemem(),
   "Atomics.wait()": () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1),
 };

@@ -1,5 +1,5 @@
 /** Handlers that read everything that a run must decide: time, timers, chance. What they read is in their state. */
-import * as nodeCrypto from "node:crypto";
+import nodeCrypto from "node:crypto";
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
@@ -74,6 +74,7 @@ const reader = implement(Reader, {
         hex(nodeCrypto.randomBytes(3)),
         nodeCrypto.randomInt(10, 10_000_000),
         hex(nodeCrypto.randomFillSync(new Uint8Array(4))),
+        hex(nodeCrypto.pseudoRandomBytes(4)),
       ];
       ctx.state.read = read;
       return read;
