@@ -126,6 +126,22 @@ test("a run that does not fail as the list of its operations is nothing to make 
   assert.equal(runs, 2, "with what had happened, and with all");
 });
 
+test("the run that failed as a case is told of before another one is run, which may come to nothing", async () => {
+  let runs = 0;
+  const told: ShrinkProgress[] = [];
+  const run = async (one: Case): Promise<RunResult> => {
+    if (++runs > 1) throw new Error("its worker has died");
+    return resultOf(one, 5_000);
+  };
+  const onProgress = (progress: ShrinkProgress): void => void told.push(progress);
+  const from = failing(whole, 5_000);
+  await assert.rejects(shrink({ from, run, width: 1, timeMaxMs: 30_000, onProgress }), /its worker has died/);
+  assert.deepEqual(
+    told.map(({ smallest }) => smallest.case),
+    [from.happened],
+  );
+});
+
 test("where a run fails only with faults that come after the violation, they are kept", async () => {
   const { smallest } = await shrunk((one) => (one.plan.length === faults.length ? 9_000 : undefined));
   assert.equal(smallest.case.plan.length, faults.length);

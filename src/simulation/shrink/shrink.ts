@@ -123,7 +123,7 @@ class Shrinking {
     const failure = (await this.#failureIn(from.happened)) ?? (await this.#failureIn(from.case));
     if (failure === undefined) return false;
     this.#found = failure;
-    this.#smallest = failure;
+    this.#keep(failure);
     return true;
   }
 
