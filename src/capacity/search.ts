@@ -43,8 +43,8 @@ const precision = 0.05;
 /** Nothing below it is tried. */
 const perSecondMin = 1;
 /**
- * How often one load is offered before it is believed that the load cannot keep time at it. Where the boundary is looked for closely, as often
- * as it takes: one that is late by chance, every other time, would pass for a load that is not carried.
+ * How often one load is offered before it is believed that the load cannot keep time at it. More often where the
+ * boundary is looked for closely: one that is late by chance, in three trials of five, would pass for a load that is not carried.
  */
 const discardsMax: Readonly<Record<NextTrial["phase"], number>> = {
   ramp: 3,

@@ -363,8 +363,9 @@ const effects: Readonly<Record<FaultKind, Effect>> = {
     return b !== undefined && cluster.network.cutConnections(a!, b, "one end") > 0 ? nothing : null;
   },
   lateDuplicate: (cluster, { nodes: [from, to], amount }) => {
-    const arrive = to === undefined ? null : cluster.network.delayUntilLost(from!, to, amount);
-    if (to === undefined || arrive === null) return null;
+    if (to === undefined) return null;
+    const arrive = cluster.network.delayUntilLost(from!, to, amount);
+    if (arrive === null) return null;
     const unblock = cluster.network.block(from!, to);
     return () => {
       unblock();

@@ -45,6 +45,10 @@ interface Kind {
 }
 
 const message = { service: "post", target: "b", operation: "act", input: null, dueAt: null };
+const sentMessage: OutboxMessage = {
+  ...{ number: 1, key: "a", service: "post", target: "b", operation: "act", input: null },
+  ...{ principal: "anonymous", request: "r", traceparent: null, sentAt: 0, attempts: 0, parked: null },
+};
 const timer = { operation: "act", input: null, dueAt: 5 };
 const nothing: Kind = { operation: "act", leave: () => {}, work: null };
 const cancel: Kind = {
@@ -56,7 +60,7 @@ const effects: Readonly<Record<string, Kind>> = {
   "a message": {
     operation: "act",
     leave: (left) => left.messages.push(message),
-    work: { sent: [{ ...message, number: 1, key: "a", parked: null } as unknown as OutboxMessage] },
+    work: { sent: [sentMessage] },
   },
   "a timer that is set": {
     operation: "act",

@@ -53,7 +53,7 @@ export function wordsOfShrunk({ case: small, violation }: Failure, whole: RunRes
   ].join("\n");
 }
 
-/** Instead of what is left: the operations of the run are not what breaks the promise. */
+/** Instead of what is left: its operations may not be what breaks the promise, or no run of them came to a result. */
 export const wordsOfNoCase =
   "it was not seen to fail as a list of its operations, so that nothing of it can be left out: replay it by its seed";
 
