@@ -21,7 +21,7 @@ import { recordIdOf } from "./durable-item.ts";
 import { EntityInbox, type InboxEntry, type Pending } from "./entity-inbox.ts";
 import { activationBytes, type Passivable, Place } from "./entity-memory.ts";
 import { type Environment, within } from "./environment.ts";
-import { type Attempt, type CommandId, type Invocation, nameOfEntity, type Target } from "./invocation.ts";
+import { type Attempt, type Invocation, nameOfEntity } from "./invocation.ts";
 import { Loading } from "./loading.ts";
 import { MailboxDriver, type Performer } from "./mailbox-driver.ts";
 import { readTimerNames } from "./messages/entity-timers.ts";
@@ -32,6 +32,7 @@ import { findRecord, isLookedFor, mayBeRecorded } from "./record-lookup.ts";
 import { leaseRanOut, lost, moving, notLoaded, refusal, tooLate, unknownOutcome } from "./refusals.ts";
 import { decodeRecorded, failed, failure, isRecorded, succeeded, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
+import type { ShardCalls } from "./shard-calls.ts";
 import { absent, loadSnapshot, Snapshot } from "./snapshot.ts";
 
 /** What all entities of a shard have in common, as long as this node is the same member. */
@@ -41,8 +42,8 @@ export interface ActivationOptions {
   readonly outgoing: Outgoing;
   readonly service: AnyService;
   readonly shard: Shard;
-  /** The id of a command that the item of this number calls, with the floor of its session for that receiver. */
-  readonly idOfCall: (number: number, hash: string, inputHash: string, target: Target) => CommandId;
+  /** What its durable commands call. */
+  readonly calls: ShardCalls;
 }
 
 /** The same for all: to make one takes 8 µs, and with more entities than have room there is one for each command. */
@@ -316,7 +317,10 @@ export class Activation implements Passivable, Performer {
         this.#executed = this.#durable;
         return this.#inbox.restored();
       case "fail":
-        for (const token of effect.tokens) this.#fail(token, effect.reason);
+        for (const token of effect.tokens) {
+          const durable = this.#callers.invocation(token)?.target.operation.durable;
+          this.#callers.settle(token, this.#failedAttempt(effect.reason, durable));
+        }
     }
   }
 
@@ -403,22 +407,23 @@ export class Activation implements Passivable, Performer {
     // The timer that ran a durable command was cleared by its acceptance.
     const fired = finished === null ? invocation!.timer?.name : undefined;
     const isNothing = left === null && fired === undefined;
-    const sender = isNothing ? null : finished === null ? senderOf(invocation!) : senderOfItem(finished);
-    const sent = sender === null ? null : shard.messages!.work({ key: this.key, ...sender }, left, fired);
+    const sender = finished === null ? senderOf(invocation!) : senderOfItem(finished);
+    const sent = isNothing ? null : shard.messages!.work({ key: this.key, ...sender }, left, fired);
     const work = finished === null ? sent : { ...sent, finished: [finished.item.number] };
-    this.#add({ position, expectedVersion: before.version, state, record, work }, null, finished);
+    const own = { position, expectedVersion: before.version, state, record, work, requires: invocation?.requires };
+    this.#add(own, null, finished);
   }
 
   /** A durable command goes into the inbox, and its entity's state stays as it is. */
   #enter(position: number, { entry, invocation }: Pending): void {
-    const expectedVersion = this.#executed.version;
     const fired = invocation?.timer?.name;
     const work = { accepted: [entry!.item], ...(fired === undefined ? {} : { timersCleared: [fired] }) };
-    this.#add({ position, expectedVersion, state: undefined, record: null, work }, entry, null);
+    this.#add({ position, expectedVersion: this.#executed.version, state: undefined, record: null, work }, entry, null);
+    this.#inbox.entered(entry!);
   }
 
   #add(
-    own: Pick<Change, "position" | "expectedVersion" | "state" | "record" | "work">,
+    own: Pick<Change, "position" | "expectedVersion" | "state" | "record" | "work" | "requires">,
     accepted: InboxEntry | null,
     finished: InboxEntry | null,
   ): void {
@@ -451,11 +456,6 @@ export class Activation implements Passivable, Performer {
     }
   }
 
-  #fail(token: number, reason: FailReason): void {
-    const durable = this.#callers.invocation(token)?.target.operation.durable;
-    this.#callers.settle(token, this.#failedAttempt(reason, durable));
-  }
-
   /** The lease's part of the exit gate. */
   #leave(token: number, full: GatewayReply): void {
     const { waitFor, target } = this.#callers.invocation(token) ?? {};
@@ -476,7 +476,6 @@ export class Activation implements Passivable, Performer {
   }
 
   #failedAttempt(reason: FailReason, durable = false): Attempt {
-    const { name } = this;
     switch (reason) {
       case "rolled-back":
         return { reply: failed(this.#rollback!) };
@@ -488,7 +487,7 @@ export class Activation implements Passivable, Performer {
       case "parked":
         return { reply: this.#inbox.refusal(reason) };
       default:
-        return { reply: refusal(reason, name, durable) };
+        return { reply: refusal(reason, this.name, durable) };
     }
   }
 

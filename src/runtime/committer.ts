@@ -78,6 +78,11 @@ export class Committer {
     return number % lanes;
   }
 
+  /** Whether what is said of one travels with what was said before of the other, or after it. */
+  haveOneLane(one: ShardId, other: ShardId): boolean {
+    return this.#lane(one) === this.#lane(other);
+  }
+
   #lane(shard: ShardId): CommitLane {
     return this.#lanes[this.laneOf(shard, this.#lanes.length)]!;
   }

@@ -3,7 +3,7 @@ import type { GatewayReply } from "../ports/gateway.ts";
 import type { InboxItem } from "../ports/work.ts";
 import type { AnyService } from "../service/model.ts";
 import { sessionRecordId } from "../values/ids.ts";
-import { type CommandId, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import { failure } from "./replies.ts";
 import { incarnationOf } from "./session-names.ts";
 
@@ -19,6 +19,11 @@ export function outcomeOf({ hash, call }: CommandId): { readonly id: string; rea
   // A message's number stays open for as long as its sender may repeat it, be that days after it was accepted.
   const sent = incarnationOf(call.session) === null;
   return derived || sent ? { id: hash, call: { ...call } } : { id: `outcome/${hash}`, call: null };
+}
+
+/** The id of a call or a step of the durable command of this id: what it is, and which one of those to that same target. */
+export function callIdOf(item: string, ...parts: string[]): string {
+  return commandHash(null, "durable", item, ...parts);
 }
 
 /** Under which id the record of a call is kept. */

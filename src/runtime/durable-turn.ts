@@ -2,6 +2,7 @@
  * One attempt of a durable command: it drives the core that decides what the handler may see, makes its calls and
  * repeats them while their callees wait, and does its steps.
  */
+import type { Prerequisite } from "../core/commits/prerequisite.ts";
 import { type AttemptEffect, type AttemptInput, DurableAttempt, type Remembered } from "../core/durable/attempt.ts";
 import { type AttemptEnd, backoffMs, calleeWaits } from "../core/durable/schedule.ts";
 import { invariant } from "../errors.ts";
@@ -16,9 +17,10 @@ import { mark } from "../values/marks.ts";
 import { ranks } from "../values/priority.ts";
 import type { ProgressReport } from "./committer.ts";
 import { Draft } from "./draft.ts";
+import { callIdOf } from "./durable-item.ts";
 import type { Environment } from "./environment.ts";
 import { HandlerRun, type JournaledCall, type Settled } from "./handler-run.ts";
-import { type CommandId, commandHash, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
+import { type CommandId, type Invocation, nameOfTarget, type Target } from "./invocation.ts";
 import type { Slot } from "./load.ts";
 import type { EntityTimers } from "./messages/entity-timers.ts";
 import { type Left, Sending } from "./messages/sending.ts";
@@ -44,7 +46,9 @@ export interface DurableTurnOptions {
   /** Those of the entity; null when it has none. */
   readonly timers: EntityTimers | null;
   /** Commits entries of the item's journal. */
-  readonly record: (entries: readonly JournalEntry[]) => Promise<ProgressReport>;
+  readonly record: (entries: readonly JournalEntry[], fulfils: Prerequisite) => Promise<ProgressReport>;
+  /** See {@link ShardCalls.runTogether}. */
+  readonly runTogether: (invocation: Invocation, requires: Prerequisite) => Promise<GatewayReply> | undefined;
   /** The id of a keyed command that this item calls, or of a stateless one, with its shard's floor as it is now. */
   readonly idOf: (hash: string, inputHash: string, target: Target) => CommandId;
   readonly onFinished: (left: DurableResult) => void;
@@ -62,6 +66,8 @@ export interface DurableResult {
 /** A call or a step that its handler waits for. */
 interface Open {
   readonly name: string;
+  /** Carries it out before it leaves, where that is possible; null for a step. */
+  readonly runTogether: ((requires: Prerequisite) => void) | null;
   /** Makes it, once. */
   readonly make: (first: boolean) => Promise<void>;
   readonly deliver: (reply: GatewayReply) => void;
@@ -160,38 +166,48 @@ export class DurableTurn {
   #call({ target, input, options, number }: JournaledCall): Promise<GatewayReply> {
     const name = nameOfTarget(target);
     const { service, key, name: operation } = target;
-    const id = this.#idOf(service.interface.name, key ?? "", operation, this.#distinction(name, options.id));
+    const distinction = this.#distinction(name, options.id);
+    const id = callIdOf(this.#options.item.id, service.interface.name, key ?? "", operation, distinction);
     const inputHash = hashParts(input ?? "");
     const timeoutMs =
       options.timeout === undefined ? undefined : parseDuration(options.timeout, "the timeout of a call");
     const commandId = target.operation.kind === "command" ? ([id, inputHash, target] as const) : null;
-    return this.#issue(number, { id, name, inputHash, remembered: rememberedOf(target) }, (first) =>
-      this.#repeat(number, name, (tries) => {
-        const { environment } = this.#options;
-        const base = this.#invocation();
-        const ms = Math.min(timeoutMs ?? environment.limits.timeoutDefaultMs, environment.limits.attemptTimeoutMs);
-        return {
-          ...base,
-          target,
-          input,
-          requestId: `${base.requestId}.${number}`,
-          id: commandId && this.#options.idOf(...commandId),
-          unsent: first && tries === 1,
-          deadline: environment.clock.monotonic() + ms,
-          signal: this.#run.gone,
-        };
-      }),
+    const invocation = (unsent: boolean): Invocation => {
+      const { environment } = this.#options;
+      const base = this.#invocation();
+      const ms = Math.min(timeoutMs ?? environment.limits.timeoutDefaultMs, environment.limits.attemptTimeoutMs);
+      return {
+        ...base,
+        target,
+        input,
+        requestId: `${base.requestId}.${number}`,
+        id: commandId && this.#options.idOf(...commandId),
+        unsent,
+        deadline: environment.clock.monotonic() + ms,
+        signal: this.#run.gone,
+      };
+    };
+    let together: Promise<GatewayReply> | undefined;
+    return this.#issue(
+      number,
+      { id, name, inputHash, remembered: rememberedOf(target) },
+      {
+        runTogether: (requires) => {
+          together = this.#options.runTogether(invocation(true), requires);
+        },
+        make: (first) => this.#repeat(number, name, (tries) => invocation(first && tries === 1), together),
+      },
     );
   }
 
   #step(name: string, act: () => unknown, number: number): Promise<GatewayReply> {
-    const id = this.#idOf("step", name, this.#distinction(`step ${name}`, undefined));
+    const id = callIdOf(this.#options.item.id, "step", name, this.#distinction(`step ${name}`, undefined));
     const own = `step ${name}`;
-    return this.#issue(number, { id, name: own, inputHash: "", remembered: "now" }, () => this.#act(number, own, act));
-  }
-
-  #idOf(...parts: string[]): string {
-    return commandHash(null, "durable", this.#options.item.id, ...parts);
+    return this.#issue(
+      number,
+      { id, name: own, inputHash: "", remembered: "now" },
+      { runTogether: null, make: () => this.#act(number, own, act) },
+    );
   }
 
   /** The how many-eth call to that same target, never its position among all; or what its author calls it. */
@@ -204,10 +220,10 @@ export class DurableTurn {
   #issue(
     call: number,
     issue: { readonly id: string; readonly name: string; readonly inputHash: string; readonly remembered: Remembered },
-    make: (first: boolean) => Promise<void>,
+    how: Pick<Open, "make" | "runTogether">,
   ): Promise<GatewayReply> {
     return new Promise((deliver) => {
-      this.#open.set(call, { name: issue.name, make, deliver, step: issue.name.startsWith("step ") });
+      this.#open.set(call, { name: issue.name, ...how, deliver, step: how.runTogether === null });
       this.#drive({ kind: "issue", call, ...issue });
     });
   }
@@ -220,8 +236,12 @@ export class DurableTurn {
   #perform(effect: AttemptEffect): void {
     if (this.#over && effect.kind !== "write") return;
     switch (effect.kind) {
-      case "write":
-        return void this.#write(effect.write, effect.entries);
+      case "write": {
+        const announced: Prerequisite = { key: this.#options.key, standing: "open" };
+        void this.#write(effect.write, effect.entries, announced);
+        if (effect.issued !== null && !this.#over) this.#open.get(effect.issued)?.runTogether?.(announced);
+        return;
+      }
       case "leave":
         return void this.#leave(effect.call, effect.first);
       case "deliver": {
@@ -243,8 +263,8 @@ export class DurableTurn {
     }
   }
 
-  async #write(write: number, entries: readonly JournalEntry[]): Promise<void> {
-    const { outcome, error } = await this.#durable(this.#options.record(entries));
+  async #write(write: number, entries: readonly JournalEntry[], announced: Prerequisite): Promise<void> {
+    const { outcome, error } = await this.#durable(this.#options.record(entries, announced));
     switch (outcome) {
       case "durable":
         return this.#drive({ kind: "written", write });
@@ -270,13 +290,21 @@ export class DurableTurn {
     if (!this.#over) await this.#open.get(call)?.make(first);
   }
 
-  /** Sends a call until it is answered with what a handler may see, for a bounded number of times. */
-  async #repeat(call: number, name: string, invocation: (tries: number) => Invocation): Promise<void> {
+  /**
+   * Sends a call until it is answered with what a handler may see, for a bounded number of times. `begun`: the first of
+   * them, where it was carried out already.
+   */
+  async #repeat(
+    call: number,
+    name: string,
+    invocation: (tries: number) => Invocation,
+    begun: Promise<GatewayReply> | undefined,
+  ): Promise<void> {
     const { environment, outgoing } = this.#options;
     const { callTriesMax, callBackoffBaseMs, callBackoffMaxMs } = environment.limits;
     const backoff = { backoffBaseMs: callBackoffBaseMs, backoffMaxMs: callBackoffMaxMs };
     for (let tries = 1; !this.#over; tries++) {
-      const reply = await outgoing.dispatch(invocation(tries));
+      const reply = await (tries === 1 && begun !== undefined ? begun : outgoing.dispatch(invocation(tries)));
       if (this.#over) return;
       if (reply.ok || reply.error.declared) {
         return this.#drive({ kind: "answered", call, outcome: encodeRecorded(reply) });

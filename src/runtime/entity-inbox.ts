@@ -5,6 +5,7 @@
  * What it does to rows: an acceptance and a finish are changes of the entity (the activation commits them); attempts,
  * journals and parking are progress of the shard.
  */
+import type { Prerequisite } from "../core/commits/prerequisite.ts";
 import { type AttemptEnd, afterAttempt, mayStart, type Next, triedSince } from "../core/durable/schedule.ts";
 import { SynodError, toSynodError } from "../errors.ts";
 import type { Timer } from "../ports/clock.ts";
@@ -77,6 +78,8 @@ export class EntityInbox {
   readonly #entries = new SmallMap<number, InboxEntry>();
   /** The attempt under way: not only whose it is, because a turn that is taken away may be given to the same command at once. */
   #running: GivenTurn | null = null;
+  /** Begins the first attempt of what is being accepted. */
+  #begin: (() => void) | null = null;
   /** Of those that gave the turn up. */
   #lastParked: InboxEntry | null = null;
   #leaving = false;
@@ -294,8 +297,15 @@ export class EntityInbox {
     const entry = this.#add({ item, journal: [], pending, token, durable: false });
     pending.entry = entry;
     this.#running = given;
+    this.#begin = () => this.#start(given, entry, input);
     this.#driver.drive({ kind: "accepted", token, attempt });
-    this.#start(given, entry, input);
+  }
+
+  /** The acceptance is on its way to the store. Not before does the attempt begin: what comes of it travels behind. */
+  entered(entry: InboxEntry): void {
+    const begin = this.#begin;
+    this.#begin = null;
+    if (this.#runningEntry === entry) begin?.();
   }
 
   /** A repeat of a command that is parked without the turn, so that the mailbox does not know it. */
@@ -335,7 +345,7 @@ export class EntityInbox {
   }
 
   #start(given: GivenTurn, entry: InboxEntry, input: unknown): void {
-    const { environment, outgoing, service, shard, idOfCall } = this.#options;
+    const { environment, outgoing, service, shard, calls } = this.#options;
     const { token, attempt, pending, snapshot, departure, timers } = given;
     const { item } = entry;
     const turn = new DurableTurn({
@@ -352,8 +362,9 @@ export class EntityInbox {
       room: () => shard.messages!.outbox.room,
       // What its acceptance has cleared is not among them.
       timers: timers(),
-      record: (entries) => this.#write(entry, {}, entries),
-      idOf: (hash, inputHash, target): CommandId => idOfCall(item.number, hash, inputHash, target),
+      record: (entries, fulfils) => this.#write(entry, {}, entries, fulfils),
+      idOf: (hash, inputHash, target): CommandId => calls.idOf(item.number, hash, inputHash, target),
+      runTogether: (invocation, requires) => calls.runTogether(invocation, requires),
       onFinished: ({ reply, state, left }) => {
         this.#running = null;
         const slot = pending.invocation?.slot;
@@ -473,13 +484,14 @@ export class EntityInbox {
     entry: InboxEntry,
     change: Partial<Pick<ItemProgress, "attempts" | "parked" | "holdsTurn">>,
     journal: readonly JournalEntry[] = [],
+    fulfils?: Prerequisite,
   ): Promise<ProgressReport> {
     const { committer, shard } = this.#options;
     if (this.#dropped) return Promise.resolve({ outcome: "dropped", error: null });
     entry.item = { ...entry.item, ...change };
     const { number, attempts, parked, holdsTurn } = entry.item;
     const items = [{ number, attempts, parked, holdsTurn, journal }];
-    const write = committer.progress({ shard: shard.id, epoch: shard.epoch, items });
+    const write = committer.progress({ shard: shard.id, epoch: shard.epoch, items, fulfils });
     entry.lastWrite = write;
     return write;
   }

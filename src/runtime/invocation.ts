@@ -1,4 +1,5 @@
 /** One call of an operation, as it travels through a node: what is asked, by whom, and until when. */
+import type { Prerequisite } from "../core/commits/prerequisite.ts";
 import type { Floor } from "../core/sessions/caller.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { AnyOperation, AnyService } from "../service/model.ts";
@@ -43,6 +44,8 @@ export interface Invocation {
    * to look for. Never said to other nodes: a copy that is late on its way could come after another one.
    */
   readonly unsent?: boolean | undefined;
+  /** Without this its change never becomes durable: its caller is on this node, and has not let it leave yet. */
+  readonly requires?: Prerequisite | undefined;
   /** What it holds while it is carried out on this node. */
   slot?: Slot;
 }

@@ -8,7 +8,6 @@ import { SynodError } from "../errors.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import type { Member } from "../ports/store.ts";
 import type { AnyService } from "../service/model.ts";
-import { derivedRecordId } from "../values/ids.ts";
 import { mark } from "../values/marks.ts";
 import { ranks } from "../values/priority.ts";
 import type { MovedHint } from "../wire/frames.ts";
@@ -19,13 +18,13 @@ import { Heights } from "./heights.ts";
 import { type Attempt, type CommandId, type Invocation, nameOfTarget } from "./invocation.ts";
 import type { Slot } from "./load.ts";
 import type { Membership } from "./membership.ts";
-import { receiverOf } from "./messages/rows.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { PeerCalls } from "./peer-calls.ts";
 import { runQuery } from "./query-run.ts";
 import { tooLate } from "./refusals.ts";
 import { failed, failure, withCut, withOutcome } from "./replies.ts";
 import type { Shard } from "./shard.ts";
+import { ShardCalls } from "./shard-calls.ts";
 import type { Shards } from "./shards.ts";
 import { Sleepers } from "./sleepers.ts";
 
@@ -201,26 +200,12 @@ export class Router {
   #sharedBy(shard: Shard, committer: Committer): ActivationOptions {
     const known = this.#shared.get(shard);
     if (known?.committer === committer) return known;
-    const { environment } = this.#options;
-    const idOfCall = this.#idOfCall(shard);
-    const shared = { environment, committer, outgoing: this.#outgoing, service: shard.service, shard, idOfCall };
+    const { environment, shards } = this.#options;
+    const runHere = (invocation: Invocation): Promise<GatewayReply> => this.runHere(invocation);
+    const calls = new ShardCalls({ environment, committer, shards, shard, runHere });
+    const shared = { environment, committer, outgoing: this.#outgoing, service: shard.service, shard, calls };
     this.#shared.set(shard, shared);
     return shared;
-  }
-
-  /** Calls of a durable command belong to its number in its shard's session. */
-  #idOfCall(shard: Shard): ActivationOptions["idOfCall"] {
-    return (number, hash, inputHash, target) => {
-      const { sessionName: session } = shard;
-      const receiver = receiverOf(this.#options.environment, target.service.interface.name, target.key);
-      return {
-        hash: derivedRecordId(session, number, hash),
-        inputHash,
-        keyTime: null,
-        call: { session, number },
-        floor: shard.session.floor(receiver),
-      };
-    };
   }
 
   async #dispatchKeyed(progress: Progress, shard: Shard, first: Attempt | undefined): Promise<GatewayReply> {

@@ -211,6 +211,7 @@ export class Judge implements StoreObserver, RunObserver {
       for (const change of entities) this.#accept(shard, change, sent as SentCommit);
       if (progress !== null) this.work.shardCommitted(shard, progress);
     }
+    this.work.committed();
     this.reached.committed(batch);
     this.onCommitted(batch);
   }
@@ -222,8 +223,8 @@ export class Judge implements StoreObserver, RunObserver {
     const { state, stateVersion } = change;
     const text = state && this.shapes.text(shard.service, change.key, stateVersion, state);
     const found = order.accept({ ...change, state: text }, sent.get(order.name) ?? [], {
-      at: this.#world.now,
-      explains,
+      ...{ at: this.#world.now, explains },
+      mayBeUndone: (run) => this.work.mayBeUndone(run),
     });
     if (typeof found === "string") this.report("linearizable", found);
     this.work.entityCommitted(shard, change, typeof found === "string" ? null : found);

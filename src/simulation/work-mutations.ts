@@ -4,6 +4,7 @@ import type { MemoryDatabase } from "../adapters/memory/database.ts";
 import { Mailbox } from "../core/mailbox/mailbox.ts";
 import { SessionFloors } from "../core/sessions/receiver.ts";
 import type { CommitBatch, CommitResult, EntityChange, Read, ReadResult, ShardChanges } from "../ports/store.ts";
+import { Committer } from "../runtime/committer.ts";
 import type { HandlerRun } from "../runtime/handler-run.ts";
 import { ShardMessages } from "../runtime/messages/shard-messages.ts";
 import { Outgoing } from "../runtime/outgoing.ts";
@@ -23,6 +24,7 @@ export const workMutations = (callsThatComeBack: NonNullable<Mutation["plan"]>):
     // Few, so that entities come to their bound.
     limits: { timersPerEntityMax: 1 },
   },
+  { name: "call-without-its-journal", install: requiresNothing },
   { name: "ids-by-position", install: countsAllCalls },
   { name: "unrecorded-outcome-shown", answers: () => ({ commit: commitWithoutOutcomes }), limits: impatient },
   { name: "parked-saga-gives-up-turn", install: givesUpTurns, limits: impatient },
@@ -87,6 +89,18 @@ function readWithoutTimers(database: MemoryDatabase, reads: readonly Read[]): Re
 /** Whoever takes an entity into memory believes that it has no timers. */
 function readWithoutTimerNames(database: MemoryDatabase, reads: readonly Read[]): ReadResult[] {
   return read(database, reads).map((result) => (result.kind === "timersOf" ? { ...result, names: [] } : result));
+}
+
+/** What a durable command calls on its own node becomes durable whether or not the journal's entry for it does. */
+function requiresNothing(): () => void {
+  return replaced(
+    Committer.prototype,
+    "add",
+    (add) =>
+      function (this: Committer, change) {
+        add.call(this, { ...change, requires: undefined });
+      },
+  );
 }
 
 /** The id of a call says the how many-eth it is among all of its handler's, and not among those to its target. */

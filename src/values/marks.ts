@@ -20,6 +20,7 @@ export const marks = {
   "mailbox full": "an entity has as many commands waiting as it may",
   "exit gate waits": "a call of a handler waits until what the handler saw is durable",
   "handler abandoned": "nobody waits any more for what a handler is doing",
+  "prerequisite lost": "a change does not take place, because what it was to follow does not",
   "recorded reply": "a repeat is answered from the record of the first time",
   "runs again": "a command runs again, because the state that it ran on was never committed",
   "undurable dropped": "an entity is dropped while nobody knows whether a change of it is durable",

@@ -33,6 +33,7 @@ export const mutationSeeds: Readonly<Record<string, MutationSeed>> = {
   "no-inbox-deduplication": { file: errands, seed: 1 },
   "timer-lost-at-failover": { file: errands, seed: 7 },
   "timers-not-counted-on": { file: errands, seed: 1 },
+  "call-without-its-journal": { file: errands, seed: 4 },
   // Only a saga that is repeated with its calls in another order can show it.
   "ids-by-position": { file: "tests/simulation/only-errands.scenario.ts", seed: 7 },
   "unrecorded-outcome-shown": { file: errands, seed: 1 },

@@ -21,6 +21,7 @@ const change: fc.Arbitrary<ChangeForm> = fc.record({
   size: fc.constantFrom(1, 20, 150, 350),
   work: fc.constantFrom("none", "none", "none", "accept", "finish", "pass", "send", "set", "clear"),
   floors: fc.uniqueArray(fc.constantFrom("node 1", "node 2"), { maxLength: 2 }),
+  requires: fc.option(fc.nat(5), { freq: 3 }),
 });
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 20, arbitrary: fc.record({ kind: fc.constant("change"), shard, key, change }) },
@@ -60,6 +61,7 @@ const busyEvent: fc.Arbitrary<Event> = fc.oneof(
         size: fc.constant(1),
         work: fc.constantFrom("accept", "finish", "pass", "send", "set", "set", "clear"),
         floors: fc.constant([]),
+        requires: fc.option(fc.nat(5), { freq: 3 }),
       }),
     }),
   },

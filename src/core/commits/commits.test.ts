@@ -1,10 +1,11 @@
 /** The committer by example: one short story per rule. `commits.properties.test.ts` tries all orders. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { SynodError } from "../../errors.ts";
 import type { CommitBatch, SessionFloor } from "../../ports/store.ts";
 import { Commits, type CommitsEffect, type CommitsOptions } from "./commits.ts";
 import type { Change } from "./load.ts";
+import type { Prerequisite } from "./prerequisite.ts";
 
 function committer(options: Partial<CommitsOptions> = {}): Commits {
   return new Commits({ incarnation: 3, batchCommandsMax: 1_000, batchBytesMax: 1_000_000, ...options });
@@ -280,4 +281,59 @@ test("after a broken store nothing is sent, and what was under way is still told
   assert.deepEqual(commits.step({ kind: "change", change: change(0, "alice", 3) }), []);
   assert.deepEqual(commits.step({ kind: "flush" }), []);
   assert.equal(commits.idle, true, "nobody waits for a store that is gone");
+});
+
+describe("a change that requires something", () => {
+  const required = (): Prerequisite => ({ key: "saga", standing: "open" });
+  const announce = (commits: Commits, fulfils: Prerequisite): void => {
+    commits.step({
+      kind: "progress",
+      progress: { shard: { service: "account", number: 1 }, epoch: 1, token: 1, fulfils },
+    });
+  };
+
+  test("travels with it", () => {
+    const [commits, requires] = [committer(), required()];
+    announce(commits, requires);
+    board(commits, change(0, "called", 1, { requires }));
+    assert.deepEqual(keysOf(flush(commits)), ["called"]);
+    assert.deepEqual(kinds(committed(commits)), ["durable", "progressed"]);
+  });
+
+  test("leaves early when it has just arrived", () => {
+    const [commits, requires] = [committer(), required()];
+    announce(commits, requires);
+    flush(commits);
+    board(commits, change(0, "called", 1, { requires }));
+    const effects = commits.step({ kind: "answered", result: { status: "committed", renewed: true }, hurry: true });
+    assert.deepEqual(kinds(effects), ["commit", "progressed"]);
+  });
+
+  test("is left behind when it is lost, with what the entity did since, and is nobody's fault", () => {
+    const [commits, requires] = [committer(), required()];
+    announce(commits, requires);
+    board(commits, change(0, "called", 1, { requires }), change(0, "called", 2), change(0, "other", 1));
+    flush(commits);
+    const fenced = { status: "fenced", shards: [{ service: "account", number: 1 }] } as const;
+    commits.step({ kind: "answered", result: fenced });
+    const [commit, left] = commits.step({ kind: "flush" });
+    assert.deepEqual(commit?.kind === "commit" && keysOf(commit.batch), ["other"]);
+    assert.ok(left?.kind === "rolledBack");
+    assert.deepEqual([left.key, left.through, left.culprit], ["called", 0, false]);
+  });
+
+  test("is left behind when what that was built on is lost, though it travels itself", () => {
+    const [commits, requires] = [committer(), required()];
+    board(commits, change(1, "saga", 1));
+    announce(commits, requires);
+    board(commits, change(0, "called", 1, { requires }));
+    flush(commits);
+    const entities = [{ shard: { service: "account", number: 1 }, key: "saga" }];
+    assert.deepEqual(kinds(commits.step({ kind: "answered", result: { status: "conflict", entities } })), [
+      "stale",
+      "wake",
+    ]);
+    assert.deepEqual(kinds(commits.step({ kind: "flush" })), ["commit", "rolledBack"]);
+    assert.deepEqual(kinds(committed(commits)), ["progressed"]);
+  });
 });

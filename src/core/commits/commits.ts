@@ -9,7 +9,7 @@
  *
  * It never talks to a store and never decides what to do with a call: it returns effects.
  */
-import { invariant } from "../../errors.ts";
+import { invariant, SynodError } from "../../errors.ts";
 import type { CommitBatch, CommitResult, ShardId } from "../../ports/store.ts";
 import { mark } from "../../values/marks.ts";
 import {
@@ -29,6 +29,7 @@ import {
   split,
   toBatch,
 } from "./load.ts";
+import { loseThoseOf, strandedIn } from "./prerequisite.ts";
 import { bytesOfProgress, overtakes, type Progress } from "./work.ts";
 
 export type CommitsInput =
@@ -51,7 +52,10 @@ export type CommitsEffect =
   | { kind: "wake" }
   /** Durable: move the entity's durable pointer before any reply of this batch leaves. */
   | { kind: "durable"; shard: ShardId; key: string; position: number }
-  /** Certainly not written. `culprit`: this entity's data is refused; else the store cannot write now. */
+  /**
+   * Certainly not written. `culprit`: this entity's data is refused; else the store cannot write now. `through` is 0 where it
+   * is nobody's fault: something that was required did not take place, and whoever still may runs again.
+   */
   | { kind: "rolledBack"; shard: ShardId; key: string; through: number; culprit: boolean; error: unknown }
   /** The shard belongs to somebody else: drop its entities, nothing of this happened. */
   | { kind: "fenced"; shard: ShardId }
@@ -174,12 +178,30 @@ export class Commits {
 
   #send(): readonly CommitsEffect[] {
     if (this.#underWay !== null) return [];
-    if (this.#queue.length === 0) this.#departBoarding();
-    const loads = this.#queue.shift();
-    if (loads === undefined) return [];
-    this.#underWay = loads;
-    this.#partsSent = partsLength(loads);
-    return [{ kind: "commit", batch: toBatch(this.#options.incarnation, loads) }];
+    const ashore: CommitsEffect[] = [];
+    for (;;) {
+      if (this.#queue.length === 0) this.#departBoarding();
+      const loads = this.#queue.shift();
+      if (loads === undefined) return ashore;
+      this.#putAshore(loads, ashore);
+      if (loads.size === 0) continue;
+      this.#underWay = loads;
+      this.#partsSent = partsLength(loads);
+      return [{ kind: "commit", batch: toBatch(this.#options.incarnation, loads) }, ...ashore];
+    }
+  }
+
+  /** Nobody travels before those without whom they may not arrive. To lose one entity's changes may strand others. */
+  #putAshore(loads: Loads, effects: CommitsEffect[]): void {
+    for (;;) {
+      const stranded = strandedIn(loads);
+      if (stranded === undefined) return;
+      mark("prerequisite lost");
+      const { shard } = stranded.load;
+      const { key } = stranded.seat;
+      this.#leaveOut(loads, shard, key);
+      effects.push({ kind: "rolledBack", shard, key, through: 0, culprit: false, error: prerequisiteLost });
+    }
   }
 
   #answered(result: CommitResult | { readonly status: "unknown" }, hurry: boolean): readonly CommitsEffect[] {
@@ -189,11 +211,9 @@ export class Commits {
     const effects: CommitsEffect[] = [];
     switch (result.status) {
       case "committed":
-        if (hurry) effects.push(...this.#send());
-        for (const { load, seat } of seatsOf(loads)) {
-          effects.push({ kind: "durable", shard: load.shard, key: seat.key, position: seat.position });
-        }
-        report(progressOf(loads), "durable", effects);
+        // Before anything is sent that may require it.
+        for (const { fulfils } of progressOf(loads)) if (fulfils?.standing === "open") fulfils.standing = "durable";
+        this.#arrived(loads, hurry ? this.#send() : [], effects);
         break;
       case "fenced":
         mark("commit fenced");
@@ -235,6 +255,16 @@ export class Commits {
     return effects;
   }
 
+  /** `sent`: what left early. Who was put ashore by it hears of that last: they may have arrived with their earlier changes. */
+  #arrived(loads: Loads, sent: readonly CommitsEffect[], effects: CommitsEffect[]): void {
+    effects.push(...sent.filter(({ kind }) => kind === "commit"));
+    for (const { load, seat } of seatsOf(loads)) {
+      effects.push({ kind: "durable", shard: load.shard, key: seat.key, position: seat.position });
+    }
+    report(progressOf(loads), "durable", effects);
+    effects.push(...sent.filter(({ kind }) => kind !== "commit"));
+  }
+
   /**
    * Nothing was written because of these: they leave, the others travel again at once. What the answer says of a
    * shard that was dropped meanwhile concerns nobody, least of all the shard's next activation.
@@ -253,10 +283,8 @@ export class Commits {
       effects.push({ kind: "fenced", shard });
     }
     for (const { shard, key } of entities) {
-      const load = loads.get(nameOf(shard));
-      if (load?.seats.delete(key) !== true) continue;
-      if (isEmpty(load)) loads.delete(nameOf(shard));
-      this.#forget(shard, key);
+      if (loads.get(nameOf(shard))?.seats.has(key) !== true) continue;
+      this.#leaveOut(loads, shard, key);
       effects.push({ kind: "stale", shard, key });
     }
     if (loads.size > 0) this.#queue.unshift(loads);
@@ -280,12 +308,14 @@ export class Commits {
 
   /** What the entity left after a lost change was built on sand: it runs again. */
   #forget(shard: ShardId, key: string): void {
-    const name = nameOf(shard);
-    for (const loads of [...this.#queue, this.#boarding]) {
-      const load = loads.get(name);
-      if (load?.seats.delete(key) === true && isEmpty(load)) loads.delete(name);
-    }
+    for (const loads of [...this.#queue, this.#boarding]) takeOut(loads, shard, key);
     this.#queue = this.#queue.filter((loads) => loads.size > 0);
+  }
+
+  /** These loads travel without the entity, and later ones too. */
+  #leaveOut(loads: Loads, shard: ShardId, key: string): void {
+    takeOut(loads, shard, key);
+    this.#forget(shard, key);
   }
 
   #drop(shard: ShardId): readonly CommitsEffect[] {
@@ -298,6 +328,16 @@ export class Commits {
     this.#queue = this.#queue.filter((loads) => loads.size > 0);
     return effects;
   }
+}
+
+const prerequisiteLost = new SynodError("unavailable", "what this change was to follow did not take place");
+
+function takeOut(loads: Loads, shard: ShardId, key: string): void {
+  const name = nameOf(shard);
+  const load = loads.get(name);
+  if (load === undefined) return;
+  loseThoseOf(key, load);
+  if (load.seats.delete(key) && isEmpty(load)) loads.delete(name);
 }
 
 function isEmpty({ seats, progress }: Load): boolean {

@@ -11,6 +11,7 @@ import {
   type ShardId,
 } from "../../ports/store.ts";
 import type { EntityWork } from "../../ports/work.ts";
+import type { Prerequisite } from "./prerequisite.ts";
 import { bytesOfWork, mergedProgress, nextAfterProgress, nextAfterWork, type Progress, SeatWork } from "./work.ts";
 
 /** One finished command that changed something. */
@@ -32,6 +33,8 @@ export interface Change {
   readonly work: Partial<EntityWork> | null;
   /** Floors of sessions that rose in the shard since its last change. */
   readonly floors: readonly SessionFloor[];
+  /** Without this it never becomes durable; left out: nothing. */
+  readonly requires?: Prerequisite | undefined;
 }
 
 /** The changes of one entity that travel together. */
@@ -44,6 +47,8 @@ export interface Seat {
   readonly records: CallRecord[];
   work: SeatWork | null;
   position: number;
+  /** Null when it requires nothing, as mostly. */
+  requires: readonly Prerequisite[] | null;
 }
 
 export interface Load {
@@ -103,6 +108,7 @@ export function addChange(load: Load, change: Change): void {
   for (const floor of change.floors) load.floors?.set(floor.session, floor);
   const seat = seatFor(load, change);
   if (change.record !== null) seat.records.push(change.record);
+  if (change.requires !== undefined) seat.requires = [...(seat.requires ?? []), change.requires];
   if (change.work === null) return;
   seat.work ??= new SeatWork();
   seat.work.add(change.work);
@@ -113,7 +119,8 @@ function seatFor(load: Load, change: Change): Seat {
   const { key, expectedVersion, version, stateVersion, state, position } = change;
   const seat = load.seats.get(key);
   if (seat === undefined) {
-    const first = { key, expectedVersion, version, stateVersion, state, records: [], work: null, position };
+    const own = { key, expectedVersion, version, stateVersion, state, position };
+    const first: Seat = { ...own, records: [], work: null, requires: null };
     load.seats.set(key, first);
     return first;
   }

@@ -22,11 +22,15 @@ const noRow: Row = { version: 0, state: null };
 interface SaidChange {
   readonly change: Change;
   readonly at: number;
+  /** The token of progress without which it may not be written. */
+  readonly requires: number | null;
 }
 
 interface SaidProgress {
   readonly progress: Progress;
   readonly at: number;
+  /** Names of changes on which it builds. */
+  readonly after: readonly string[];
 }
 
 export interface Said {
@@ -103,6 +107,7 @@ export class ModelStore {
     }
     for (const { shard, floors } of batch.shards) for (const floor of floors) this.#raise(shard, floor);
     for (const changes of batch.shards) this.#applyPending(changes);
+    for (const { records } of all) for (const { id } of records) this.#assertFollows(this.#said.change(id));
     assert.deepEqual(this.#rows, this.#expected, "a batch leaves what its changes leave one by one");
     return { status: "committed", renewed: false };
   }
@@ -142,6 +147,15 @@ export class ModelStore {
     const before = this.floor(shard, floor.session);
     assert.ok(before === null || before.floor <= floor.floor, "no floor takes a promise back");
     this.#floors.set(`${shard.number}/${floor.session}`, floor);
+  }
+
+  /** What it requires is written, and what that builds on. */
+  #assertFollows({ requires }: SaidChange): void {
+    if (requires === null) return;
+    assert.ok(this.applied.has(requires), "no change is durable without what it requires");
+    for (const name of this.#said.progress(requires).after) {
+      assert.ok(this.applied.has(name), "nor without what that builds on");
+    }
   }
 
   #apply(name: string, id: string): void {

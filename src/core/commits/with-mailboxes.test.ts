@@ -72,7 +72,7 @@ class Entity {
 class World {
   readonly #changes = new Map<string, Change>();
   readonly #store = new ModelStore({
-    change: (name) => ({ change: this.#changes.get(name)!, at: 0 }),
+    change: (name) => ({ change: this.#changes.get(name)!, at: 0, requires: null }),
     progress: () => assert.fail("nothing is said besides changes"),
   });
   readonly #commits = new Commits({ incarnation: 1, batchCommandsMax: 3, batchBytesMax: 1_000 });

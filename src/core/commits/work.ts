@@ -13,6 +13,7 @@ import type {
   TimerCount,
   TimerRow,
 } from "../../ports/work.ts";
+import type { Prerequisite } from "./prerequisite.ts";
 
 /** What happened to pending work of a shard without a change of an entity; its author is told once what became of it. */
 export interface Progress extends Partial<ShardProgress> {
@@ -20,6 +21,8 @@ export interface Progress extends Partial<ShardProgress> {
   readonly epoch: number;
   /** New for each. */
   readonly token: number;
+  /** What changes of other entities may require of it. */
+  readonly fulfils?: Prerequisite | undefined;
 }
 
 /** Besides its texts, what a row costs a batch. */

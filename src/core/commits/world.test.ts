@@ -24,6 +24,7 @@ import {
   type WorkForm,
   workOf,
 } from "./pending.test.ts";
+import type { Prerequisite } from "./prerequisite.ts";
 import { bytesOfProgress, bytesOfWork, type Progress } from "./work.ts";
 
 /** What became of a change. `again`: it was built on a lost one, and its command runs again. */
@@ -33,12 +34,16 @@ interface Made {
   readonly change: Change;
   readonly at: number;
   readonly bytes: number;
+  /** The progress that it requires. */
+  readonly requires: number | null;
   report: Report | null;
 }
 
 interface Told {
   readonly progress: Progress;
   readonly at: number;
+  /** Changes of its entity that it builds on, by name: those that nobody knew to be durable when it was said. */
+  readonly after: readonly string[];
   report: ProgressOutcome | null;
 }
 
@@ -72,9 +77,12 @@ export interface ChangeForm {
   readonly work: WorkForm;
   /** Sessions whose floor rose. */
   readonly floors: readonly string[];
+  /** Which of the progress that is not reported yet it requires; null: none. */
+  readonly requires: number | null;
 }
 
 const service = "account";
+const keys = ["a", "b", "c"];
 
 export class World {
   readonly commits: Commits;
@@ -111,7 +119,7 @@ export class World {
   }
 
   /** A command of this entity finished; the shard is claimed first when it is not owned. */
-  change(number: number, key: string, { form, bad, size, floors, work: workForm }: ChangeForm): void {
+  change(number: number, key: string, { form, bad, size, floors, work: workForm, requires: pick }: ChangeForm): void {
     const shard = { service, number };
     const entity = this.#entity(shard, key);
     const work = workOf(workForm, key, this.#known(shard), () => this.#nextNumber(shard));
@@ -119,6 +127,8 @@ export class World {
     const version = form === "set" ? this.#nextVersion() : form === "clear" ? 0 : entity.version;
     const name = `change ${this.made.size + 1}`;
     const reply = bad ? badReply : "ok";
+    const open = [...this.told].filter(([, { report }]) => report === null);
+    const [requires, required] = pick === null || open.length === 0 ? [null] : open[pick % open.length]!;
     const change: Change = {
       shard: { service, number },
       epoch: this.#epochs.get(number)!,
@@ -131,9 +141,10 @@ export class World {
       record: { id: name, inputHash: "", reply, finishedAt: 0, keyTime: null },
       work,
       floors: floors.map((session) => this.#floorOf(session)),
+      requires: required?.progress.fulfils,
     };
     const bytes = key.length + (state?.length ?? 0) + reply.length + (work === null ? 0 : bytesOfWork(work));
-    const made: Made = { change, at: ++this.#said, bytes, report: null };
+    const made: Made = { change, at: ++this.#said, bytes, requires, report: null };
     this.made.set(name, made);
     entity.pending.push(made);
     entity.position += 1;
@@ -151,8 +162,12 @@ export class World {
     if (said === null) return;
     const token = ++this.#said;
     const messagesSettled = [...(said.messagesSettled ?? []), markOf(token)];
-    const progress = { ...said, messagesSettled, shard, epoch, token };
-    this.told.set(token, { progress, at: token, report: null });
+    const key = keys[pick % keys.length]!;
+    const fulfils: Prerequisite = { key, standing: "open" };
+    const progress = { ...said, messagesSettled, shard, epoch, token, fulfils };
+    const pending = this.#entities.get(`${number}/${key}`)?.pending ?? [];
+    const after = pending.map(({ change }) => change.record!.id);
+    this.told.set(token, { progress, at: token, after, report: null });
     this.#step({ kind: "progress", progress });
   }
 
@@ -303,7 +318,9 @@ export class World {
   }
 
   #perform(effect: CommitsEffect, answered: UnderWay | null): void {
-    if ("shard" in effect) {
+    // What is left behind when a batch is sent was in none.
+    const isLeftBehind = effect.kind === "rolledBack" && effect.through === 0;
+    if ("shard" in effect && !isLeftBehind) {
       assert.ok(answered !== null, "only an answer says what became of changes");
       assert.ok(!answered.dropped.has(effect.shard.number), "an answer for a dropped shard concerns nobody");
     }
@@ -317,7 +334,7 @@ export class World {
       case "durable":
         return this.#durable(effect, answered!);
       case "rolledBack":
-        return this.#rolledBack(effect, answered!);
+        return isLeftBehind ? this.#leftBehind(effect) : this.#rolledBack(effect, answered!);
       case "stale": {
         const entity = this.#entity(effect.shard, effect.key);
         assert.equal(this.#answer?.status, "conflict");
@@ -394,6 +411,15 @@ export class World {
       assert.ok(names.has(change.record!.id), "only what was in the batch is lost by it");
     const bad = authors.some(({ change }) => change.record!.reply === badReply);
     if (culprit) assert.ok(bad, "only an entity with bad data is refused");
+    entity.version = entity.durable.version;
+    entity.position = entity.durable.position;
+  }
+
+  /** Something that it required did not take place, nor what it built on: it is nobody's fault, and all of the entity run again. */
+  #leftBehind({ shard, key, culprit }: Kind<"rolledBack">): void {
+    const entity = this.#entity(shard, key);
+    assert.equal(culprit, false);
+    this.#report(entity, 0, "rolledBack", "again");
     entity.version = entity.durable.version;
     entity.position = entity.durable.position;
   }

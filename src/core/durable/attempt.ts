@@ -45,8 +45,12 @@ export type AttemptInput =
   | { kind: "ended" };
 
 export type AttemptEffect =
-  /** Commit these to the item's journal, then say `written`. */
-  | { kind: "write"; write: number; entries: readonly JournalEntry[] }
+  /**
+   * Commit these to the item's journal, then say `written`. `issued`: the call that the last of them announces, of which
+   * nothing has ever left. It may be carried out at once where nothing of it can become durable before these are; what
+   * comes of that is nobody's to see before it may leave.
+   */
+  | { kind: "write"; write: number; entries: readonly JournalEntry[]; issued: number | null }
   /**
    * Let the call go, or do the step: its id and all that its handler has seen are durable. `first`: no attempt before
    * had issued it, so that nothing under its id has ever left.
@@ -136,7 +140,7 @@ export class DurableAttempt {
     if (known === undefined) this.#journal.set(id, entry);
     const outcome = known?.outcome ?? null;
     // A recorded outcome needs no call; everything else leaves when what is known so far is durable.
-    if (outcome === null) this.#write(known === undefined ? [entry] : []);
+    if (outcome === null) this.#write(known === undefined ? [entry] : [], known === undefined ? call : null);
     const issue = { call, id, name, inputHash, remembered };
     const first = known === undefined;
     const issued: Call = { issue, outcome, after: this.#lastWrite, first, left: outcome !== null };
@@ -149,13 +153,13 @@ export class DurableAttempt {
    * Also what was answered and waits to be recorded; nothing when there is nothing. It carries what is under way once
    * more: should that fail and this succeed, no call may be known without the outcomes from which its input was made.
    */
-  #write(entries: readonly JournalEntry[]): void {
+  #write(entries: readonly JournalEntry[], issued: number | null): void {
     const added = this.#unrecorded.length === 0 ? entries : [...this.#unrecorded.splice(0), ...entries];
     if (added.length === 0) return;
     const all = this.#underWay.size === 0 ? added : this.#withUnderWay(added);
     this.#lastWrite += 1;
     this.#underWay.set(this.#lastWrite, all);
-    this.#effects.push({ kind: "write", write: this.#lastWrite, entries: all });
+    this.#effects.push({ kind: "write", write: this.#lastWrite, entries: all, issued });
   }
 
   #withUnderWay(added: readonly JournalEntry[]): readonly JournalEntry[] {
@@ -192,7 +196,7 @@ export class DurableAttempt {
       const entry = { id, name, inputHash, outcome };
       this.#journal.set(id, entry);
       this.#unrecorded.push(entry);
-      if (remembered === "now") this.#write([]);
+      if (remembered === "now") this.#write([], null);
     }
     this.#deliverSoon();
   }

@@ -33,6 +33,8 @@ interface Stretch {
   readonly longest: number;
   /** Runs before them, which were thought to be in the commit before. */
   readonly doubtful?: readonly HandlerRun[];
+  /** How many of the pending runs, from the first, were undone: the stretch begins after them. */
+  readonly undone?: number;
 }
 
 /** States of the entity. */
@@ -48,6 +50,8 @@ export interface Acceptance {
   readonly at: number;
   /** Whether what these runs left behind for later is what the commit writes. */
   readonly explains: (runs: readonly HandlerRun[]) => boolean;
+  /** Whether a run may have been undone with what called it; all that ran on what it left was, too, and ran again. */
+  readonly mayBeUndone: (run: HandlerRun) => boolean;
 }
 
 export class EntityOrder {
@@ -134,17 +138,21 @@ export class EntityOrder {
   /** The store accepted a change. Returns the runs that took effect by it, or in words why there are none such. */
   accept(
     change: EntityChange,
-    pending: readonly HandlerRun[],
-    { at, explains }: Acceptance,
+    all: readonly HandlerRun[],
+    { at, explains, mayBeUndone }: Acceptance,
   ): readonly HandlerRun[] | string {
     const after = change.state ?? (change.version === 0 ? this.#initial : this.text);
     const texts = { before: this.text, after, initial: this.#initial };
+    const undone = lengthUndone(all);
+    const ran = all.slice(undone);
     // Where no runs leave behind what it writes, what it does to the state still says which runs it has.
     const stretch =
-      stretchOf(change, pending, texts, explains) ??
-      this.#withDoubtful(change, pending, texts, explains) ??
-      stretchOf(change, pending, texts, () => true);
-    if (stretch === undefined) return this.#unexplained(change, pending, after);
+      stretchOf(change, ran, texts, explains) ??
+      this.#withDoubtful(change, ran, texts, explains) ??
+      afterUndone(change, ran, texts, { at, explains, mayBeUndone: (run) => undone > 0 || mayBeUndone(run) }) ??
+      stretchOf(change, ran, texts, () => true);
+    if (stretch === undefined) return this.#unexplained(change, ran, after);
+    const pending = ran.slice(stretch.undone ?? 0);
     const found = pending.slice(0, stretch.longest);
     this.#doubtful = pending.slice(stretch.shortest, stretch.longest).filter(({ id }) => requestForm.test(id));
     for (const run of stretch.doubtful ?? []) this.#uncertain.delete(run);
@@ -213,6 +221,35 @@ export class EntityOrder {
       return `an acknowledged ${operation} was lost: ${describeOperation(client)} was answered ${describeReply(client.reply)}`;
     });
   }
+}
+
+/**
+ * How many runs, from the first, are known to be void: a command runs again only when all that was not durable is undone. So
+ * may those be that follow.
+ */
+function lengthUndone(runs: readonly HandlerRun[]): number {
+  const later = new Set<string>();
+  for (const [index, { id }] of [...runs.entries()].reverse()) {
+    if (later.has(id)) return index + 1;
+    later.add(id);
+  }
+  return 0;
+}
+
+/** The runs up to one that may have been undone were undone with it; their commands have not all run again yet, or do not. */
+function afterUndone(
+  change: EntityChange,
+  ran: readonly HandlerRun[],
+  texts: Texts,
+  { explains, mayBeUndone }: Acceptance,
+): Stretch | undefined {
+  let isPossible = false;
+  for (const [index, run] of ran.entries()) {
+    isPossible ||= mayBeUndone(run);
+    const stretch = isPossible ? stretchOf(change, ran.slice(index + 1), texts, explains) : undefined;
+    if (stretch !== undefined) return { ...stretch, undone: index + 1 };
+  }
+  return undefined;
 }
 
 /**

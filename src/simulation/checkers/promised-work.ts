@@ -7,7 +7,8 @@
  * out that was not done. The store's own tables are not asked: what an accepted commit says is what must be so.
  */
 import type { EntityChange, ShardId } from "../../ports/store.ts";
-import type { OutboxMessage, ShardProgress } from "../../ports/work.ts";
+import type { InboxItem, OutboxMessage, ShardProgress } from "../../ports/work.ts";
+import { callIdOf } from "../../runtime/durable-item.ts";
 import { sessionRecordId } from "../../values/ids.ts";
 import { type HandlerRun, isDurable, nameOfEntity } from "../operation.ts";
 import { type KnownTimers, leavesNothing, leftWorkFault } from "./left-work.ts";
@@ -16,6 +17,9 @@ import { RecordedOutcomes } from "./recorded-outcomes.ts";
 import { type ExpectedItem, ShardWork } from "./shard-work.ts";
 
 export type Report = (promise: string, text: string) => void;
+
+/** Calls of one durable command to one target that are told from others; no workload makes as many. */
+const callsToOneTargetMax = 8;
 
 const handOn = "atomic hand-on";
 const once = "effectively once";
@@ -34,7 +38,8 @@ export class PromisedWork {
   /** Messages to services without keys, of which somebody has seen the end. */
   readonly #ranWell = new Set<string>();
   readonly #outcomes: RecordedOutcomes;
-
+  /** Calls of durable commands that take effect in the commit that is being told of. */
+  #called: { readonly run: HandlerRun; readonly origin: Origin }[] = [];
   readonly #timersPerEntityMax: number;
 
   constructor(report: Report, isDurable: (service: string, operation: string) => boolean, timersPerEntityMax: number) {
@@ -49,7 +54,8 @@ export class PromisedWork {
   started(run: HandlerRun): void {
     if (isDurable(run)) this.#outcomes.began(run);
     const origin = originOf(run.id);
-    if (origin === null) return;
+    // What cannot become durable before it is announced may run before.
+    if (origin === null || isUndoable(run, origin)) return;
     const shard = this.#shard(origin.session);
     const known = {
       message: [shard.sent],
@@ -108,6 +114,29 @@ export class PromisedWork {
     shard.progress(progress);
   }
 
+  /** All of a commit was told: what durable commands called is announced, in the same commit at the latest. */
+  committed(): void {
+    const called = this.#called;
+    this.#called = [];
+    for (const { run, origin } of called) {
+      const { accepted, sent, items } = this.#shard(origin.session);
+      const item = items.get(origin.number);
+      if (item !== undefined) this.#outcomes.left(item, origin.call);
+      if (item !== undefined && isCalledBy(item.item, run, origin) && !item.journal.has(origin.call)) {
+        this.#report(handOn, `${nameOfRun(run)} took effect for ${wordsOf(origin)}, whose journal does not have it`);
+      } else if (!accepted.has(origin.number) && !sent.has(origin.number)) {
+        this.#report(handOn, `${nameOfRun(run)} took effect for ${wordsOf(origin)}, which is not in the store`);
+      }
+    }
+  }
+
+  /** Whether this run may have been undone: it was carried out at once, and what announces it is not in the store. */
+  mayBeUndone(run: HandlerRun): boolean {
+    const origin = originOf(run.id);
+    if (origin === null || !isUndoable(run, origin)) return false;
+    return this.#shard(origin.session).items.get(origin.number)?.journal.has(origin.call) !== true;
+  }
+
   /** Somebody has decided that this message is not to be delivered. */
   readonly dropped: Set<string> = new Set();
 
@@ -141,6 +170,7 @@ export class PromisedWork {
       const before = this.#done.get(run.id);
       this.#done.set(run.id, words);
       if (before !== undefined) this.#report(once, `${wordsOf(origin)} took effect twice: ${before}, and ${words}`);
+      if (isUndoable(run, origin)) this.#called.push({ run, origin });
       if (origin.kind === "timer") this.#timerRan(shard, run, origin, cleared);
       else if (origin.kind === "message" && !this.#taken.has(run.id)) this.#delivered(origin, words);
     }
@@ -251,6 +281,19 @@ function hasMadeCalls({ item, journal }: ExpectedItem): boolean {
 
 function isOpen({ item }: ExpectedItem): boolean {
   return item.parked === null && item.attempts > 0;
+}
+
+/** Whether its effect is a commit, by which alone it is known: a plain command of an entity that a durable command calls. */
+function isUndoable(run: HandlerRun, { kind }: Origin): boolean {
+  return kind === "call" && run.key !== null && run.kind === "command" && !isDurable(run);
+}
+
+/** Whether the durable command itself makes the call, without an id of its own, and not a service without keys that it calls. */
+function isCalledBy({ id }: InboxItem, { service, key, operation }: HandlerRun, { call }: Origin): boolean {
+  for (let count = 1; count <= callsToOneTargetMax; count++) {
+    if (call === callIdOf(id, service, key ?? "", operation, `#${count}`)) return true;
+  }
+  return false;
 }
 
 function sessionOf({ service, number }: ShardId): string {
