@@ -38,7 +38,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   "no-inbox-deduplication": goesOn,
   "timer-lost-at-failover": goesOn,
   "timers-not-counted-on": goesOn,
-  "call-without-its-journal": goesOn,
+  "call-without-its-journal": onlyErrands(durationMs),
   "ids-by-position": onlyErrands(durationMs),
   "unrecorded-outcome-shown": goesOn,
   "parked-saga-gives-up-turn": goesOn,
