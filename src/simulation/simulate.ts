@@ -94,6 +94,8 @@ const recoveryMs = 30_000;
 /** What was late when the faults ended comes in this time, and leases that ran out are claimed, ms. */
 const settleMs = 8_000;
 const calmMs = 3_000;
+/** Many: clients who are too many for nodes with memory for two entities are turned away in turn, and not for a defect. */
+const calmAttemptsMax = 24;
 /** How late a timer may be of which its node's clock says that it is due, ms. */
 const timerSlackMs = 2_000;
 /** Until the last client has its answer, and what was promised is done, ms. */
@@ -279,7 +281,7 @@ class Run {
   async #liveness(): Promise<void> {
     const { world, judge } = this.#cluster;
     const { system } = this.#options.scenario;
-    const calm: Behaviour = { timeoutMs: 10_000, attemptsMax: 8, answerLost: 0 };
+    const calm: Behaviour = { timeoutMs: 10_000, attemptsMax: calmAttemptsMax, answerLost: 0 };
     const unknown = judge.operations.filter(({ outcome }) => outcome === "info");
     const until = world.now + calmMs;
     let late = false;
