@@ -336,8 +336,9 @@ export class Activation implements Passivable, Performer {
       return this.#driver.drive({ kind: "finished", token, attempt, changed: false });
     }
     const departure = (): Promise<void> => this.#depart(token, attempt);
-    if (entry === null && environment.counters.undurableBytes > environment.limits.undurableBytesMax) {
-      return this.#driver.drive({ kind: "shed", token, attempt, reason: "shed" });
+    const isVoid = invocation?.requires?.standing === "lost";
+    if (isVoid || (entry === null && environment.counters.undurableBytes > environment.limits.undurableBytesMax)) {
+      return this.#driver.drive({ kind: "shed", token, attempt, reason: isVoid ? "dropped" : "shed" });
     }
     const snapshot = this.#executed;
     if (entry !== null || invocation!.target.operation.durable)

@@ -320,6 +320,22 @@ describe("a change that requires something", () => {
     assert.deepEqual(commit?.kind === "commit" && keysOf(commit.batch), ["other"]);
     assert.ok(left?.kind === "rolledBack");
     assert.deepEqual([left.key, left.through, left.culprit], ["called", 0, false]);
+    assert.equal(requires.standing, "lost", "or it would board and be left behind for ever");
+  });
+
+  test("is left behind, and may board again, while that is not there yet", () => {
+    const [commits, requires] = [committer(), required()];
+    announce(commits, requires);
+    board(commits, change(1, "called", 1, { requires }));
+    flush(commits);
+    // Split into what is there and what was said of it: the one before the other.
+    commits.step({ kind: "answered", result: { status: "refused", error } });
+    const [commit, left] = commits.step({ kind: "flush" });
+    assert.deepEqual([commit?.kind, left?.kind], ["commit", "rolledBack"]);
+    assert.equal(requires.standing, "open");
+    board(commits, change(1, "called", 1, { requires }));
+    assert.deepEqual(kinds(committed(commits)), ["progressed", "wake"]);
+    assert.deepEqual(keysOf(flush(commits)), ["called"]);
   });
 
   test("is left behind when what that was built on is lost, though it travels itself", () => {

@@ -29,7 +29,7 @@ import {
   split,
   toBatch,
 } from "./load.ts";
-import { loseThoseOf, strandedIn } from "./prerequisite.ts";
+import { loseThoseOf, loseWhatIsGone, strandedIn } from "./prerequisite.ts";
 import { bytesOfProgress, overtakes, type Progress } from "./work.ts";
 
 export type CommitsInput =
@@ -199,6 +199,7 @@ export class Commits {
       mark("prerequisite lost");
       const { shard } = stranded.load;
       const { key } = stranded.seat;
+      loseWhatIsGone(stranded.seat, [loads, ...this.#queue, this.#boarding]);
       this.#leaveOut(loads, shard, key);
       effects.push({ kind: "rolledBack", shard, key, through: 0, culprit: false, error: prerequisiteLost });
     }

@@ -9,7 +9,7 @@ import type { Load, Seat } from "./load.ts";
 export interface Prerequisite {
   /** The entity, in the progress's own shard, whose earlier changes that progress builds on. */
   readonly key: string;
-  /** `lost`: those changes were. What was not written at all stays open, and is nowhere aboard. */
+  /** `lost`: those changes were, or the progress was; it can come no more. */
   standing: "open" | "durable" | "lost";
 }
 
@@ -29,6 +29,12 @@ export function strandedIn(loads: ReadonlyMap<string, Load>): { readonly load: L
     }
   }
   return undefined;
+}
+
+/** What is missing and in none of these loads comes no more, because progress boards once; the rest is only not there yet. */
+export function loseWhatIsGone({ requires }: Seat, all: readonly ReadonlyMap<string, Load>[]): void {
+  const open = (requires ?? []).filter(({ standing }) => standing === "open");
+  for (const required of open) if (!all.some((loads) => fulfilledBy(loads).has(required))) required.standing = "lost";
 }
 
 function fulfilledBy(loads: ReadonlyMap<string, Load>): ReadonlySet<Prerequisite> {
