@@ -48,7 +48,7 @@ export interface DurableTurnOptions {
   /** Commits entries of the item's journal. */
   readonly record: (entries: readonly JournalEntry[], fulfils: Prerequisite) => Promise<ProgressReport>;
   /** See {@link ShardCalls.runTogether}. */
-  readonly runTogether: (invocation: Invocation, requires: Prerequisite) => Promise<GatewayReply> | undefined;
+  readonly runTogether: (invocation: Invocation) => Promise<GatewayReply> | undefined;
   /** The id of a keyed command that this item calls, or of a stateless one, with its shard's floor as it is now. */
   readonly idOf: (hash: string, inputHash: string, target: Target) => CommandId;
   readonly onFinished: (left: DurableResult) => void;
@@ -172,7 +172,7 @@ export class DurableTurn {
     const timeoutMs =
       options.timeout === undefined ? undefined : parseDuration(options.timeout, "the timeout of a call");
     const commandId = target.operation.kind === "command" ? ([id, inputHash, target] as const) : null;
-    const invocation = (unsent: boolean): Invocation => {
+    const invocation = (unsent: boolean, requires?: Prerequisite): Invocation => {
       const { environment } = this.#options;
       const base = this.#invocation();
       const ms = Math.min(timeoutMs ?? environment.limits.timeoutDefaultMs, environment.limits.attemptTimeoutMs);
@@ -183,6 +183,7 @@ export class DurableTurn {
         requestId: `${base.requestId}.${number}`,
         id: commandId && this.#options.idOf(...commandId),
         unsent,
+        requires,
         deadline: environment.clock.monotonic() + ms,
         signal: this.#run.gone,
       };
@@ -193,7 +194,7 @@ export class DurableTurn {
       { id, name, inputHash, remembered: rememberedOf(target) },
       {
         runTogether: (requires) => {
-          together = this.#options.runTogether(invocation(true), requires);
+          together = this.#options.runTogether(invocation(true, requires));
         },
         make: (first) => this.#repeat(number, name, (tries) => invocation(first && tries === 1), together),
       },

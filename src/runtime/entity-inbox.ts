@@ -364,7 +364,7 @@ export class EntityInbox {
       timers: timers(),
       record: (entries, fulfils) => this.#write(entry, {}, entries, fulfils),
       idOf: (hash, inputHash, target): CommandId => calls.idOf(item.number, hash, inputHash, target),
-      runTogether: (invocation, requires) => calls.runTogether(invocation, requires),
+      runTogether: (invocation) => calls.runTogether(invocation),
       onFinished: ({ reply, state, left }) => {
         this.#running = null;
         const slot = pending.invocation?.slot;

@@ -1,5 +1,4 @@
 /** The calls that the durable commands of one shard make: their ids, and which of them are carried out with what announces them. */
-import type { Prerequisite } from "../core/commits/prerequisite.ts";
 import type { GatewayReply } from "../ports/gateway.ts";
 import { derivedRecordId } from "../values/ids.ts";
 import type { Committer } from "./committer.ts";
@@ -43,12 +42,12 @@ export class ShardCalls {
    * Carries out a call that may not leave before what it requires is durable: its change travels with that, or after it.
    * That goes for a plain command of an entity of this node whose changes take the same lane; for others undefined, and nothing happens.
    */
-  runTogether(invocation: Invocation, requires: Prerequisite): Promise<GatewayReply> | undefined {
+  runTogether(invocation: Invocation): Promise<GatewayReply> | undefined {
     const { environment, committer, shards, shard, runHere } = this.#options;
     const { service, key, operation } = invocation.target;
     if (key === null || operation.kind !== "command" || operation.durable || !environment.lease.valid) return undefined;
     const other = shards.ofKey(service, key);
     if (!other.admits || !committer.haveOneLane(shard.id, other.id)) return undefined;
-    return runHere({ ...invocation, requires });
+    return runHere(invocation);
   }
 }

@@ -223,7 +223,8 @@ export class Judge implements StoreObserver, RunObserver {
     const { state, stateVersion } = change;
     const text = state && this.shapes.text(shard.service, change.key, stateVersion, state);
     const found = order.accept({ ...change, state: text }, sent.get(order.name) ?? [], {
-      ...{ at: this.#world.now, explains },
+      at: this.#world.now,
+      explains,
       mayBeUndone: (run) => this.work.mayBeUndone(run),
     });
     if (typeof found === "string") this.report("linearizable", found);

@@ -119,8 +119,17 @@ function seatFor(load: Load, change: Change): Seat {
   const { key, expectedVersion, version, stateVersion, state, position } = change;
   const seat = load.seats.get(key);
   if (seat === undefined) {
-    const own = { key, expectedVersion, version, stateVersion, state, position };
-    const first: Seat = { ...own, records: [], work: null, requires: null };
+    const first: Seat = {
+      key,
+      expectedVersion,
+      version,
+      stateVersion,
+      state,
+      records: [],
+      work: null,
+      position,
+      requires: null,
+    };
     load.seats.set(key, first);
     return first;
   }

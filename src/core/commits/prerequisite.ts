@@ -3,7 +3,7 @@
  * once, and travels in the commit of the journal's entry that announces it, or in a later one: a change that is there
  * without its entry would be one that no later attempt of the command has to stand by (decision 0016).
  */
-import type { Load, Seat } from "./load.ts";
+import type { Load, Loads, Seat } from "./load.ts";
 
 /** Shared by the progress that fulfils it and the changes that require it. The committer alone says how it stands. */
 export interface Prerequisite {
@@ -19,7 +19,7 @@ export function loseThoseOf(key: string, { progress }: Load): void {
 }
 
 /** The first seat that may not travel in these loads: what it requires is neither durable nor aboard. */
-export function strandedIn(loads: ReadonlyMap<string, Load>): { readonly load: Load; readonly seat: Seat } | undefined {
+export function strandedIn(loads: Loads): { readonly load: Load; readonly seat: Seat } | undefined {
   let aboard: ReadonlySet<Prerequisite> | null = null;
   for (const load of loads.values()) {
     for (const seat of load.seats.values()) {
@@ -32,12 +32,12 @@ export function strandedIn(loads: ReadonlyMap<string, Load>): { readonly load: L
 }
 
 /** What is missing and in none of these loads comes no more, because progress boards once; the rest is only not there yet. */
-export function loseWhatIsGone({ requires }: Seat, all: readonly ReadonlyMap<string, Load>[]): void {
+export function loseWhatIsGone({ requires }: Seat, all: readonly Loads[]): void {
   const open = (requires ?? []).filter(({ standing }) => standing === "open");
   for (const required of open) if (!all.some((loads) => fulfilledBy(loads).has(required))) required.standing = "lost";
 }
 
-function fulfilledBy(loads: ReadonlyMap<string, Load>): ReadonlySet<Prerequisite> {
+function fulfilledBy(loads: Loads): ReadonlySet<Prerequisite> {
   const all = new Set<Prerequisite>();
   for (const { progress } of loads.values()) {
     for (const { fulfils } of progress) if (fulfils !== undefined) all.add(fulfils);

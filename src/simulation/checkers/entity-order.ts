@@ -149,7 +149,7 @@ export class EntityOrder {
     const stretch =
       stretchOf(change, ran, texts, explains) ??
       this.#withDoubtful(change, ran, texts, explains) ??
-      afterUndone(change, ran, texts, { at, explains, mayBeUndone: (run) => undone > 0 || mayBeUndone(run) }) ??
+      afterUndone(change, ran, texts, { explains, mayBeUndone: (run) => undone > 0 || mayBeUndone(run) }) ??
       stretchOf(change, ran, texts, () => true);
     if (stretch === undefined) return this.#unexplained(change, ran, after);
     const pending = ran.slice(stretch.undone ?? 0);
@@ -241,7 +241,7 @@ function afterUndone(
   change: EntityChange,
   ran: readonly HandlerRun[],
   texts: Texts,
-  { explains, mayBeUndone }: Acceptance,
+  { explains, mayBeUndone }: Pick<Acceptance, "explains" | "mayBeUndone">,
 ): Stretch | undefined {
   let isPossible = false;
   for (const [index, run] of ran.entries()) {
